@@ -1,0 +1,184 @@
+//! Facts of Feed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Fact,
+    id::{CommentId, PostId, UserId},
+    ts::Ts,
+};
+
+/// Declares facts of this service: the struct, its name and its serde form.
+macro_rules! facts {
+    ($($(#[$doc:meta])* $name:ident = $fact:literal { $($(#[$fdoc:meta])* $field:ident : $ty:ty),* $(,)? })*) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct $name { $($(#[$fdoc])* pub $field: $ty),* }
+        impl Fact for $name { const NAME: &'static str = $fact; }
+    )* };
+}
+
+/// Who may see a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VisibilityV1 {
+    /// Everybody, signed in or not.
+    Public,
+    /// The author and those who follow the author.
+    Followers,
+    /// The author alone.
+    Private,
+}
+
+facts! {
+    /// A post became visible to others: published at once, or a scheduled one whose time came.
+    PostPublishedV1 = "feed.post_published.v1" {
+        /// The post.
+        post: PostId,
+        /// Who wrote it.
+        author: UserId,
+        /// Who may see it.
+        visibility: VisibilityV1,
+        /// When; the order of timelines.
+        published_at: Ts,
+        /// Lower case, without `#`.
+        hashtags: Vec<String>,
+        /// The row's version.
+        version: i64,
+    }
+    /// A published post's text, media, visibility or settings changed.
+    PostEditedV1 = "feed.post_edited.v1" {
+        /// The post.
+        post: PostId,
+        /// Who wrote it.
+        author: UserId,
+        /// Who may see it now.
+        visibility: VisibilityV1,
+        /// When it was first published.
+        published_at: Ts,
+        /// Tags it has now or had before the edit.
+        hashtags: Vec<String>,
+        /// The row's version.
+        version: i64,
+    }
+    /// A post was deleted by its author, or hidden, restored or removed by a moderator.
+    PostVisibilityChangedV1 = "feed.post_visibility_changed.v1" {
+        /// The post.
+        post: PostId,
+        /// Who wrote it.
+        author: UserId,
+        /// `true` when it may be shown again.
+        shown: bool,
+        /// When it was published.
+        published_at: Ts,
+        /// Its tags.
+        hashtags: Vec<String>,
+        /// The row's version.
+        version: i64,
+    }
+    /// Somebody likes a post; said once for each person and post until it is taken back.
+    PostLikedV1 = "feed.post_liked.v1" {
+        /// The post.
+        post: PostId,
+        /// Who wrote it.
+        author: UserId,
+        /// Who likes it.
+        user: UserId,
+        /// The count after this like.
+        like_count: i64,
+        /// The counters' version.
+        version: i64,
+    }
+    /// A like was taken back.
+    PostUnlikedV1 = "feed.post_unliked.v1" {
+        /// The post.
+        post: PostId,
+        /// Who wrote it.
+        author: UserId,
+        /// Who no longer likes it.
+        user: UserId,
+        /// The count after it.
+        like_count: i64,
+        /// The counters' version.
+        version: i64,
+    }
+    /// A comment was added.
+    CommentAddedV1 = "feed.comment_added.v1" {
+        /// The comment.
+        comment: CommentId,
+        /// The comment it replies to.
+        reply_to: Option<CommentId>,
+        /// The post.
+        post: PostId,
+        /// Who wrote the post.
+        author: UserId,
+        /// Who wrote the comment.
+        user: UserId,
+        /// The post's count after it.
+        comment_count: i64,
+        /// The counters' version.
+        version: i64,
+    }
+    /// A comment was changed, deleted, hidden, restored or liked.
+    CommentChangedV1 = "feed.comment_changed.v1" {
+        /// The comment.
+        comment: CommentId,
+        /// The post.
+        post: PostId,
+        /// The post's count after it.
+        comment_count: i64,
+        /// The counters' version.
+        version: i64,
+    }
+    /// A view was counted.
+    PostViewedV1 = "feed.post_viewed.v1" {
+        /// The post.
+        post: PostId,
+        /// Who wrote it.
+        author: UserId,
+        /// The count after it.
+        view_count: i64,
+        /// The counters' version.
+        version: i64,
+    }
+    /// One person's relation to another changed: follow, request, block or mute, given or taken back.
+    RelationChangedV1 = "feed.relation_changed.v1" {
+        /// Who acted.
+        user: UserId,
+        /// Towards whom.
+        target: UserId,
+        /// Follows now.
+        follows: bool,
+        /// Asked to follow and waits.
+        requested: bool,
+        /// Blocks now.
+        blocks: bool,
+        /// Mutes now.
+        mutes: bool,
+    }
+    /// A profile's words, picture or privacy changed, or its suspension.
+    ProfileChangedV1 = "feed.profile_changed.v1" {
+        /// Whose.
+        user: UserId,
+        /// Only followers who were accepted see the posts.
+        private: bool,
+        /// Suspended by a moderator.
+        suspended: bool,
+        /// The row's version.
+        version: i64,
+    }
+    /// A moderator suspended a person, or lifted it; the core ends their sessions.
+    PersonSuspendedV1 = "feed.person_suspended.v1" {
+        /// Who.
+        user: UserId,
+        /// `true` when suspended from now on.
+        suspended: bool,
+    }
+    /// Somebody has something new to be told about.
+    NotifiedV1 = "feed.notified.v1" {
+        /// Whom.
+        user: UserId,
+        /// How many groups they have not read.
+        unread_count: i64,
+    }
+}
