@@ -1,1 +1,2 @@
-//! .
+//! Feed.
+pub mod view;
