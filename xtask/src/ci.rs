@@ -52,7 +52,8 @@ fn work_tree() -> anyhow::Result<Option<Vec<u8>>> {
     Ok(output.ok().filter(|output| output.status.success()).map(|output| output.stdout))
 }
 
-/// Steps check and never write: a build that changes Cargo.lock or a generated file has found one that was not committed.
+/// Steps check and never write: a build that changes Cargo.lock or a generated file has found one that was not
+/// committed.
 fn unchanged(before: &Option<Vec<u8>>) -> anyhow::Result<()> {
     if work_tree()? != *before {
         bail!("a step changed tracked files; look with `git diff` and commit what is right");

@@ -14,7 +14,8 @@ pub(crate) struct Args {}
 pub(crate) fn run(Args {}: &Args) -> anyhow::Result<()> {
     if !succeeds(&mut cargo(["llvm-cov", "--version"])?) {
         bail!(
-            "cargo-llvm-cov is not installed: `cargo install --locked cargo-llvm-cov` and `rustup component add llvm-tools`"
+            "cargo-llvm-cov is not installed: `cargo install --locked cargo-llvm-cov` and \
+             `rustup component add llvm-tools`"
         );
     }
     let words = ["llvm-cov", "--workspace", "--html", "--fail-under-lines", LINES_MIN];

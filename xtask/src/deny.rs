@@ -6,7 +6,8 @@ use crate::run::{cargo, run as run_command, succeeds, target_dir};
 
 const VERSION: &str = "0.20.2";
 
-/// Check licences, sources and banned crates of all dependencies, as deny.toml says; installs cargo-deny when it is absent.
+/// Check licences, sources and banned crates of all dependencies, as deny.toml says; installs cargo-deny when it is
+/// absent.
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
     /// Also look up known vulnerabilities in the RustSec database, which is downloaded.

@@ -10,9 +10,9 @@ use crate::run::{installed, run as run_command, succeeds, target_dir};
 
 /// Install what tests need (with --bench: also what benchmarks need) from the system's packages.
 ///
-/// Runs as often as you like: what is there is left alone. On Debian and Ubuntu it uses apt-get, with sudo when not root; elsewhere it
-/// prints what to install by hand. Servers are installed as programs only: tests start their own on free ports and in temporary
-/// folders, so the services that a package starts are stopped again.
+/// Runs as often as you like: what is there is left alone. On Debian and Ubuntu it uses apt-get, with sudo when not
+/// root; elsewhere it prints what to install by hand. Servers are installed as programs only: tests start their own
+/// on free ports and in temporary folders, so the services that a package starts are stopped again.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Also install what `cargo xtask bench` needs.
@@ -163,7 +163,8 @@ fn install(parts: &[&Part]) -> anyhow::Result<()> {
         parts.iter().filter(|part| !(part.here)()).map(|part| part.package).collect();
     if !still.is_empty() {
         bail!(
-            "installed, but not found afterwards: {}. On Ubuntu, Chromium is a snap: install it and its driver by hand",
+            "installed, but not found afterwards: {}. On Ubuntu, Chromium is a snap: \
+             install it and its driver by hand",
             still.join(", ")
         );
     }
@@ -175,7 +176,8 @@ fn lists_are_empty() -> bool {
     !files.map(|file| file.file_name()).any(|name| name.to_string_lossy().contains("Packages"))
 }
 
-/// Stops what a package has just started. Only packages that this run installed: a server that was here before is its owner's.
+/// Stops what a package has just started. Only packages that this run installed: a server that was here before is its
+/// owner's.
 fn stop(service: &str) {
     let systemd = Path::new("/run/systemd/system").is_dir();
     let words: &[&str] = if systemd {

@@ -1,9 +1,10 @@
 //! A server process with a private folder, both gone when the test process is.
 //!
-//! Between the test and the server stands a keeper: a shell of ten lines that starts the server and then waits for its own standard
-//! input to end. That pipe's other end lives in the test process, so it closes when the test drops the [`Child`], panics, or is
-//! killed with -9; the keeper then ends the server and deletes the folder. A destructor could do only the first two, and a
-//! parent-death signal (kept as the second line of defence, for when the keeper itself is killed) follows a thread and deletes nothing.
+//! Between the test and the server stands a keeper: a shell of ten lines that starts the server and then waits for
+//! its own standard input to end. That pipe's other end lives in the test process, so it closes when the test drops
+//! the [`Child`], panics, or is killed with -9; the keeper then ends the server and deletes the folder. A destructor
+//! could do only the first two, and a parent-death signal (kept as the second line of defence, for when the keeper
+//! itself is killed) follows a thread and deletes nothing.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -27,8 +28,9 @@ const PORT_TRIES_MAX: usize = 8;
 /// Lines kept of what an engine printed, for the error message.
 const LOG_LINES_MAX: usize = 60;
 
-/// Arguments: signal, folder, program and its arguments. The server's pid goes to standard error as one line, its output to
-/// standard output, which the keeper then closes on its own side, so that the end of the output is the end of the server.
+/// Arguments: signal, folder, program and its arguments. The server's pid goes to standard error as one line, its
+/// output to standard output, which the keeper then closes on its own side, so that the end of the output is the end
+/// of the server.
 const KEEPER: &str = r#"
 signal=$1 folder=$2
 shift 2
@@ -139,7 +141,8 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         drop(self.lifeline.take());
-        // The keeper waits for the server, so after this line port and folder are free. An error means that it is gone already.
+        // The keeper waits for the server, so after this line port and folder are free. An error means that it is
+        // gone already.
         self.keeper.wait().ok();
     }
 }
@@ -191,7 +194,8 @@ pub(crate) fn private_folder(engine: &str, user: Option<User>) -> Result<PathBuf
     Ok(folder)
 }
 
-/// Calls `start` with a free port, and with another one if somebody else takes the port before the engine does. When it gives up,
+/// Calls `start` with a free port, and with another one if somebody else takes the port before the engine does. When
+/// it gives up,
 /// `folder` is deleted.
 pub(crate) fn on_a_free_port(
     folder: &Path,

@@ -119,7 +119,8 @@ impl Page {
         self.client.goto(url).await.map_err(EngineError::browser(format!("open {url}")))
     }
 
-    /// Makes the page, without the window's frame, `width` × `height` CSS pixels large; 360 works too, below a window's least width.
+    /// Makes the page, without the window's frame, `width` × `height` CSS pixels large; 360 works too, below a
+    /// window's least width.
     ///
     /// # Errors
     /// When the browser refuses.
@@ -179,7 +180,8 @@ impl Page {
         std::fs::write(file, png).map_err(EngineError::io(format!("write {}", file.display())))
     }
 
-    /// What the page has written to its console since the last call, faults of the content security policy included; oldest first.
+    /// What the page has written to its console since the last call, faults of the content security policy included;
+    /// oldest first.
     ///
     /// # Errors
     /// When the browser refuses.

@@ -79,8 +79,8 @@ impl Link {
         self.state.send_modify(|state| state.mode = Mode::Cut);
     }
 
-    /// Connections stay open and nothing passes: what a pulled cable or a dead peer looks like. Bytes sent meanwhile are held, and
-    /// arrive after [`Link::heal`].
+    /// Connections stay open and nothing passes: what a pulled cable or a dead peer looks like. Bytes sent meanwhile
+    /// are held, and arrive after [`Link::heal`].
     pub fn half_open(&self) {
         self.state.send_modify(|state| state.mode = Mode::HalfOpen);
     }

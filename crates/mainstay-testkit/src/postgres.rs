@@ -133,8 +133,8 @@ impl Postgres {
         self.child.as_ref().map_or(Ok(()), Child::kill9)
     }
 
-    /// Starts the server again on the same folder and port, after [`Postgres::kill9`] or while it runs (then it is first ended
-    /// without a checkpoint); returns when recovery is done and it accepts connections.
+    /// Starts the server again on the same folder and port, after [`Postgres::kill9`] or while it runs (then it is
+    /// first ended without a checkpoint); returns when recovery is done and it accepts connections.
     ///
     /// # Errors
     /// When it does not come back.
@@ -157,7 +157,8 @@ impl Postgres {
             engine: ENGINE,
             command,
             folder: &self.folder,
-            // Immediate shutdown: no checkpoint, but unlike KILL it gives back its shared memory, of which a system has few pieces.
+            // Immediate shutdown: no checkpoint, but unlike KILL it gives back its shared memory, of which a system
+            // has few pieces.
             signal: "QUIT",
             user: unprivileged(),
         })?;
@@ -188,7 +189,8 @@ fn version_of(folder: &Path) -> u32 {
     version.and_then(|version| version.parse().ok()).unwrap_or(0)
 }
 
-/// A fresh cluster that is made once for each user and version and then copied, which takes a tenth of the time of `initdb`.
+/// A fresh cluster that is made once for each user and version and then copied, which takes a tenth of the time of
+/// `initdb`.
 fn template(programs: &Path) -> Result<PathBuf, EngineError> {
     let user = unprivileged();
     let owner = user.map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid);
