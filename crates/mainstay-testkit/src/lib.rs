@@ -3,8 +3,9 @@
 //! Reading order: [`EngineError`] (what can go wrong, and the command that mends it), `child` (how a process is kept
 //! and ended), then one module for each engine, and [`Link`], a connection that a test can break.
 //!
-//! **Invariants.** No port is fixed. No engine outlives the test process, however that ends: by return, by panic or by `kill -9`;
-//! nor does its folder. An engine that is not installed is an error that names the command, never a skipped test.
+//! **Invariants.** No port is fixed. No engine outlives the test process, however that ends (by return, by panic or by
+//! `kill -9`); nor does its folder. An engine that is not installed is an error that names the command, never a skipped
+//! test.
 
 mod child;
 mod chromium;
