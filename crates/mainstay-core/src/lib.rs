@@ -1,1 +1,16 @@
-//! .
+//! The production core: what a service needs so that its own code holds only its own rules.
+//!
+//! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`cache`].
+//!
+//! **Invariant:** the core knows no service by name.
+
+pub mod clock;
+pub mod ids;
+
+pub mod error;
+
+pub mod cache;
+pub mod db;
+pub mod request;
+
+pub use mainstay_contract as contract;
