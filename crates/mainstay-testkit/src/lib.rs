@@ -13,6 +13,7 @@ mod error;
 mod link;
 mod postgres;
 mod redis;
+mod tools;
 
 pub use chromium::{Chromium, Page};
 pub use error::EngineError;
@@ -20,3 +21,4 @@ pub use fantoccini;
 pub use link::Link;
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use tools::schemathesis;

@@ -114,3 +114,10 @@ async fn redis_is_gone_after_drop() {
     drop(redis);
     assert!(!listens(port));
 }
+
+#[test]
+fn schemathesis_is_where_setup_puts_it() {
+    let program = mainstay_testkit::schemathesis().unwrap();
+    let output = std::process::Command::new(program).arg("--version").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
