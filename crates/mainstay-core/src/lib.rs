@@ -13,4 +13,7 @@ pub mod cache;
 pub mod db;
 pub mod request;
 
+pub mod auth;
+pub mod http;
+
 pub use mainstay_contract as contract;

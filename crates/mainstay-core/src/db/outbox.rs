@@ -10,6 +10,8 @@ use std::{
 
 use mainstay_contract::{id::FactId, ts::Ts};
 
+use serde::de::DeserializeOwned;
+
 use super::{DbError, Sql, Tx, migrate::Migration};
 use crate::{cache::Tag, params, row};
 
@@ -32,6 +34,17 @@ pub struct Position {
     pub xid: i64,
     /// The row.
     pub seq: i64,
+}
+
+/// A caller's idempotency key, bound to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Who sent it; keys of different callers do not meet.
+    pub caller: String,
+    /// The key.
+    pub key: String,
+    /// A digest of method, path and body: the same key with another one is refused.
+    pub fingerprint: Vec<u8>,
 }
 
 /// A fact as it stands in an outbox.
@@ -259,6 +272,35 @@ impl From<OutboxRow> for Emitted {
             at: row.at,
         }
     }
+}
+
+/// What was answered to this key before, if it was used.
+pub(super) async fn first_answer<T: DeserializeOwned>(
+    tx: &mut Tx,
+    once: &Once,
+) -> Result<Option<T>, DbError> {
+    let outbox = tx.outbox();
+    let first: Option<(Vec<u8>, String)> =
+        tx.optional(&outbox.once, params![once.caller, once.key]).await?;
+    let Some((fingerprint, outcome)) = first else { return Ok(None) };
+    if fingerprint != once.fingerprint {
+        return Err(DbError::KeyReused);
+    }
+    let answer = serde_json::from_str(&outcome);
+    answer.map(Some).map_err(|_shape| DbError::Decode { column: 1, expected: "a recorded answer" })
+}
+
+/// Records what is answered to this key, as JSON.
+pub(super) async fn record_answer(tx: &mut Tx, once: &Once, answer: String) -> Result<(), DbError> {
+    let (outbox, now) = (tx.outbox(), tx.now());
+    let params = [
+        super::Param::Text(&once.caller),
+        super::Param::Text(&once.key),
+        super::Param::Bytes(&once.fingerprint),
+        super::Param::Json(answer),
+        super::Param::Ts(now),
+    ];
+    tx.execute(&outbox.set_once, &params).await.map(drop)
 }
 
 /// Eight bytes a tag, little-endian.
