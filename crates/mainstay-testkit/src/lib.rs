@@ -13,6 +13,7 @@ mod error;
 mod link;
 mod postgres;
 mod redis;
+mod storage;
 mod tools;
 
 pub use chromium::{Chromium, Page};
@@ -21,4 +22,5 @@ pub use fantoccini;
 pub use link::Link;
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use storage::{Loss, LossyStorage, Lost};
 pub use tools::schemathesis;

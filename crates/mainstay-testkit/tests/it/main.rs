@@ -5,6 +5,7 @@ mod browser;
 mod engines;
 mod links;
 mod orphans;
+mod storage;
 
 /// Waits, by looking every few milliseconds, until `condition` holds; fails after ten seconds.
 async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
