@@ -182,6 +182,10 @@ base! {
     drop_job: "delete from {s}.job where name = $1 and key = $2";
     /// When the next job is due.
     next_job: "select min(case when leased_until is null then run_at else leased_until end) from {s}.job";
+    /// Which log this is.
+    epoch: "select epoch from {s}.log";
+    /// Names the log, if it has no name.
+    set_epoch: "insert into {s}.log (one, epoch) values (1, $1) on conflict do nothing";
     /// The last entry of the audit log.
     last_audit: "select seq, hash from {s}.audit order by seq desc limit 1";
     /// Appends to the audit log.
@@ -272,6 +276,28 @@ impl From<OutboxRow> for Emitted {
             at: row.at,
         }
     }
+}
+
+/// The random number of this database's log, made when it is first asked for.
+///
+/// # Errors
+/// What the engine says.
+pub(crate) async fn log_epoch(db: &super::Db) -> Result<u64, DbError> {
+    let known: Option<(i64,)> = db.read().await?.optional(&db.outbox().epoch, &[]).await?;
+    if let Some((epoch,)) = known {
+        return Ok(epoch.cast_unsigned());
+    }
+    let epoch: (i64,) = db
+        .write(|tx| {
+            Box::pin(async move {
+                let outbox = tx.outbox();
+                let new = crate::cache::random_log_epoch().cast_signed();
+                tx.execute(&outbox.set_epoch, params![new]).await?;
+                tx.one(&outbox.epoch, &[]).await
+            })
+        })
+        .await?;
+    Ok(epoch.0.cast_unsigned())
 }
 
 /// What was answered to this key before, if it was used.
