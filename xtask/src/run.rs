@@ -11,11 +11,11 @@ pub(crate) fn root() -> anyhow::Result<&'static Path> {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")
 }
 
-/// The build folder, found from where this program lies in it.
+/// The build folder, in which this program lies; Cargo marks it with a file.
 pub(crate) fn target_dir() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("find this program's path")?;
-    let folder = program.ancestors().nth(2).context("find the build folder")?;
-    Ok(folder.to_owned())
+    let marked = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    Ok(marked.context("find the build folder")?.to_owned())
 }
 
 /// `cargo` with `words`, in the root, of the toolchain that started this program.

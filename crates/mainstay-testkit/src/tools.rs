@@ -14,7 +14,8 @@ const SCHEMATHESIS: &str = "4.32.5";
 pub fn schemathesis() -> Result<PathBuf, EngineError> {
     let program = std::env::current_exe().map_err(EngineError::io("find this program's path"))?;
     let tool = PathBuf::from("tools/schemathesis").join(SCHEMATHESIS).join("bin/schemathesis");
-    // A test lies in `<build folder>/<profile>/deps`.
-    let file = program.ancestors().nth(3).map(|target| target.join(tool));
+    // Cargo marks its build folder with this file.
+    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let file = target.map(|target| target.join(tool));
     file.filter(|file| file.is_file()).ok_or(EngineError::Missing { program: "schemathesis" })
 }
