@@ -45,7 +45,7 @@ const LISTS: &[(&str, &str)] = &[
 const NAME_LEN_MAX: usize = 24;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    for path in write(root()?, &args.name)? {
+    for path in write(&root()?, &args.name)? {
         println!("{path}");
     }
     // Lines break elsewhere for a longer or shorter name.
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_bad_or_used_name_changes_nothing() {
         for bad in ["", "a", "Notes", "no-tes", "feed", "../x"] {
-            let error = write(root().unwrap(), bad).unwrap_err().to_string();
+            let error = write(&root().unwrap(), bad).unwrap_err().to_string();
             assert!(error.contains("small letters") || error.contains("already"), "{error}");
         }
     }
@@ -151,7 +151,7 @@ mod tests {
             fs::remove_dir_all(&there).unwrap();
         }
         let here = root().unwrap();
-        copy(here, here, &mut |path, text| {
+        copy(&here, &here, &mut |path, text| {
             let file = there.join(path);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, text).unwrap();

@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 /// The root of the repository.
-pub(crate) fn root() -> anyhow::Result<&'static Path> {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")
+pub(crate) fn root() -> anyhow::Result<PathBuf> {
+    // Cargo says it at run time. What was true at compile time may be another checkout with the same build folder.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").context("start this as `cargo xtask`")?;
+    Ok(Path::new(&here).parent().context("find the repository's root")?.to_owned())
 }
 
 /// The build folder, in which this program lies; Cargo marks it with a file.
