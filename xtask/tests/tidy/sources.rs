@@ -69,6 +69,12 @@ pub(crate) fn forbidden(files: &[File]) -> Vec<String> {
         for (index, line) in file.text.lines().enumerate() {
             in_tests |= line.trim() == "#[cfg(test)]";
             if line.trim_start().starts_with("//") {
+                if line.contains("```ignore") || line.contains("```rust,ignore") {
+                    faults.push(format!(
+                        "{}: an ignored example; let it run, or mark it `text`",
+                        file.at(index)
+                    ));
+                }
                 continue;
             }
             for (word, why) in FORBIDDEN {
@@ -169,6 +175,8 @@ mod tests {
         for (word, _) in FORBIDDEN {
             assert_eq!(faults(forbidden, "crates/a/src/b.rs", &format!("    {word}")), 1, "{word}");
         }
+        assert_eq!(faults(forbidden, "crates/a/src/b.rs", "/// ```ignore"), 1);
+        assert_eq!(faults(forbidden, "crates/a/src/b.rs", "/// ```text"), 0);
         let sleep = "tokio::time::sleep(SECOND).await;";
         assert_eq!(faults(forbidden, "crates/a/tests/it/b.rs", sleep), 1);
         assert_eq!(faults(forbidden, "crates/a/src/b.rs", &format!("#[cfg(test)]\n{sleep}")), 1);
