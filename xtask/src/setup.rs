@@ -63,7 +63,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         package: "python3-venv",
-        why: "schemathesis, which tests the OpenAPI document, is a Python program",
+        why: "tools from PyPI: an S3 server, and a tester of OpenAPI documents",
         here: || succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
         service: None,
     },
@@ -88,8 +88,30 @@ const BENCH_PARTS: &[Part] = &[Part {
     service: None,
 }];
 
-/// The one tool that is in no system's packages. A fixed version, so that a new check fails nobody's build by surprise.
-const SCHEMATHESIS: &str = "4.32.5";
+/// A tool from PyPI, in an environment of its own below `tools` in the build folder.
+struct Tool {
+    /// The folder: name and version. `crates/mainstay-testkit/src/tools.rs` looks there.
+    folder: &'static str,
+    why: &'static str,
+    /// What pip installs, at fixed versions, so that a new release fails nobody's build by surprise.
+    packages: &'static [&'static str],
+    program: &'static str,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool {
+        folder: "schemathesis-4.32.5",
+        why: "tries the OpenAPI document against the program",
+        packages: &["schemathesis==4.32.5"],
+        program: "schemathesis",
+    },
+    Tool {
+        folder: "moto-5.2.5",
+        why: "an S3 server, for pictures and video outside of a folder",
+        packages: &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
+        program: "moto_server",
+    },
+];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let missing = missing(args.bench);
@@ -98,7 +120,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         install(&missing)?;
     }
-    install_schemathesis()?;
+    TOOLS.iter().try_for_each(install_tool)?;
     println!("setup: done; next: cargo xtask test");
     Ok(())
 }
@@ -106,9 +128,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 /// What tests need and this machine lacks, as one line for each; empty when all is here.
 pub(crate) fn lacking() -> Vec<String> {
     let mut lines: Vec<String> = missing(false).iter().map(|part| line(part)).collect();
-    if !schemathesis().is_ok_and(|program| program.is_file()) {
-        lines.push(format!("schemathesis {SCHEMATHESIS}: tests the OpenAPI document"));
-    }
+    let tools = TOOLS.iter().filter(|tool| !tool_here(tool).unwrap_or(false));
+    lines.extend(tools.map(|tool| format!("{}: {}", tool.folder, tool.why)));
     lines
 }
 
@@ -203,24 +224,26 @@ fn run_as_root(words: &[&str]) -> anyhow::Result<()> {
     run_command(command.args(words))
 }
 
-/// Where tests look for it: `mainstay_testkit::schemathesis` knows the same place.
-fn schemathesis() -> anyhow::Result<PathBuf> {
-    Ok(target_dir()?.join("tools/schemathesis").join(SCHEMATHESIS).join("bin/schemathesis"))
+fn tools() -> anyhow::Result<PathBuf> {
+    Ok(target_dir()?.join("tools"))
 }
 
-fn install_schemathesis() -> anyhow::Result<()> {
-    let program = schemathesis()?;
-    if program.is_file() {
-        println!("setup: schemathesis {SCHEMATHESIS} is here already");
+fn tool_here(tool: &Tool) -> anyhow::Result<bool> {
+    Ok(tools()?.join(tool.folder).join("bin").join(tool.program).is_file())
+}
+
+fn install_tool(tool: &Tool) -> anyhow::Result<()> {
+    if tool_here(tool)? {
+        println!("setup: {} is here already", tool.folder);
         return Ok(());
     }
-    let folder = program.ancestors().nth(2).context("find the folder of schemathesis")?;
-    println!("setup: schemathesis {SCHEMATHESIS} from PyPI into {}", folder.display());
+    let folder = tools()?.join(tool.folder);
+    println!("setup: {} ({}) from PyPI into {}", tool.folder, tool.why, folder.display());
     if folder.exists() {
-        fs::remove_dir_all(folder).context("delete a half-made Python environment")?;
+        fs::remove_dir_all(&folder).context("delete a half-made Python environment")?;
     }
-    run_command(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let mut pip = Command::new(folder.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check"]);
-    run_command(pip.arg(format!("schemathesis=={SCHEMATHESIS}")))
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(tool.packages);
+    run_command(&mut pip)
 }

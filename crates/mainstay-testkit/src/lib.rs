@@ -13,6 +13,7 @@ mod error;
 mod link;
 mod postgres;
 mod redis;
+mod s3;
 mod storage;
 mod tools;
 
@@ -22,5 +23,6 @@ pub use fantoccini;
 pub use link::Link;
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use s3::S3;
 pub use storage::{Loss, LossyStorage, Lost};
 pub use tools::schemathesis;

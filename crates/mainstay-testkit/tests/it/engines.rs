@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, TcpStream};
 
-use mainstay_testkit::{Postgres, Redis};
+use mainstay_testkit::{Postgres, Redis, S3};
+use object_store::aws::AmazonS3Builder;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use tokio_postgres::{Client, NoTls};
 
 async fn connect(url: &str) -> Client {
@@ -120,4 +122,24 @@ fn schemathesis_is_where_setup_puts_it() {
     let program = mainstay_testkit::schemathesis().unwrap();
     let output = std::process::Command::new(program).arg("--version").output().unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+#[tokio::test]
+async fn s3_keeps_objects_and_refuses_to_replace_one_that_must_be_new() {
+    let s3 = S3::shared();
+    let bucket = s3.create_bucket().await.unwrap();
+    let store = AmazonS3Builder::new()
+        .with_endpoint(s3.endpoint())
+        .with_allow_http(true)
+        .with_region(S3::REGION)
+        .with_access_key_id(S3::ACCESS_KEY)
+        .with_secret_access_key(S3::SECRET_KEY)
+        .with_bucket_name(bucket)
+        .build()
+        .unwrap();
+    let path = object_store::path::Path::from("a/b");
+    let new = || store.put_opts(&path, PutPayload::from_static(b"one"), PutMode::Create.into());
+    new().await.unwrap();
+    assert!(matches!(new().await, Err(object_store::Error::AlreadyExists { .. })));
+    assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "one");
 }
