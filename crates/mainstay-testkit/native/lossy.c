@@ -1,9 +1,12 @@
-/* A storage layer that can forget what was not synced, for tests of durability.
+/* A storage layer that can forget what was not synced, or be full, for tests of durability.
  *
  * Preloaded into the program under test. Before each write to a regular file below MAINSTAY_LOSSY_FOLDER it appends what the write
  * replaces to an undo journal of that file (named after its inode, in MAINSTAY_LOSSY_JOURNAL); fsync and fdatasync empty the
  * journal. Reads, sizes and mappings need no care, because the file itself is always current. When the program has been killed,
  * the test applies the journals backwards: what is left is what a disk may hold after a power cut.
+ *
+ * While the file MAINSTAY_LOSSY_FULL exists, files may grow together by as many bytes as its text says; then writes that would
+ * make one longer fail with ENOSPC.
  *
  * Record: offset, size before, length (each u64, native order), then `length` bytes that stood at `offset`.
  *
@@ -108,6 +111,25 @@ static void note(int fd, const struct stat *st, off_t offset, size_t len) {
     free(record);
 }
 
+/* Whether the disk has no room for this write. Called with the lock held. */
+static int full(const struct stat *st, off_t offset, size_t len) {
+    static long long left = -1; /* unknown */
+    const char *path = getenv("MAINSTAY_LOSSY_FULL");
+    int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (file < 0) {
+        left = -1;
+        return 0;
+    }
+    char text[32] = {0};
+    if (left < 0 && read(file, text, sizeof text - 1) >= 0) left = atoll(text);
+    close(file);
+    long long growth = len ? (long long)offset + (long long)len - (long long)st->st_size : 0;
+    if (growth <= 0) return 0;
+    if (growth > left) return 1;
+    left -= growth;
+    return 0;
+}
+
 static off_t position(int fd, const struct stat *st) {
     int flags = fcntl(fd, F_GETFL);
     return flags & O_APPEND ? st->st_size : lseek(fd, 0, SEEK_CUR);
@@ -125,6 +147,11 @@ static size_t total(const struct iovec *parts, int count) {
     if (!watched(fd, &st)) return call;                                                                   \
     pthread_mutex_lock(&lock);                                                                            \
     if (fstat(fd, &st) != 0) die("fstat");                                                                \
+    if (full(&st, offset, len)) {                                                                         \
+        pthread_mutex_unlock(&lock);                                                                      \
+        errno = ENOSPC;                                                                                   \
+        return -1;                                                                                        \
+    }                                                                                                     \
     note(fd, &st, offset, len);                                                                           \
     __auto_type result = call;                                                                            \
     int saved = errno;                                                                                    \

@@ -1,4 +1,4 @@
-//! A storage layer that forgets what was not synced: a power cut without cutting the power. Linux only.
+//! A storage layer that forgets what was not synced (a power cut without cutting the power) or is full. Linux only.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -16,7 +16,8 @@ use crate::EngineError;
 const SOURCE: &str = include_str!("../native/lossy.c");
 const HEAD_LEN_BYTES: usize = 24;
 
-/// Watches the files of one folder while a program writes them, and can take back what the program had not synced.
+/// Watches the files of one folder while a program writes them: can take back what the program had not synced, and
+/// can be full.
 #[derive(Debug)]
 pub struct LossyStorage {
     folder: PathBuf,
@@ -71,12 +72,39 @@ impl LossyStorage {
     }
 
     /// What the program under test must have in its environment.
-    pub fn environment(&self) -> [(&'static str, OsString); 3] {
+    pub fn environment(&self) -> [(&'static str, OsString); 4] {
         [
             ("LD_PRELOAD", self.library().into()),
             ("MAINSTAY_LOSSY_FOLDER", self.folder.clone().into()),
             ("MAINSTAY_LOSSY_JOURNAL", self.journals().into()),
+            ("MAINSTAY_LOSSY_FULL", self.full().into()),
         ]
+    }
+
+    /// From now on the disk has room for `bytes` more; a write that would make a file longer by more than is left
+    /// fails as on a full disk. Works while the program runs.
+    ///
+    /// # Errors
+    /// When the note for the library cannot be written.
+    pub fn fill_after(&self, bytes: u64) -> Result<(), EngineError> {
+        let doing = || EngineError::io("fill the disk");
+        // Renamed into place: the library reads the number once, and must not see half of it.
+        let draft = self.private.path().join("full.draft");
+        fs::write(&draft, bytes.to_string()).map_err(doing())?;
+        fs::rename(draft, self.full()).map_err(doing())
+    }
+
+    /// The disk has room again.
+    ///
+    /// # Errors
+    /// When the note for the library cannot be deleted.
+    pub fn make_room(&self) -> Result<(), EngineError> {
+        match fs::remove_file(self.full()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(EngineError::io("make room on the disk")(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes back what was not synced. The program must have ended (`kill -9`), and may be started again on the
@@ -114,6 +142,10 @@ impl LossyStorage {
 
     fn library(&self) -> PathBuf {
         self.private.path().join("lossy.so")
+    }
+
+    fn full(&self) -> PathBuf {
+        self.private.path().join("full")
     }
 
     fn journals(&self) -> PathBuf {

@@ -1,4 +1,4 @@
-//! Lossy storage: what was synced stays, what was not goes.
+//! Lossy storage: what was synced stays, what was not goes, and what does not fit is refused.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -84,6 +84,30 @@ fn some_loss_takes_the_last_writes_and_depends_on_the_seed() {
         lengths.insert(length);
     }
     assert!(lengths.len() > 1, "every seed kept {lengths:?}");
+}
+
+#[test]
+fn a_full_disk_refuses_what_is_longer_and_takes_the_rest() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let mut file = fs::File::create(Path::new(&folder).join("file")).unwrap();
+        file.write_all(b"four").unwrap();
+        file.write_all(b"more").unwrap();
+        let error = file.write_all(b"five!").unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+        file.write_all_at(b"FOUR", 0).unwrap();
+        fs::remove_file(std::env::var_os("MAINSTAY_LOSSY_FULL").unwrap()).unwrap();
+        file.write_all(b" and more").unwrap();
+        file.sync_data().unwrap();
+        written();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LossyStorage::over(folder.path()).unwrap();
+    storage.fill_after(10).unwrap();
+    let name = "storage::a_full_disk_refuses_what_is_longer_and_takes_the_rest";
+    run_and_kill(name, folder.path(), &storage);
+    assert_eq!(storage.lose(Loss::All).unwrap().writes, 0);
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"FOURmore and more");
+    storage.make_room().unwrap();
 }
 
 /// Commits 20 rows one by one, each acknowledged; how many are there after a power cut.
