@@ -1,6 +1,6 @@
 //! What a developer and CI run on this repository: `cargo xtask <command>`.
 //!
-//! Reading order: [`setup`] (what tests need from the system), [`test`], [`ci`], then the rarer commands. `run`
+//! Reading order: [`setup`] (what tests need from the system), [`mod@test`], [`ci`], then the rarer commands. `run`
 //! starts programs. The house rules that are checked by a program are tests, in `xtask/tests/tidy`.
 #![expect(
     clippy::print_stdout,
