@@ -1,1 +1,4 @@
-//! .
+//! The production core: one folder for each concern.
+
+pub mod blobs;
+pub mod fetch;
