@@ -1,2 +1,3 @@
 //! Feed.
+pub mod media;
 pub mod view;
