@@ -124,7 +124,13 @@ fn a_page_behind_a_pictures_first_bytes_is_refused() {
     ] {
         let bytes = [head, page].concat();
         let error = refusal(&bytes);
-        let told = matches!(error, MediaError::Damaged { .. } | MediaError::Truncated { .. });
+        // Where a GIF has its size, the page has letters.
+        let told = matches!(
+            error,
+            MediaError::Damaged { .. }
+                | MediaError::Truncated { .. }
+                | MediaError::TooManyPixels { .. }
+        );
         assert!(told, "{:?}: {error}", sniff::sniff(&bytes));
     }
 }
@@ -217,7 +223,7 @@ fn with_right_checksums(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn noise_never_panics(noise in prop::collection::vec(any::<u8>(), 0..300), head in valid(), cut in 0..64_usize) {

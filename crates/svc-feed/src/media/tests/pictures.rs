@@ -142,7 +142,10 @@ fn the_blurhash_shows_the_colours_of_the_picture() {
     let red = image::RgbImage::from_pixel(500, 300, image::Rgb([200, 20, 40]));
     let done = processed(&fixtures::png(red));
     let shown = blurhash::decode(&done.blurhash, 4, 4, 1.0).unwrap();
-    assert!(shown.chunks(4).all(|p| p[0].abs_diff(200) < 8 && p[1] < 40 && p[2] < 60), "{shown:?}");
+    assert!(
+        shown.chunks(4).all(|p| p[0].abs_diff(200) < 14 && p[1] < 40 && p[2] < 60),
+        "{shown:?}"
+    );
     // Four across, three down: one character for the counts, one for the range, four for the mean, two for each other.
     assert_eq!(done.blurhash.len(), 6 + 2 * 11);
     let clear = RgbaImage::from_pixel(50, 30, Rgba([0, 0, 0, 0]));

@@ -157,7 +157,7 @@ fn void_header(length: usize, size: u64) -> Vec<u8> {
     let size_bytes = (length - 1).min(8);
     // What the header is longer than the longest Void header counts as its payload.
     let padding = length - 1 - size_bytes;
-    let size = size + padding as u64 | 1 << (7 * size_bytes);
+    let size = (size + padding as u64) | (1 << (7 * size_bytes));
     let mut header = vec![VOID];
     header.extend_from_slice(size.to_be_bytes().get(8 - size_bytes..).unwrap_or_default());
     header.resize(length, 0);
