@@ -23,7 +23,7 @@ mod s3;
 
 use folder::Folder;
 use s3::Bucket;
-pub use s3::S3Settings;
+pub use s3::{S3Addressing, S3Settings};
 
 /// A boxed error of somebody else's.
 pub type BoxError = Box<dyn Error + Send + Sync>;

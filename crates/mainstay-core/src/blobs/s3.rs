@@ -12,18 +12,24 @@ use object_store::{
     ClientOptions, Error as StoreError, GetOptions, GetRange, MultipartUpload, ObjectMeta,
     ObjectStore, ObjectStoreExt, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
+    multipart::MultipartStore,
     path::Path,
 };
+use url::Url;
 
 use super::{BlobError, BlobInfo, BlobStream, Cleaned, Meter, staging_name};
 
+mod unfinished;
+
 /// One part of a long upload, and the most that goes up in one request. S3 takes 10,000 parts: 78 GiB.
 const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Pages of 1,000 unfinished uploads that one cleaning works through.
+const PAGES_MAX: usize = 100;
 
 /// How an S3 bucket is reached.
 #[derive(Debug, Clone, Default)]
 pub struct S3Settings {
-    /// `https://host[:port]`; empty = Amazon's for the region.
+    /// `https://host[:port]`, with the bucket's name in it for [`S3Addressing::Host`]; empty = Amazon's for the region.
     pub endpoint: String,
     /// Such as `eu-central-1`; empty = `us-east-1`, which most other servers take.
     pub region: String,
@@ -51,6 +57,9 @@ pub enum S3Addressing {
 pub(super) struct Bucket {
     store: AmazonS3,
     prefix: Path,
+    /// Where the bucket is, for the request that `store` does not offer.
+    url: Url,
+    region: String,
 }
 
 impl Bucket {
@@ -94,7 +103,9 @@ impl Bucket {
         let store = builder
             .build()
             .map_err(|error| wrong(format!("s3://{place} cannot be used: {error}")))?;
-        Ok(Self { store, prefix })
+        let url = bucket_url(bucket, region, settings)
+            .ok_or_else(|| wrong(format!("`{}` is no endpoint of S3", settings.endpoint)))?;
+        Ok(Self { store, prefix, url, region: region.to_owned() })
     }
 
     fn at(&self, key: &str) -> Path {
@@ -249,7 +260,34 @@ impl Bucket {
                 cleaned.removed += 1;
             }
         }
+        self.clean_unfinished(before, &mut cleaned).await?;
         Ok(cleaned)
+    }
+
+    /// Aborts uploads in parts that nobody completed.
+    async fn clean_unfinished(&self, before: Ts, cleaned: &mut Cleaned) -> Result<(), BlobError> {
+        let staging = self.at("staging");
+        let prefix = format!("{staging}/");
+        for _page in 0..PAGES_MAX {
+            let credential = self.store.credentials().get_credential().await;
+            let credential = credential.map_err(failed("get the credentials"))?;
+            let found = unfinished::list(&self.url, &prefix, &self.region, &credential).await?;
+            let (old, young): (Vec<_>, Vec<_>) =
+                found.into_iter().partition(|upload| upload.started < before);
+            for upload in &old {
+                let path = staging.clone().join(upload.name.as_str());
+                match self.store.abort_multipart(&path, &upload.upload_id).await {
+                    Ok(()) | Err(StoreError::NotFound { .. }) => cleaned.removed += 1,
+                    Err(error) => return Err(failed("abort an upload")(error)),
+                }
+            }
+            // Young ones stand in the way of the next page; they will be old at a later cleaning.
+            if old.is_empty() || !young.is_empty() {
+                cleaned.kept += young.len() as u64;
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn check(&self) -> Result<(), BlobError> {
@@ -258,6 +296,22 @@ impl Bucket {
             Some(Err(error)) => Err(failed("list the staged objects")(error)),
             Some(Ok(_)) | None => Ok(()),
         }
+    }
+}
+
+/// The address of the bucket itself, as `object_store` forms it.
+fn bucket_url(bucket: &str, region: &str, settings: &S3Settings) -> Option<Url> {
+    let endpoint = if settings.endpoint.is_empty() {
+        match settings.addressing {
+            S3Addressing::Path => format!("https://s3.{region}.amazonaws.com"),
+            S3Addressing::Host => format!("https://{bucket}.s3.{region}.amazonaws.com"),
+        }
+    } else {
+        settings.endpoint.trim_end_matches('/').to_owned()
+    };
+    match settings.addressing {
+        S3Addressing::Path => Url::parse(&format!("{endpoint}/{bucket}")).ok(),
+        S3Addressing::Host => Url::parse(&endpoint).ok(),
     }
 }
 
