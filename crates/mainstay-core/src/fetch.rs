@@ -68,9 +68,7 @@ pub enum FetchError {
         source: Option<io::Error>,
     },
     /// From https to http.
-    #[error(
-        "the server redirects from https to http, which is not safe; give the https URL of the file itself"
-    )]
+    #[error("the server redirects from https to http; give the https URL of the file itself")]
     Downgraded,
     /// More than three hops.
     #[error(
@@ -84,13 +82,19 @@ pub enum FetchError {
         max_bytes: u64,
     },
     /// The bound on the whole fetch is over.
-    #[error("the server did not send the file within {} s; try again or upload the file", .after.as_secs_f32())]
+    #[error(
+        "the server did not send the file within {} s; try again or upload the file",
+        .after.as_secs_f32()
+    )]
     TimedOut {
         /// The bound.
         after: Duration,
     },
     /// The server answered, but not with the file.
-    #[error("the server answers with status {}; check that the URL opens without signing in", .status.as_u16())]
+    #[error(
+        "the server answers with status {}; check that the URL opens without signing in",
+        .status.as_u16()
+    )]
     BadStatus {
         /// The status.
         status: StatusCode,

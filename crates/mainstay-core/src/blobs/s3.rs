@@ -148,7 +148,7 @@ impl Bucket {
             if let Some(mut upload) = upload
                 && let Err(abort) = upload.abort().await
             {
-                tracing::warn!(error = %abort, "an unfinished upload stays until the next cleaning");
+                tracing::warn!(error = %abort, "an upload stays until the next cleaning");
             }
             return Err(error);
         }

@@ -3,14 +3,17 @@
 //! A profile may carry words about a person's machine, such as the serial number of a monitor, so it is written anew
 //! from its curves and matrices. One that says sRGB, or that cannot be read, is dropped: browsers then assume sRGB.
 
-use image::DynamicImage;
-use moxcms::{
-    ColorDateTime, ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions,
-};
 use std::sync::Arc;
+
+use image::DynamicImage;
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
 
 /// The longest profile that is read.
 const BYTES_MAX: usize = 4 << 20;
+
+/// Where a profile's header says when it was made (7.2), and what it says here: 1 January 2000, in numbers of 16 bits.
+const DATE_AT: usize = 24;
+const DATE: [u8; 12] = [0x07, 0xd0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0];
 
 /// What the numbers of a picture mean.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,12 +53,14 @@ impl Profile {
         profile.char_target = None;
         profile.viewing_conditions_description = None;
         profile.calibration_date = None;
-        profile.creation_date_time = ColorDateTime::default();
         let srgb = ColorProfile::new_srgb();
         let to_srgb = profile
             .create_transform_8bit(layout, &srgb, Layout::Rgb, TransformOptions::default())
             .ok()?;
-        let profile = Self { bytes: profile.encode().ok()?, colors, to_srgb };
+        let mut bytes = profile.encode().ok()?;
+        // The encoder puts the present time there; the same picture must give the same file.
+        bytes.get_mut(DATE_AT..DATE_AT + DATE.len())?.copy_from_slice(&DATE);
+        let profile = Self { bytes, colors, to_srgb };
         (!profile.changes_nothing()).then_some(profile)
     }
 

@@ -118,7 +118,7 @@ impl<'a> Found<'a> {
         let mut out = Vec::with_capacity(SIGNATURE.len() + length + 4_096);
         out.extend_from_slice(&SIGNATURE);
         for (name, body) in &self.kept {
-            // A profile outweighs the older ways to tell colours (4.3); where one stood, none of them may come to light.
+            // A profile outweighs the older ways to tell colours (4.3); where one stood, none of them may show again.
             if self.icc.is_some() && matches!(*name, b"gAMA" | b"cHRM" | b"sRGB") {
                 continue;
             }

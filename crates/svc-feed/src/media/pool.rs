@@ -71,7 +71,7 @@ impl Pool {
 
     /// Processes `bytes` when it is their turn.
     ///
-    /// Dropping the future gives up a waiting place; work that has begun runs to its end and keeps its place until then.
+    /// Dropping the future gives up a waiting place; work that has begun runs to its end and keeps its place so long.
     ///
     /// # Errors
     /// Those of [`process`]; `Busy` if the queue is full or the wait too long; `Failed` if a decoder panics.

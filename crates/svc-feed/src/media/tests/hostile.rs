@@ -223,10 +223,14 @@ fn with_right_checksums(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn noise_never_panics(noise in prop::collection::vec(any::<u8>(), 0..300), head in valid(), cut in 0..64_usize) {
+    fn noise_never_panics(
+        noise in prop::collection::vec(any::<u8>(), 0..300),
+        head in valid(),
+        cut in 0..64_usize,
+    ) {
         judge(&noise);
         judge(&[&head[..cut.min(head.len())], &noise].concat());
     }

@@ -23,6 +23,8 @@ pub(super) fn mp4() -> Vec<u8> {
         mp4_box(b"uuid", b"0123456789abcdefSecretCamera"),
         mp4_box(b"moov", &[mp4_box(b"mvhd", &[0; 100]), track, place].concat()),
         mp4_box(b"free", &[]),
+        mp4_box(b"free", b"udta SecretCamera"),
+        mp4_box(b"smta", b"SecretCamera"),
         large,
     ]
     .concat()

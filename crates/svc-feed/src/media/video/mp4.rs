@@ -2,8 +2,20 @@
 
 use super::{Fault, Payload, pass};
 
-/// `moov` and `trak` are looked into; nothing that is blanked lies deeper.
+/// `moov` and `trak` are looked into; what lies deeper is left as it is.
 const DEPTH_MAX: usize = 2;
+
+/// Whether a player needs a box of this name in the file (0), in `moov` (1) or in `trak` (2).
+///
+/// All others may tell about people and machines: `udta`, `meta`, `uuid`, what makers of phones invent, and padding
+/// that still holds what an editor took out.
+const fn plays(name: &[u8; 4], depth: usize) -> bool {
+    match depth {
+        0 => matches!(name, b"ftyp" | b"styp" | b"pdin" | b"mfra" | b"sidx" | b"ssix" | b"emsg"),
+        1 => matches!(name, b"mvhd" | b"mvex" | b"iods" | b"pssh"),
+        _ => matches!(name, b"tkhd" | b"tref" | b"trgr" | b"edts" | b"mdia"),
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Walk {
@@ -77,13 +89,13 @@ impl Walk {
                 return Ok(());
             }
             (b"mdat" | b"moof", 0) => self.seen_media = true,
-            (b"udta" | b"meta" | b"uuid", _) => {
+            (name, depth) if plays(name, depth) => {}
+            _ => {
                 payload = Payload::Blank;
                 if let Some(place) = written.get_mut(4..8) {
                     place.copy_from_slice(b"free");
                 }
             }
-            _ => {}
         }
         out.extend_from_slice(&written);
         if left > 0 {
