@@ -260,7 +260,7 @@ where
         // Up to a tenth earlier, so that entries filled together are not refreshed together.
         let jitter = mix(self.flights.ticket() ^ (began as u64)) % (soft as u64 / 10 + 1);
         let meta = Meta {
-            log_epoch,
+            log_epoch: loaded.log_epoch.unwrap_or(log_epoch),
             stamp: loaded.stamp,
             tags: loaded.tags,
             filled: began,

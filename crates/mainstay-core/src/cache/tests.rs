@@ -124,6 +124,16 @@ async fn another_log_epoch_refuses_everything_old_even_loads_under_way() {
 }
 
 #[tokio::test]
+async fn what_a_replica_shows_of_another_log_is_not_kept() {
+    let epochs = epochs();
+    let posts = class(&epochs, BOUNDED);
+    posts.put(7, read(10, 500).unwrap().in_log(9));
+    assert_eq!(kept(&posts), None);
+    posts.put(7, read(10, 500).unwrap().in_log(1));
+    assert_eq!(kept(&posts), Some(10));
+}
+
+#[tokio::test]
 async fn beyond_the_bound_a_strict_class_fails_closed() {
     let epochs = epochs();
     let posts = class(&epochs, STRICT);
