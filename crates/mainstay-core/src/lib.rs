@@ -1,3 +1,5 @@
 //! .
 pub mod cache;
+pub mod health;
+pub mod limit;
 pub mod telemetry;

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::tag::{Stamp, Tags};
+use super::tag::{Stamp, Tag, Tags};
 
 /// What a loader has read.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub struct Loaded<V> {
 
 impl<V> Loaded<V> {
     /// A value that was found.
-    pub fn found(value: V, tags: impl Into<Tags>, stamp: Stamp) -> Self {
-        Self { value: Some(value), tags: tags.into(), stamp, log_epoch: None }
+    pub fn found(value: V, tags: impl IntoIterator<Item = Tag>, stamp: Stamp) -> Self {
+        Self { value: Some(value), tags: tags.into_iter().collect(), stamp, log_epoch: None }
     }
 
     /// The same, read in a snapshot that shows this log epoch.
@@ -38,8 +38,8 @@ impl<V> Loaded<V> {
     }
 
     /// There is no such thing.
-    pub fn absent(tags: impl Into<Tags>, stamp: Stamp) -> Self {
-        Self { value: None, tags: tags.into(), stamp, log_epoch: None }
+    pub fn absent(tags: impl IntoIterator<Item = Tag>, stamp: Stamp) -> Self {
+        Self { value: None, tags: tags.into_iter().collect(), stamp, log_epoch: None }
     }
 }
 

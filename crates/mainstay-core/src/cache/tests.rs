@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use smallvec::smallvec;
 use tokio::sync::Notify;
 
 use super::*;
@@ -44,7 +43,7 @@ const STRICT: Staleness = Staleness::Strict { within_ms: 2_000 };
 const FAIL_SAFE: Staleness = Staleness::FailSafe { within_ms: 2_000 };
 
 fn read(value: u64, stamp: i64) -> Result<Loaded<u64>, Failed> {
-    Ok(Loaded::found(value, smallvec![POST, LIST], Stamp(stamp)))
+    Ok(Loaded::found(value, [POST, LIST], Stamp(stamp)))
 }
 
 async fn load(class: &Posts, value: u64, stamp: i64) -> u64 {
@@ -180,7 +179,7 @@ async fn a_fail_safe_class_serves_old_values_marked_until_their_hard_lifetime_en
 async fn what_does_not_exist_is_remembered_for_its_own_time_and_until_it_exists() {
     let epochs = epochs();
     let posts = class(&epochs, BOUNDED);
-    let absent = || async { Ok::<_, Failed>(Loaded::absent(smallvec![POST], Stamp(5))) };
+    let absent = || async { Ok::<_, Failed>(Loaded::absent([POST], Stamp(5))) };
     assert!(posts.get_or_load(&7, absent).await.unwrap().is_none());
     assert!(matches!(posts.get(&7), Lookup::Absent));
     epochs.apply(POST, 5);
@@ -348,7 +347,7 @@ async fn memory_stays_within_its_weight() {
     let policy = Policy { capacity_bytes: 100_000, items: 100, ..policy(BOUNDED) };
     let pages = Class::new(policy, epochs, &metrics, |_: &u64, page: &Vec<u8>| page.len());
     for key in 0..1_000 {
-        pages.put(key, Loaded::found(vec![0; 1_000], smallvec![POST], Stamp(5)));
+        pages.put(key, Loaded::found(vec![0; 1_000], [POST], Stamp(5)));
     }
     let (entries, bytes) = pages.size();
     assert!(bytes <= 100_000, "{bytes}");
