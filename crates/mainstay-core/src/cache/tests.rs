@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::*;
 use crate::telemetry::Metrics;
 
+mod redis;
 mod threads;
 
 #[derive(Debug, PartialEq)]
@@ -206,6 +207,9 @@ async fn one_caller_refreshes_what_is_due_and_a_failure_hurts_nobody() {
     });
     assert_eq!(*refreshed.await.unwrap().unwrap(), 12);
     assert_eq!(kept(&posts), Some(12));
+    let Lookup::Hit(hit) = posts.get(&7) else { unreachable!("it was just there") };
+    epochs.mono().advance_ms(30);
+    assert_eq!(posts.age_ms(&hit), 30);
 }
 
 /// Polls `waiting` until it has nothing to do but wait.

@@ -223,7 +223,6 @@ mod tests {
         let written = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         assert!(written.contains("\"lines\":"), "{written}");
         assert!(written.contains("later\n"));
-        assert!(!pipe.flush(Duration::ZERO) || dropped.get() <= 8);
     }
 
     #[test]

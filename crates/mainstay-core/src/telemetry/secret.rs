@@ -1,7 +1,8 @@
 //! Values that never appear in logs: what is personal, and what opens doors.
 
-use std::{fmt, path::PathBuf, process::Stdio, time::Duration};
+use std::{borrow::Cow, fmt, path::PathBuf, process::Stdio, time::Duration};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
@@ -210,6 +211,19 @@ impl Serialize for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self::parse(&String::deserialize(deserializer)?))
+    }
+}
+
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "The secret, or where it is: env:NAME, file:/path, command:program argument"
+        })
     }
 }
 
