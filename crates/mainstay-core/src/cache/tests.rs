@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::*;
 use crate::telemetry::Metrics;
 
+mod properties;
 mod redis;
 mod threads;
 
