@@ -1,2 +1,3 @@
 //! Feed.
+pub mod pages;
 pub mod view;
