@@ -125,6 +125,11 @@ pub fn time(at: Ts, now: Ts) -> Markup {
     html! { time datetime=(at) title=(exact(at)) data-time { (relative(at, now)) } }
 }
 
+/// A `time` element with the exact time; the script writes it in the reader's zone.
+pub fn exact_time(at: Ts) -> Markup {
+    html! { time datetime=(at) data-exact { (exact(at)) } }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

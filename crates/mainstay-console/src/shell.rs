@@ -302,8 +302,8 @@ impl Shell<'_> {
     fn account_menu(&self, viewer: &Viewer, active: &str) -> Markup {
         html! {
             div .account {
-                button .account-button type="button" popovertarget="account-menu" aria-haspopup="true"
-                    aria-label=(format!("Your menu, {}", viewer.display_name)) {
+                button .account-button type="button" popovertarget="account-menu" aria-haspopup="true" {
+                    span .sr-only { "Your menu: " }
                     (avatar(viewer.avatar_url.as_deref(), &viewer.display_name, &viewer.handle, "s"))
                     span .word.who {
                         span .name dir="auto" { (viewer.display_name) }
@@ -336,11 +336,13 @@ impl Shell<'_> {
     /// Three buttons that choose the theme; without script they post to `/theme`.
     pub fn theme_choice(&self) -> Markup {
         html! {
-            form .themes method="post" action="/theme" data-theme-form aria-label="Theme" role="group" {
+            form method="post" action="/theme" data-theme-form {
                 (self.hidden())
-                @for (theme, word, symbol) in Theme::OFFERED {
-                    button name="theme" value=(theme.name()) aria-pressed=(theme == self.theme) {
-                        (icon(symbol)) (word)
+                div .themes role="group" aria-label="Theme" {
+                    @for (theme, word, symbol) in Theme::OFFERED {
+                        button name="theme" value=(theme.name()) aria-pressed=(theme == self.theme) {
+                            (icon(symbol)) (word)
+                        }
                     }
                 }
             }

@@ -1,13 +1,14 @@
 // Acts that show at once and roll back with a reason: like, follow, delete with undo; and small page parts.
 
-import { all, api, count, delegate, icon, make, one, onPage, say, setCount, toast } from "/assets/ui.js";
+import { all, api, count, delegate, make, one, onPage, say, setCount, toast } from "/assets/ui.js";
 import { forget } from "/assets/swap.js";
 
 const flights = new WeakMap(); // form → the wish that is sent: the last press wins
 
 function paint(form, on) {
   const button = one("button", form);
-  button.setAttribute("aria-pressed", String(on));
+  form.dataset.state = on ? "on" : "off";
+  if (button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", String(on));
   form.action = on ? form.dataset.on : form.dataset.off;
   const number = one("[data-value]", form);
   if (number) setCount(number, Math.max(0, Number(number.dataset.value) + (on ? 1 : -1)), true);
@@ -19,7 +20,7 @@ function paint(form, on) {
 }
 
 async function toggle(form) {
-  const on = one("button", form).getAttribute("aria-pressed") !== "true";
+  const on = form.dataset.state !== "on";
   paint(form, on);
   forget();
   if (flights.has(form)) { flights.set(form, on); return; }
@@ -120,5 +121,3 @@ export function start() {
   }, true);
   onPage(clamp);
 }
-
-export { icon };

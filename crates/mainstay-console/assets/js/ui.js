@@ -67,6 +67,7 @@ function relative(then, now) {
 /** Writes every time under `root` in the reader's words and zone. */
 export function tellTimes(root = document) {
   const exact = new Intl.DateTimeFormat(locale(), { dateStyle: "full", timeStyle: "short" });
+  for (const element of all("time[data-exact]", root)) element.textContent = exact.format(Date.parse(element.dateTime));
   const now = Date.now();
   for (const element of all("time[data-time]", root)) {
     const then = Date.parse(element.dateTime);

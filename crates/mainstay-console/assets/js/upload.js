@@ -1,6 +1,6 @@
 // Writing a post: pictures are uploaded while one writes, with progress in numbers; order and words can change.
 
-import { all, api, bytes, icon, make, meta, one, onPage, say, toast } from "/assets/ui.js";
+import { all, bytes, icon, make, meta, one, onPage, say, toast } from "/assets/ui.js";
 
 const PARALLEL = 2;
 let made = 0;
@@ -190,5 +190,3 @@ export function start() {
     all("[data-avatar]", root).forEach(previewAvatar);
   });
 }
-
-export { api };

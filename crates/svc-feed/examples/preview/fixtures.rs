@@ -118,7 +118,7 @@ impl Fixtures {
             mentions: self.mentions(),
             reply_count: 0,
             like_count: minutes % 9,
-            liked_by_me: minutes % 2 == 0,
+            liked_by_me: minutes % 9 > 0 && minutes % 2 == 0,
             created_at: NOW.plus_s(-60 * minutes),
             edited_at: (minutes == 120).then_some(NOW),
         }

@@ -157,7 +157,8 @@ pub(super) fn like_button(shell: &Shell<'_>, like: &Liked) -> Markup {
     html! {
         @if shell.viewer.is_some() {
             form .inline method="post" action=(format!("{}/{act}", like.path)) data-toggle=(format!("/api/v1{}/like", like.path))
-                data-on=(format!("{}/unlike", like.path)) data-off=(format!("{}/like", like.path)) {
+                data-on=(format!("{}/unlike", like.path)) data-off=(format!("{}/like", like.path))
+                data-state=(if like.liked { "on" } else { "off" }) {
                 (shell.hidden())
                 button .action.like data-like aria-pressed=(like.liked) { (inside) }
             }

@@ -102,14 +102,14 @@ fn cell(item: &MediaView, at: usize, count: usize, eager: bool) -> Markup {
             }
         },
         MediaKind::Image => html! {
-            a .cell href=(item.url) data-view data-width=(item.width) data-height=(item.height)
+            a .cell .has-alt[!item.alt.is_empty()] .tall[item.height > item.width.saturating_mul(2)]
+                .small[item.width < 480] href=(item.url) data-view data-width=(item.width) data-height=(item.height)
                 aria-label=(opens(item, at, count)) {
                 @if let Some(colours) = blur(&item.blurhash) { img .blur src=(colours) alt="" width="8" height="8"; }
                 img .photo src=(at_least(item, 640)) srcset=[srcset(item)] alt=(item.alt)
                     sizes=(if count == 1 { "(max-width: 680px) 100vw, 606px" } else { "(max-width: 680px) 60vw, 303px" })
                     width=(item.width) height=(item.height) decoding="async"
                     loading=(if eager { "eager" } else { "lazy" }) fetchpriority=[eager.then_some("high")];
-                @if !item.alt.is_empty() { span .alt-mark aria-hidden="true" title=(item.alt) { "ALT" } }
             }
         },
     }

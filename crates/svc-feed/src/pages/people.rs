@@ -58,11 +58,13 @@ pub(super) fn follow_button(shell: &Shell<'_>, person: &PersonView, relation: Op
             @let on_word = if relation.following || !private { "Following" } else { "Requested" };
             form .inline method="post" action=(format!("{path}/{}", if on { "unfollow" } else { "follow" }))
                 data-toggle=(format!("/api/v1/users/{}/follow", person.id))
-                data-on=(format!("{path}/unfollow")) data-off=(format!("{path}/follow")) {
+                data-on=(format!("{path}/unfollow")) data-off=(format!("{path}/follow"))
+                data-state=(if on { "on" } else { "off" }) {
                 (shell.hidden())
-                button .button.small.follow aria-pressed=(on) aria-label=(format!("Follow {}", person.display_name)) {
+                button .button.small.follow {
                     span .when-on { (on_word) }
                     span .when-off { @if relation.followed_by { "Follow back" } @else { "Follow" } }
+                    span .sr-only { " " (person.display_name) }
                 }
             }
         }

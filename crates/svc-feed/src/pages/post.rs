@@ -43,7 +43,7 @@ pub fn post_page(shell: &Shell<'_>, view: &PostPage) -> Markup {
                 data-seen=[seen(shell, post)] aria-labelledby=(format!("by-{}", post.id)) {
                 (post_head(shell, post))
                 (post_body(post, true))
-                p .exact { (format::exact(post.published_at.unwrap_or(post.created_at))) }
+                p .exact { (format::exact_time(post.published_at.unwrap_or(post.created_at))) }
                 (actions(shell, post, "#comment-text"))
             }
             section #comments .card.comments-card aria-labelledby="comments-title" {

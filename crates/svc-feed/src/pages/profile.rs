@@ -145,10 +145,10 @@ fn profile_posts(shell: &Shell<'_>, tab: ProfileTab, posts: &Page<PostView>, hre
             ul .media-grid data-list="posts" {
                 @for post in &posts.items {
                     @if let Some(first) = post.media.first() {
-                        li { a href=(format!("/posts/{}", post.id)) aria-label=(media_label(post)) {
-                            (thumbnail(first))
-                            @if post.media.len() > 1 { span .alt-mark aria-hidden="true" { (post.media.len()) } }
-                        } }
+                        li {
+                            a href=(format!("/posts/{}", post.id)) aria-label=(media_label(post))
+                                data-number=[(post.media.len() > 1).then_some(post.media.len())] { (thumbnail(first)) }
+                        }
                     }
                 }
             }
