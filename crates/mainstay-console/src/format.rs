@@ -20,7 +20,7 @@ pub fn grouped(number: i64) -> String {
     out
 }
 
-/// `999`, `1.2K`, `34K`, `5.6M`: at most four characters, never rounded up to what was not reached.
+/// `999`, `1.2K`, `34.5K`, `678K`: at most five characters, never rounded up to what was not reached.
 pub fn compact(number: i64) -> String {
     let size = number.unsigned_abs();
     let sign = if number < 0 { "−" } else { "" };
@@ -32,7 +32,7 @@ pub fn compact(number: i64) -> String {
     };
     let whole = size / unit;
     let tenth = size % unit * 10 / unit;
-    if whole < 10 && tenth > 0 {
+    if whole < 100 && tenth > 0 {
         format!("{sign}{whole}.{tenth}{letter}")
     } else {
         format!("{sign}{whole}{letter}")

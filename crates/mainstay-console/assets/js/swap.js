@@ -1,6 +1,6 @@
 // Links and forms swap the main column instead of loading a page; history, scroll and focus are kept.
 
-import { all, delegate, make, one, onPage, say, tellTimes, toast } from "/assets/ui.js";
+import { all, delegate, make, one, onPage, say, tellCounts, tellTimes, toast } from "/assets/ui.js";
 
 const KEPT_MAX = 8;
 const kept = new Map(); // history key → {page, title, scroll}: what "back" shows at once
@@ -33,7 +33,7 @@ function show(page, scroll, hash) {
   one("#page").replaceWith(page);
   dress(page);
   shown();
-  const target = hash && document.getElementById(decodeURIComponent(hash.slice(1)));
+  const target = hash ? document.getElementById(decodeURIComponent(hash.slice(1))) : null;
   if (target) target.scrollIntoView();
   else scrollTo({ top: scroll, behavior: "instant" });
   return target;
@@ -44,37 +44,38 @@ export async function visit(url, { method = "GET", body, push = true, scroll = 0
   running?.abort();
   const mine = (running = new AbortController());
   document.body.classList.add("busy");
+  let response, text;
   try {
-    const response = await fetch(url, { method, body, signal: mine.signal, headers: { "X-Fragment": "main", Accept: "text/html" } });
-    const html = response.headers.get("content-type")?.startsWith("text/html");
-    const text = html ? await response.text() : "";
-    const page = html && new DOMParser().parseFromString(text, "text/html").querySelector("#page");
-    const to = new URL(response.url);
-    to.hash = new URL(url, location.href).hash;
-    if (!page || page.matches(".plain") || one("#page.plain")) {
-      if (method === "GET" || response.redirected) location.assign(to);
-      else toast(`The server answered ${response.status}. Try again.`);
-      return false;
-    }
-    const samePlace = to.pathname + to.search === location.pathname + location.search;
-    const settled = method === "GET" || response.redirected;
-    if (!quiet) keep();
-    if (method !== "GET") forget();
-    if (settled && push && !samePlace) {
-      current = crypto.randomUUID();
-      history.pushState({ key: current }, "", to);
-    }
-    const target = show(document.adoptNode(page), samePlace && method !== "GET" ? scrollY : scroll, settled ? to.hash : "");
-    const wrong = one('[aria-invalid="true"]', one("#page"));
-    (wrong ?? target ?? one("#main")).focus({ preventScroll: !wrong });
-    if (!wrong && method === "GET" && !quiet) say(document.title);
-    return true;
+    response = await fetch(url, { method, body, signal: mine.signal, headers: { "X-Fragment": "main", Accept: "text/html" } });
+    text = await response.text();
   } catch (error) {
     if (error.name !== "AbortError") toast("The server could not be reached. What you typed is still here.");
     return false;
   } finally {
     if (running === mine) document.body.classList.remove("busy");
   }
+  const html = response.headers.get("content-type")?.startsWith("text/html");
+  const page = html ? new DOMParser().parseFromString(text, "text/html").querySelector("#page") : null;
+  const to = new URL(response.url);
+  to.hash = new URL(url, location.href).hash;
+  if (!page || page.matches(".plain") || one("#page.plain")) {
+    if (method === "GET" || response.redirected) location.assign(to);
+    else toast(`The server answered ${response.status}. Try again.`);
+    return false;
+  }
+  const samePlace = to.pathname + to.search === location.pathname + location.search;
+  const settled = method === "GET" || response.redirected;
+  if (!quiet) keep();
+  if (method !== "GET") forget();
+  if (settled && push && !samePlace) {
+    current = crypto.randomUUID();
+    history.pushState({ key: current }, "", to);
+  }
+  const target = show(document.adoptNode(page), samePlace && method !== "GET" ? scrollY : scroll, settled ? to.hash : "");
+  const wrong = one('[aria-invalid="true"]', one("#page"));
+  (wrong ?? target ?? one("#main")).focus({ preventScroll: !wrong });
+  if (!wrong && method === "GET" && !quiet) say(document.title);
+  return true;
 }
 
 function ours(link, event) {
@@ -170,6 +171,6 @@ export function start() {
     else visit(location.href, { push: false, quiet: true, scroll: event.state.scroll ?? 0 });
   });
   addEventListener("pagehide", () => history.replaceState({ ...history.state, key: current, scroll: scrollY }, ""));
-  onPage((root) => { tellTimes(root); watchMore(); });
+  onPage((root) => { tellTimes(root); tellCounts(root); watchMore(); });
   setInterval(tellTimes, 30_000);
 }

@@ -10,7 +10,7 @@ function paint(form, on) {
   form.dataset.state = on ? "on" : "off";
   if (button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", String(on));
   form.action = on ? form.dataset.on : form.dataset.off;
-  const number = one("[data-value]", form);
+  const number = one("[data-value]", form) ?? (form.closest("[data-toggle-scope]") && one("[data-toggle-count]", form.closest("[data-toggle-scope]")));
   if (number) setCount(number, Math.max(0, Number(number.dataset.value) + (on ? 1 : -1)), true);
   if (on && button.matches(".like")) {
     button.classList.remove("beat");
@@ -119,5 +119,5 @@ export function start() {
   document.addEventListener("toggle", (event) => {
     if (event.target.matches?.("details.fold[open]")) one("textarea", event.target)?.focus();
   }, true);
-  onPage(clamp);
+  onPage((root) => { clamp(root); all("textarea[data-count]", root).forEach(counters); });
 }

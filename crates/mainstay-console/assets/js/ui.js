@@ -44,8 +44,9 @@ export function delegate(type, selector, act) {
 
 // --- words
 
-const short = () => new Intl.NumberFormat(locale(), { notation: "compact", roundingMode: "trunc", maximumFractionDigits: 1 });
-export const count = (number) => (number < 1000 ? new Intl.NumberFormat(locale()) : short()).format(number);
+/** `999`, `1.2K`, `34.5K`, `678K`, as the server writes it. */
+export const count = (number) => new Intl.NumberFormat(locale(), number < 1000 ? {} : { notation: "compact", roundingMode: "trunc",
+  maximumFractionDigits: String(Math.trunc(number)).length % 3 === 0 ? 0 : 1 }).format(number);
 export const bytes = (size) => new Intl.NumberFormat(locale(), { style: "unit", unit: size < 1e6 ? "kilobyte" : "megabyte", maximumFractionDigits: 1 })
   .format(size < 1e6 ? size / 1e3 : size / 1e6);
 
@@ -76,6 +77,11 @@ export function tellTimes(root = document) {
     const words = relative(then, now);
     if (element.textContent !== words) element.textContent = words;
   }
+}
+
+/** Writes the long counts under `root` in the reader's way. */
+export function tellCounts(root = document) {
+  for (const element of all("[data-value]", root)) if (element.dataset.value > 999) element.textContent = count(Number(element.dataset.value));
 }
 
 /** Sets a count in place; `data-value` keeps the exact number behind `1.2K`. */

@@ -132,7 +132,7 @@ function acts(state, line) {
     pump(state);
     one('input[type="file"]', state.form)?.focus();
   };
-  return make("div", { class: "upload-acts" }, button("Move up", "arrow-up", () => shift(-1), "up"), button("Move down", "arrow-up", () => shift(1), "down"), button("Remove", "x", remove, "remove"));
+  return make("div", { class: "upload-acts" }, button("Move up", "arrow-up", () => shift(-1), "up"), button("Move down", "arrow-down", () => shift(1), "down"), button("Remove", "x", remove, "remove"));
 }
 
 function order(state) {

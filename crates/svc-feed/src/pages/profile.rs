@@ -74,7 +74,7 @@ fn profile_card(shell: &Shell<'_>, view: &ProfilePage, own: bool) -> Markup {
     let base = person_href(person);
     let relation = profile.relation.unwrap_or_default();
     html! {
-        section .card.profile aria-label="Profile" {
+        section .card.profile aria-label="Profile" data-toggle-scope {
             div .profile-top {
                 (face(person, "l"))
                 div .row.end {
@@ -103,7 +103,7 @@ fn profile_card(shell: &Shell<'_>, view: &ProfilePage, own: bool) -> Markup {
             ul .counts {
                 li { strong { (format::compact(profile.post_count)) } @if profile.post_count == 1 { " post" } @else { " posts" } }
                 li { a href=(format!("{base}/followers")) title=(format::counted(profile.follower_count, "follower", "followers")) {
-                    strong data-follower-count data-value=(profile.follower_count) { (format::compact(profile.follower_count)) }
+                    strong data-toggle-count[!profile.private] data-value=(profile.follower_count) { (format::compact(profile.follower_count)) }
                     @if profile.follower_count == 1 { " follower" } @else { " followers" } } }
                 li { a href=(format!("{base}/following")) { strong { (format::compact(profile.following_count)) } " following" } }
             }

@@ -72,10 +72,10 @@ fn word(text: &str, keep: impl Fn(char) -> bool) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// The first 40 characters, so that an address does not fill the card.
+/// The first 32 characters, so that an address does not fill the card.
 fn shorten(shown: &str) -> String {
     let shown = shown.trim_end_matches('/');
-    match shown.char_indices().nth(40) {
+    match shown.char_indices().nth(32) {
         Some((cut, _)) => format!("{}…", shown.get(..cut).unwrap_or_default()),
         None => shown.to_owned(),
     }
