@@ -43,6 +43,7 @@ function enqueue(state, file) {
   const preview = file.type.startsWith("image/") ? make("img", { class: "upload-preview", alt: "", width: 72, height: 72 }) : make("span", { class: "upload-preview" }, icon("play"));
   if (preview.tagName === "IMG") {
     preview.src = URL.createObjectURL(file);
+    preview.addEventListener("error", () => preview.replaceWith(make("span", { class: "upload-preview" }, icon("image"))), { once: true });
     preview.addEventListener("load", () => URL.revokeObjectURL(preview.src), { once: true });
   }
   const bar = make("progress", { max: 100, value: 0, "aria-label": `Upload of ${file.name}` });
