@@ -24,9 +24,11 @@ pub struct SignIn<'a> {
 pub fn sign_in(shell: &Shell<'_>, view: &SignIn<'_>) -> Markup {
     let fields = html! {
         (view.errors.summary(&["/login", "/password"]))
-        (Field { label: "Handle or e-mail", name: "login", value: view.login, autocomplete: "username",
+        (Field { label: "Handle or e-mail", name: "login", value: view.login, autocomplete:
+            "username",
             required: true, ..Field::default() }.render(&view.errors))
-        (Field { label: "Password", name: "password", kind: "password", autocomplete: "current-password",
+        (Field { label: "Password", name: "password", kind: "password", autocomplete:
+            "current-password",
             required: true, ..Field::default() }.render(&view.errors))
         button .button.primary.block { "Sign in" }
     };
@@ -54,13 +56,17 @@ pub struct Register<'a> {
 pub fn register(shell: &Shell<'_>, view: &Register<'_>) -> Markup {
     let fields = html! {
         (view.errors.summary(&["/handle", "/email", "/password"]))
-        (Field { label: "Handle", name: "handle", value: view.handle, autocomplete: "username", required: true,
+        (Field { label: "Handle", name: "handle", value: view.handle, autocomplete: "username",
+            required: true,
             hint: "Letters, digits and _; people find and mention you by it.", ..Field::default() }
             .render(&view.errors))
-        (Field { label: "E-mail", name: "email", kind: "email", value: view.email, autocomplete: "email",
-            required: true, hint: "Only you see it.", ..Field::default() }.render(&view.errors))
-        (Field { label: "Password", name: "password", kind: "password", autocomplete: "new-password",
-            required: true, hint: "A long sentence is better than a short riddle.", ..Field::default() }
+        (Field { label: "E-mail", name: "email", kind: "email", value: view.email, autocomplete:
+            "email",
+            required: true, hint: "Only you see it." }.render(&view.errors))
+        (Field { label: "Password", name: "password", kind: "password", autocomplete:
+            "new-password",
+            required: true, hint: "A long sentence is better than a short riddle.",
+                ..Field::default() }
             .render(&view.errors))
         button .button.primary.block { "Create account" }
     };
@@ -68,7 +74,14 @@ pub fn register(shell: &Shell<'_>, view: &Register<'_>) -> Markup {
     gate(shell, "Create an account", "/register", view.return_to, &fields, &after)
 }
 
-fn gate(shell: &Shell<'_>, title: &str, action: &str, to: &str, fields: &Markup, after: &Markup) -> Markup {
+fn gate(
+    shell: &Shell<'_>,
+    title: &str,
+    action: &str,
+    to: &str,
+    fields: &Markup,
+    after: &Markup,
+) -> Markup {
     shell.page(
         &Head { title, plain: true, ..Head::default() },
         &html! {
@@ -79,7 +92,8 @@ fn gate(shell: &Shell<'_>, title: &str, action: &str, to: &str, fields: &Markup,
                 h1 { (title) }
                 form .card.stack method="post" action=(action) data-plain {
                     input type="hidden" name="csrf" value=(shell.csrf);
-                    input type="hidden" name="return_to" value=(if to.is_empty() { "/" } else { to });
+                    input type="hidden" name="return_to"
+                        value=(if to.is_empty() { "/" } else { to });
                     (fields)
                 }
                 div .gate-after { (after) }
@@ -98,7 +112,11 @@ pub struct Settings<'a> {
 }
 
 /// The account's settings; `more` are the sections of services, each a link to its own page: (icon, title, text, href).
-pub fn settings(shell: &Shell<'_>, view: &Settings<'_>, more: &[(&str, &str, &str, &str)]) -> Markup {
+pub fn settings(
+    shell: &Shell<'_>,
+    view: &Settings<'_>,
+    more: &[(&str, &str, &str, &str)],
+) -> Markup {
     shell.page(
         &Head { title: "Settings", active: "settings", ..Head::default() },
         &html! {
@@ -120,7 +138,8 @@ pub fn settings(shell: &Shell<'_>, view: &Settings<'_>, more: &[(&str, &str, &st
             section .card.stack aria-labelledby="sessions" {
                 h2 #sessions { "Signed in" }
                 @if let Some(viewer) = &shell.viewer {
-                    p { "As " strong { "@" (viewer.handle) } @if !view.email.is_empty() { ", " (view.email) } }
+                    p { "As " strong { "@" (viewer.handle) } @if !view.email.is_empty()
+                        { ", " (view.email) } }
                 }
                 p .sub {
                     (crate::format::counted(view.session_count, "session is", "sessions are"))

@@ -8,7 +8,8 @@ use crate::assets;
 pub fn icon(name: &str) -> Markup {
     let sprite = assets::url("icons.svg");
     PreEscaped(format!(
-        "<svg class=\"icon\" width=\"20\" height=\"20\" aria-hidden=\"true\"><use href=\"{sprite}#{name}\"/></svg>"
+        "<svg class=\"icon\" width=\"20\" height=\"20\" aria-hidden=\"true\">\
+         <use href=\"{sprite}#{name}\"/></svg>"
     ))
 }
 
@@ -16,8 +17,11 @@ pub fn icon(name: &str) -> Markup {
 ///
 /// `size` is `s` (32 px), `m` (40 px) or `l` (96 px).
 pub fn avatar(url: Option<&str>, name: &str, handle: &str, size: &str) -> Markup {
-    let letter: String = name.chars().find(|c| c.is_alphanumeric()).unwrap_or('·').to_uppercase().collect();
-    let hue = handle.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % 8;
+    let letter: String =
+        name.chars().find(|c| c.is_alphanumeric()).unwrap_or('·').to_uppercase().collect();
+    let hue =
+        handle.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)))
+            % 8;
     let pixels = match size {
         "s" => 32,
         "l" => 96,
@@ -26,11 +30,13 @@ pub fn avatar(url: Option<&str>, name: &str, handle: &str, size: &str) -> Markup
     html! {
         @match url {
             Some(url) => {
-                img class=(format!("avatar avatar-{size}")) src=(url) alt="" width=(pixels) height=(pixels)
+                img class=(format!("avatar avatar-{size}")) src=(url) alt="" width=(pixels)
+                    height=(pixels)
                     loading="lazy" decoding="async";
             }
             None => {
-                span class=(format!("avatar avatar-{size} hue-{hue}")) aria-hidden="true" { (letter) }
+                span class=(format!("avatar avatar-{size} hue-{hue}")) aria-hidden="true"
+                    { (letter) }
             }
         }
     }
@@ -119,7 +125,8 @@ pub fn query_text(text: &str) -> String {
 /// A button that opens a menu, and the menu. It works without script: the browser shows and hides it.
 pub fn menu(id: &str, label: &str, items: &Markup) -> Markup {
     html! {
-        button .icon-button.menu-button type="button" popovertarget=(id) aria-label=(label) aria-haspopup="true" {
+        button .icon-button.menu-button type="button" popovertarget=(id) aria-label=(label)
+            aria-haspopup="true" {
             (icon("ellipsis"))
         }
         div #(id) .menu popover { (items) }
@@ -131,7 +138,8 @@ pub fn dialog_head(id: &str, title: &str) -> Markup {
     html! {
         div .dialog-head {
             h2 #(id) { (title) }
-            form method="dialog" data-plain { button .icon-button aria-label="Close" { (icon("x")) } }
+            form method="dialog" data-plain { button .icon-button aria-label="Close" { (icon("x")) }
+                }
         }
     }
 }

@@ -33,7 +33,7 @@ fn words(status: u16) -> (&'static str, &'static str, &'static str, (&'static st
         403 => (
             "lock",
             "You may not see this",
-            "Your account has no permission for this page. If you think it should, ask who runs this server.",
+            "Your account has no permission for this page. Ask who runs this server if it should.",
             home,
         ),
         404 => (
@@ -51,11 +51,13 @@ fn words(status: u16) -> (&'static str, &'static str, &'static str, (&'static st
             "Nothing of yours was lost. Try again in a moment.",
             home,
         ),
-        400..500 => ("circle-x", "That did not work", "Go back, check what you sent and try again.", home),
+        400..500 => {
+            ("circle-x", "That did not work", "Go back, check what you sent and try again.", home)
+        }
         _ => (
             "triangle-alert",
             "Something broke on our side",
-            "It is not your fault and it was recorded. Try again; if it happens twice, tell us the id below.",
+            "It is not your fault. Try again; if it happens twice, tell us the id below.",
             home,
         ),
     }
@@ -76,7 +78,8 @@ pub fn fault_page(shell: &Shell<'_>, fault: &Fault<'_>) -> Markup {
                 p { (detail) }
                 div .row.centre {
                     a .button.primary href=(act.1) { (act.0) }
-                    @if fault.status >= 500 || fault.status == 429 { a .button href=(shell.path) { "Try again" } }
+                    @if fault.status >= 500 || fault.status == 429
+                        { a .button href=(shell.path) { "Try again" } }
                 }
                 @if !fault.request_id.is_empty() {
                     p .hint { "Request " code { (fault.request_id) } }

@@ -57,7 +57,15 @@ pub struct Field<'a> {
 
 impl Default for Field<'_> {
     fn default() -> Self {
-        Self { label: "", name: "", kind: "text", value: "", hint: "", autocomplete: "off", required: false }
+        Self {
+            label: "",
+            name: "",
+            kind: "text",
+            value: "",
+            hint: "",
+            autocomplete: "off",
+            required: false,
+        }
     }
 }
 
@@ -71,7 +79,8 @@ impl Field<'_> {
             div .field .bad[error.is_some()] {
                 label for=(format!("f-{}", self.name)) { (self.label) }
                 input .input id=(format!("f-{}", self.name)) name=(self.name) type=(self.kind)
-                    value=[(!self.value.is_empty() && self.kind != "password").then_some(self.value)]
+                    value=[(!self.value.is_empty() && self.kind !=
+                        "password").then_some(self.value)]
                     autocomplete=(self.autocomplete) required[self.required]
                     dir=[(self.kind == "text").then_some("auto")]
                     autocapitalize=[(self.autocomplete == "username").then_some("none")]
@@ -118,7 +127,9 @@ impl Area<'_> {
                     { (self.value) }
                 @if let Some((typed, limit)) = count {
                     p .hint.counter #(format!("{}-hint", self.id)) {
-                        span data-counter { (crate::format::grouped(i64::try_from(typed).unwrap_or(i64::MAX))) }
+                        span data-counter {
+                            (crate::format::grouped(i64::try_from(typed).unwrap_or(i64::MAX)))
+                        }
                         " of " (crate::format::grouped(i64::from(limit))) " characters"
                     }
                 }

@@ -50,7 +50,9 @@ pub fn bytes(size: i64) -> String {
     match size {
         0..1_000 => format!("{size} B"),
         1_000..1_000_000 => format!("{}.{} kB", size / 1_000, size % 1_000 / 100),
-        1_000_000..1_000_000_000 => format!("{}.{} MB", size / 1_000_000, size % 1_000_000 / 100_000),
+        1_000_000..1_000_000_000 => {
+            format!("{}.{} MB", size / 1_000_000, size % 1_000_000 / 100_000)
+        }
         _ => format!("{}.{} GB", size / 1_000_000_000, size % 1_000_000_000 / 100_000_000),
     }
 }
@@ -70,14 +72,7 @@ fn month(at: OffsetDateTime) -> &'static str {
 /// `21 Nov 2026, 03:41 UTC`.
 pub fn exact(at: Ts) -> String {
     let at = moment(at);
-    format!(
-        "{} {} {}, {:02}:{:02} UTC",
-        at.day(),
-        month(at),
-        at.year(),
-        at.hour(),
-        at.minute()
-    )
+    format!("{} {} {}, {:02}:{:02} UTC", at.day(), month(at), at.year(), at.hour(), at.minute())
 }
 
 /// `November 2026` as `Nov 2026`: since when somebody is here.

@@ -4,7 +4,7 @@
 //! [`format`] (numbers and times in words), [`account`] and [`fault`] (pages that belong to no service), [`assets`].
 //!
 //! **Invariants:** the shell knows no service by name: a service hands in its [`shell::NavItem`]s and its markup, and
-//! the script acts on `data-…` attributes. No inline script, style attribute or handler anywhere: the content security
+//! the script acts on `data-…` attributes. No inline script, style or handler anywhere: the content security
 //! policy is `default-src 'self'`. Every act is a link or a form first.
 
 pub mod shell;

@@ -43,8 +43,11 @@ pub enum Theme {
 
 impl Theme {
     /// All, in the order in which they are offered, with their words and icons.
-    pub const OFFERED: [(Theme, &'static str, &'static str); 3] =
-        [(Theme::System, "System", "monitor"), (Theme::Light, "Light", "sun"), (Theme::Dark, "Dark", "moon")];
+    pub const OFFERED: [(Theme, &'static str, &'static str); 3] = [
+        (Theme::System, "System", "monitor"),
+        (Theme::Light, "Light", "sun"),
+        (Theme::Dark, "Dark", "moon"),
+    ];
 
     /// The value of the cookie `theme` and of the form's field.
     pub const fn name(self) -> &'static str {
@@ -187,11 +190,13 @@ impl Shell<'_> {
     fn column(&self, head: &Head<'_>, main: &Markup) -> Markup {
         let title = format!("{} · Mainstay", head.title);
         html! {
-            div #page .page .wide[head.wide] .plain[head.plain] data-title=(title) data-active=(head.active)
+            div #page .page .wide[head.wide] .plain[head.plain] data-title=(title)
+                data-active=(head.active)
                 data-path=(self.path) data-unread=(self.unread_count) {
                 main #main .main tabindex="-1" {
                     @if let Some(flash) = &self.flash {
-                        div .notice.positive[flash.good].danger[!flash.good] role="status" data-flash {
+                        div .notice.positive[flash.good].danger[!flash.good] role="status"
+                            data-flash {
                             (icon(if flash.good { "circle-check" } else { "triangle-alert" }))
                             p { (flash.text) }
                         }
@@ -211,13 +216,15 @@ impl Shell<'_> {
             html lang="en" data-theme=(self.theme.name()) data-locale=(self.locale) {
                 head {
                     meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover";
+                    meta name="viewport"
+                        content="width=device-width, initial-scale=1, viewport-fit=cover";
                     meta name="color-scheme" content="light dark";
                     @if self.viewer.is_some() { meta name="csrf" content=(self.csrf); }
                     @if let Some(viewer) = &self.viewer { meta name="viewer" content=(viewer.id); }
                     title { (head.title) " · Mainstay" }
                     link rel="icon" href=(assets::url("logo.svg")) type="image/svg+xml";
-                    link rel="preload" href=(assets::url("inter-latin.woff2")) as="font" type="font/woff2" crossorigin;
+                    link rel="preload" href=(assets::url("inter-latin.woff2")) as="font"
+                        type="font/woff2" crossorigin;
                     link rel="stylesheet" href=(assets::url("console.css"));
                     script type="module" src=(assets::url("console.js")) {}
                 }
@@ -255,10 +262,12 @@ impl Shell<'_> {
                 nav .nav aria-label="Main" {
                     ul {
                         @for item in self.items(&[Place::SideAndBar, Place::Side]) {
-                            li .in-bar[item.place == Place::SideAndBar] { (self.nav_link(item, head.active)) }
+                            li .in-bar[item.place == Place::SideAndBar]
+                                { (self.nav_link(item, head.active)) }
                         }
                         @if self.viewer.is_none() {
-                            li .in-bar.bar-only { a .nav-link href="/sign-in" { (icon("log-in")) span .word { "Sign in" } } }
+                            li .in-bar.bar-only { a .nav-link href="/sign-in"
+                                { (icon("log-in")) span .word { "Sign in" } } }
                         }
                     }
                 }
@@ -290,7 +299,8 @@ impl Shell<'_> {
                     (icon(item.icon))
                     @if item.counts_unread {
                         span .badge data-unread-badge hidden[unread == 0] {
-                            span data-unread-count { (format::compact(unread)) } span .sr-only { " unread" }
+                            span data-unread-count { (format::compact(unread)) } span .sr-only
+                                { " unread" }
                         }
                     }
                 }
@@ -302,9 +312,11 @@ impl Shell<'_> {
     fn account_menu(&self, viewer: &Viewer, active: &str) -> Markup {
         html! {
             div .account {
-                button .account-button type="button" popovertarget="account-menu" aria-haspopup="true" {
+                button .account-button type="button" popovertarget="account-menu"
+                    aria-haspopup="true" {
                     span .sr-only { "Your menu: " }
-                    (avatar(viewer.avatar_url.as_deref(), &viewer.display_name, &viewer.handle, "s"))
+                    (avatar(viewer.avatar_url.as_deref(), &viewer.display_name, &viewer.handle,
+                        "s"))
                     span .word.who {
                         span .name dir="auto" { (viewer.display_name) }
                         span .handle { "@" (viewer.handle) }
@@ -318,9 +330,11 @@ impl Shell<'_> {
                     }
                     @for item in self.items(&[Place::Menu]) {
                         a href=(item.href) data-letter=[item.letter]
-                            aria-current=[(item.key == active).then_some("page")] { (icon(item.icon)) (item.label) }
+                            aria-current=[(item.key == active).then_some("page")]
+                                { (icon(item.icon)) (item.label) }
                     }
-                    button type="button" data-show-keys .with-script { (icon("keyboard")) "Keyboard shortcuts" }
+                    button type="button" data-show-keys .with-script
+                        { (icon("keyboard")) "Keyboard shortcuts" }
                     hr;
                     (self.theme_choice())
                     hr;
@@ -340,7 +354,8 @@ impl Shell<'_> {
                 (self.hidden())
                 div .themes role="group" aria-label="Theme" {
                     @for (theme, word, symbol) in Theme::OFFERED {
-                        button name="theme" value=(theme.name()) aria-pressed=(theme == self.theme) {
+                        button name="theme" value=(theme.name()) aria-pressed=(theme == self.theme)
+                            {
                             (icon(symbol)) (word)
                         }
                     }
@@ -355,12 +370,14 @@ fn overlays() -> Markup {
     html! {
         div #said .sr-only aria-live="polite" {}
         div #toasts .toasts role="region" aria-label="Messages" {}
-        div #offline .offline role="status" hidden { (icon("wifi-off")) "Connection lost. Trying again…" }
+        div #offline .offline role="status" hidden { (icon("wifi-off"))
+            "Connection lost. Trying again…" }
         dialog #palette .palette aria-label="Go to or do" {
             div .palette-field {
                 (icon("search"))
-                input #palette-input type="text" role="combobox" aria-expanded="true" aria-controls="palette-list"
-                    aria-label="Go to or do" placeholder="Go to, do, or search…" autocomplete="off" spellcheck="false";
+                input #palette-input type="text" role="combobox" aria-expanded="true"
+                    aria-controls="palette-list" aria-label="Go to or do"
+                    placeholder="Go to, do, or search…" autocomplete="off" spellcheck="false";
                 kbd { "Esc" }
             }
             ul #palette-list role="listbox" aria-label="Matches" {}
@@ -370,5 +387,46 @@ fn overlays() -> Markup {
             dl #keys-list .keys {}
         }
         dialog #viewer .viewer aria-label="Picture" {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(fragment: bool) -> Shell<'static> {
+        Shell {
+            viewer: None,
+            nav: &[],
+            csrf: "t",
+            unread_count: 0,
+            theme: Theme::Dark,
+            flash: None,
+            locale: "en",
+            now: Ts::from_micros(0),
+            path: "/a?b=\"c\"",
+            fragment,
+        }
+    }
+
+    #[test]
+    fn a_fragment_is_the_part_of_the_page_that_is_swapped() {
+        let head = Head { title: "A <b>", ..Head::default() };
+        let main = html! { p { "x" } };
+        let whole = shell(false).page(&head, &main).into_string();
+        let part = shell(true).page(&head, &main).into_string();
+        assert!(whole.starts_with("<!DOCTYPE html>") && whole.contains(&part));
+        assert!(part.starts_with("<div") && !part.contains("<head"));
+        assert!(part.contains("data-title=\"A &lt;b&gt; · Mainstay\""), "{part}");
+    }
+
+    #[test]
+    fn the_theme_stands_in_the_page_so_that_it_never_flashes() {
+        let whole = shell(false).page(&Head::default(), &html! {}).into_string();
+        assert!(whole.contains("data-theme=\"dark\""));
+        for (theme, ..) in Theme::OFFERED {
+            assert_eq!(Theme::parse(theme.name()), theme);
+        }
+        assert_eq!(Theme::parse("\"><script>"), Theme::System);
     }
 }

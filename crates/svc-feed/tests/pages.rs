@@ -42,7 +42,11 @@ fn no_page_needs_an_exception_from_the_content_security_policy() {
         assert!(!html.contains("javascript:"), "{name} has a script address");
         assert!(tags(&html, "script").iter().all(|tag| tag.contains(" src=\"/assets/")), "{name}");
         for element in ["button", "form", "a", "input", "body", "img", "div", "video"] {
-            let handler = |tag: &&str| [" onclick=", " onload=", " onsubmit=", " onerror="].iter().any(|on| tag.contains(on));
+            let handler = |tag: &&str| {
+                [" onclick=", " onload=", " onsubmit=", " onerror="]
+                    .iter()
+                    .any(|on| tag.contains(on))
+            };
             assert_eq!(tags(&html, element).iter().find(|tag| handler(tag)), None, "{name}");
         }
     }
@@ -98,7 +102,15 @@ fn a_page_weighs_less_than_100_kb_even_before_compression() {
 fn a_stranger_is_offered_no_act_that_needs_an_account() {
     let pages = pages();
     let explore = &pages.iter().find(|(name, _)| *name == "explore").unwrap().1;
-    for act in ["/like\"", "/follow\"", "/block\"", "/report\"", "/delete\"", "data-seen", "name=\"viewer\""] {
+    for act in [
+        "/like\"",
+        "/follow\"",
+        "/block\"",
+        "/report\"",
+        "/delete\"",
+        "data-seen",
+        "name=\"viewer\"",
+    ] {
         assert!(!explore.contains(act), "{act}");
     }
 }

@@ -11,7 +11,8 @@ use mainstay_contract::{
 use svc_feed::{
     pages::{comments::CommentNode, people::PersonLine},
     view::{
-        CommentView, MediaKind, MediaView, MentionView, PersonView, PostState, PostView, RelationView, VariantView,
+        CommentView, MediaKind, MediaView, MentionView, PersonView, PostState, PostView,
+        RelationView, VariantView,
     },
 };
 
@@ -57,7 +58,8 @@ impl Fixtures {
             pictures.push(picture_view(&picture, number, alt, out)?);
             last = Some(picture);
         }
-        let tall = last.ok_or("no picture in the folder")?.resize_exact(240, 1_200, FilterType::Triangle);
+        let tall =
+            last.ok_or("no picture in the folder")?.resize_exact(240, 1_200, FilterType::Triangle);
         let tall = picture_view(&tall, 90, "A picture five times as high as wide", out)?;
         let people = people(&pictures);
         let posts = posts(&people, &pictures, &tall);
@@ -73,7 +75,13 @@ impl Fixtures {
             RelationView::default(),
             RelationView { following: true, ..RelationView::default() },
         ];
-        let bios = ["Pictures of mountains, mostly.", "", "Asks before you follow.", "مصوّر من القاهرة", "Boats."];
+        let bios = [
+            "Pictures of mountains, mostly.",
+            "",
+            "Asks before you follow.",
+            "مصوّر من القاهرة",
+            "Boats.",
+        ];
         let rest = relations.iter().zip(bios).enumerate();
         self.people
             .iter()
@@ -95,15 +103,21 @@ impl Fixtures {
             replies: Vec::new(),
             more_href: None,
         };
-        let mut first = leaf(1, "What a morning. Which lens did you use? I was there in #march and saw nothing but fog.", 190);
-        let mut answer = leaf(0, "@mira_k a very old 50 mm. The fog came back ten minutes later 😄", 180);
+        let mut first = leaf(
+            1,
+            "What a morning. Which lens did you use? In #march I saw nothing but fog.",
+            190,
+        );
+        let mut answer =
+            leaf(0, "@mira_k a very old 50 mm. The fog came back ten minutes later 😄", 180);
         let mut third = leaf(4, "Then you were lucky twice.", 120);
         third.replies.push(leaf(5, "Thrice! The bus was on time.", 60));
         answer.replies.push(third);
         first.replies.push(answer);
         first.more_href = Some(format!("/posts/{}?thread={}", post.id, first.comment.id));
         first.comment.reply_count = 14;
-        let long = "Supercalifragilisticexpialidociousandthensomemorewithoutanyspacetobreakat ".repeat(2);
+        let long =
+            "Supercalifragilisticexpialidociousandthensomemorewithoutanyspacetobreakat ".repeat(2);
         vec![first, leaf(3, "صورة جميلة جدًا، شكرًا على المشاركة", 70), leaf(2, &long, 12)]
     }
 
@@ -126,11 +140,19 @@ impl Fixtures {
 
     /// The people who can be mentioned.
     pub(crate) fn mentions(&self) -> Vec<MentionView> {
-        self.people.iter().map(|who| MentionView { id: who.id, handle: who.handle.clone() }).collect()
+        self.people
+            .iter()
+            .map(|who| MentionView { id: who.id, handle: who.handle.clone() })
+            .collect()
     }
 }
 
-fn picture_view(picture: &DynamicImage, number: usize, alt: &str, out: &Path) -> Result<MediaView, Box<dyn Error>> {
+fn picture_view(
+    picture: &DynamicImage,
+    number: usize,
+    alt: &str,
+    out: &Path,
+) -> Result<MediaView, Box<dyn Error>> {
     let (width, height) = picture.dimensions();
     let small = picture.resize_exact(32, 32, FilterType::Triangle).to_rgba8();
     let mut variants = Vec::new();
@@ -166,7 +188,11 @@ fn people(pictures: &[MediaView]) -> Vec<PersonView> {
     let names = [
         ("ines_m", "Inés Martín", Some(2)),
         ("mira_k", "Mira Kowalczyk", Some(5)),
-        ("the_longest_handle_of_all", "Wolfeschlegelsteinhausenbergerdorff the Elder of Somewhere Far", None),
+        (
+            "the_longest_handle_of_all",
+            "Wolfeschlegelsteinhausenbergerdorff the Elder of Somewhere Far",
+            None,
+        ),
         ("cairo_light", "نور القاهرة", Some(12)),
         ("j", "J", None),
         ("bo_at_sea", "Bo at sea 🌊⛵", Some(1)),
@@ -181,7 +207,9 @@ fn people(pictures: &[MediaView]) -> Vec<PersonView> {
 }
 
 fn posts(people: &[PersonView], pictures: &[MediaView], tall: &MediaView) -> Vec<PostView> {
-    let pick = |which: &[usize]| which.iter().filter_map(|&at| pictures.get(at)).cloned().collect::<Vec<_>>();
+    let pick = |which: &[usize]| {
+        which.iter().filter_map(|&at| pictures.get(at)).cloned().collect::<Vec<_>>()
+    };
     let film = MediaView {
         kind: MediaKind::Video,
         width: 0,
@@ -196,12 +224,23 @@ fn posts(people: &[PersonView], pictures: &[MediaView], tall: &MediaView) -> Vec
     let long = "A long walk, told at length. ".repeat(30);
     let made: [(usize, &str, Vec<MediaView>, i64); 10] = [
         (1, "First light over the valley. Worth getting up for. #alps #morning", pick(&[8]), 4),
-        (0, "Two from the garden, with thanks to @mira_k for the names. More at https://plants.example/journal/2026/november/alliums-and-acanthus", pick(&[2, 0]), 42),
+        (
+            0,
+            "Two from the garden, with thanks to @mira_k for the names. \
+             https://plants.example/journal/2026/november/alliums-and-acanthus",
+            pick(&[2, 0]),
+            42,
+        ),
         (3, "ضوء الصباح على النيل، وصوت المدينة يستيقظ ببطء. #القاهرة", Vec::new(), 95),
         (5, "Three days at sea 🌊⛵ and not one of us is sick 🎉 #boats", pick(&[12, 1, 4]), 190),
         (2, &long, Vec::new(), 400),
         (4, "", pick(&[5, 6, 9, 11]), 1_500),
-        (1, "Everything I brought home this month, in order. #month", pick(&[11, 8, 4, 1, 12, 7, 2]), 3_000),
+        (
+            1,
+            "Everything I brought home this month, in order. #month",
+            pick(&[11, 8, 4, 1, 12, 7, 2]),
+            3_000,
+        ),
         (5, "As high as the mast.", vec![tall.clone()], 4_400),
         (0, "Sound on.", vec![film], 9_000),
         (3, "#نجوم", pick(&[9]), 90_000),
@@ -214,7 +253,14 @@ fn posts(people: &[PersonView], pictures: &[MediaView], tall: &MediaView) -> Vec
         .collect()
 }
 
-fn post(at: usize, people: &[PersonView], author: &PersonView, caption: &str, media: Vec<MediaView>, when: Ts) -> PostView {
+fn post(
+    at: usize,
+    people: &[PersonView],
+    author: &PersonView,
+    caption: &str,
+    media: Vec<MediaView>,
+    when: Ts,
+) -> PostView {
     let likes = [41, 1_284, 0, 7, 23_410, 3, 96, 2, 12, 1];
     PostView {
         id: PostId::from_bits(0x0191_0000_0000_7000_8000_0000_0000_0000 + at as u128),
@@ -222,7 +268,10 @@ fn post(at: usize, people: &[PersonView], author: &PersonView, caption: &str, me
         caption: caption.to_owned(),
         media,
         hashtags: Vec::new(),
-        mentions: people.iter().map(|who| MentionView { id: who.id, handle: who.handle.clone() }).collect(),
+        mentions: people
+            .iter()
+            .map(|who| MentionView { id: who.id, handle: who.handle.clone() })
+            .collect(),
         visibility: if at == 3 { VisibilityV1::Followers } else { VisibilityV1::Public },
         comments_enabled: at != 2,
         state: PostState::Published,

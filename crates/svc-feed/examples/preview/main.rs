@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(out.join("photos"))?;
     write_assets(&out)?;
     let fixtures = Fixtures::load(&photos, &out.join("photos"))?;
-    let mut index = String::from("<!doctype html><html lang=en><title>Pages</title><h1>Pages</h1><ul>");
+    let mut index =
+        String::from("<!doctype html><html lang=en><title>Pages</title><h1>Pages</h1><ul>");
     for (name, page) in sheets::all(&fixtures) {
         fs::write(out.join(format!("{name}.html")), page.into_string())?;
         index.push_str(&format!("<li><a href=\"/{name}.html\">{name}</a>"));

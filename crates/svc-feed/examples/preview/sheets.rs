@@ -23,8 +23,8 @@ use svc_feed::{
         timeline::{Timeline, Which, timeline},
     },
     view::{
-        HashtagView, NotificationKind, NotificationView, NotifiedPostView, Page, PostState, ProfileView, RelationView,
-        ReportedView,
+        HashtagView, NotificationKind, NotificationView, NotifiedPostView, Page, PostState,
+        ProfileView, RelationView, ReportedView,
     },
 };
 
@@ -43,7 +43,11 @@ fn shell<'a>(made: &Fixtures, signed_in: bool) -> Shell<'a> {
             id: me.id,
             handle: me.handle.clone(),
             display_name: me.display_name.clone(),
-            avatar_url: me.avatar.as_ref().and_then(|media| media.variants.first()).map(|copy| copy.url.clone()),
+            avatar_url: me
+                .avatar
+                .as_ref()
+                .and_then(|media| media.variants.first())
+                .map(|copy| copy.url.clone()),
             profile_href: format!("/people/{}", me.handle),
             moderator: true,
         }),
@@ -60,7 +64,10 @@ fn shell<'a>(made: &Fixtures, signed_in: bool) -> Shell<'a> {
 }
 
 fn wrong(errors: &[(&str, &str)]) -> FormErrors {
-    let make = |(pointer, detail): &(&str, &str)| FieldError { pointer: (*pointer).into(), detail: (*detail).into() };
+    let make = |(pointer, detail): &(&str, &str)| FieldError {
+        pointer: (*pointer).into(),
+        detail: (*detail).into(),
+    };
     FormErrors(errors.iter().map(make).collect())
 }
 
@@ -80,7 +87,12 @@ pub(crate) fn all(made: &Fixtures) -> Vec<Sheet> {
 fn beside(made: &Fixtures) -> Discover {
     let tag = |tag: &str, post_count| HashtagView { tag: tag.into(), post_count };
     Discover {
-        hashtags: vec![tag("alps", 1_204), tag("morning", 318), tag("القاهرة", 77), tag("boats", 1)],
+        hashtags: vec![
+            tag("alps", 1_204),
+            tag("morning", 318),
+            tag("القاهرة", 77),
+            tag("boats", 1),
+        ],
         people: made.people.iter().skip(2).take(3).cloned().collect(),
     }
 }
@@ -127,7 +139,14 @@ fn accounts(made: &Fixtures) -> Vec<Sheet> {
         ("sign-in-error", account::sign_in(&stranger, &refused)),
         ("register", account::register(&stranger, &Register::default())),
         ("register-error", account::register(&stranger, &taken)),
-        ("settings", account::settings(&reader, &Settings { email: "ines@example.org", session_count: 3 }, &more)),
+        (
+            "settings",
+            account::settings(
+                &reader,
+                &Settings { email: "ines@example.org", session_count: 3 },
+                &more,
+            ),
+        ),
     ]
 }
 
@@ -157,7 +176,9 @@ fn one_post(made: &Fixtures) -> Vec<Sheet> {
 fn profile(made: &Fixtures, at: usize, relation: Option<RelationView>) -> ProfileView {
     ProfileView {
         person: made.people[at].clone(),
-        bio: "Mountains before breakfast, boats after. Friend of @mira_k. #alps\nhttps://example.org".into(),
+        bio:
+            "Mountains before breakfast, boats after. Friend of @mira_k. #alps\nhttps://example.org"
+                .into(),
         private: at == 2,
         post_count: 214,
         follower_count: 12_804,
@@ -176,15 +197,25 @@ fn profiles(made: &Fixtures) -> Vec<Sheet> {
         tab,
         posts,
     };
-    let follows = Some(RelationView { following: true, followed_by: true, ..RelationView::default() });
+    let follows =
+        Some(RelationView { following: true, followed_by: true, ..RelationView::default() });
     let asked = Some(RelationView { requested: true, muting: true, ..RelationView::default() });
     let blocked = Some(RelationView { blocking: true, ..RelationView::default() });
     let form = |errors| ProfileForm { profile: profile(made, 0, None), errors };
-    let bad = wrong(&[("/display_name", "A name has at most 60 characters."), ("/avatar", "This is not a picture.")]);
+    let bad = wrong(&[
+        ("/display_name", "A name has at most 60 characters."),
+        ("/avatar", "This is not a picture."),
+    ]);
     vec![
         ("profile", profile_page(&reader, &of(1, follows, ProfileTab::Posts, posts()))),
         ("profile-own", profile_page(&reader, &of(0, None, ProfileTab::Posts, Some(page(vec![]))))),
-        ("profile-media", profile_page(&reader, &of(3, Some(RelationView::default()), ProfileTab::Media, posts()))),
+        (
+            "profile-media",
+            profile_page(
+                &reader,
+                &of(3, Some(RelationView::default()), ProfileTab::Media, posts()),
+            ),
+        ),
         ("profile-private", profile_page(&reader, &of(2, asked, ProfileTab::Posts, None))),
         ("profile-blocked", profile_page(&reader, &of(5, blocked, ProfileTab::Posts, None))),
         ("profile-edit", profile_form(&reader, &form(FormErrors::default()))),
@@ -230,15 +261,22 @@ fn writing(made: &Fixtures) -> Vec<Sheet> {
 fn lists(made: &Fixtures) -> Vec<Sheet> {
     let reader = shell(made, true);
     let (requests, lines) = (
-        made.people[1..4].iter().map(|person| RequestLine { person: person.clone(), asked_at: NOW.plus_s(-7_300) }).collect(),
+        made.people[1..4]
+            .iter()
+            .map(|person| RequestLine { person: person.clone(), asked_at: NOW.plus_s(-7_300) })
+            .collect(),
         made.lines(),
     );
-    let people = |following, people| PeoplePage { person: made.people[1].clone(), following, people };
+    let people =
+        |following, people| PeoplePage { person: made.people[1].clone(), following, people };
     let found = |query, hashtags, found| SearchPage { query, hashtags, found };
     let tags = beside(made).hashtags;
     vec![
         ("notifications", notifications_page(&reader, &page(notes(made)))),
-        ("notifications-empty", notifications_page(&Shell { unread_count: 0, ..reader.clone() }, &page(vec![]))),
+        (
+            "notifications-empty",
+            notifications_page(&Shell { unread_count: 0, ..reader.clone() }, &page(vec![])),
+        ),
         ("requests", requests_page(&reader, &page(requests))),
         ("requests-empty", requests_page(&reader, &page(vec![]))),
         ("followers", people_page(&reader, &people(false, page(lines.clone())))),
@@ -261,23 +299,31 @@ fn notes(made: &Fixtures) -> Vec<NotificationView> {
         (NotificationKind::CommentLike, 1, true),
         (NotificationKind::FollowAccepted, 1, false),
     ];
-    let make = |(at, (kind, count, post)): (usize, &(NotificationKind, i64, bool))| NotificationView {
-        id: format!("n{at}"),
-        kind: *kind,
-        actors: made.people.iter().cycle().skip(at + 1).take((*count).min(3) as usize).cloned().collect(),
-        actor_count: *count,
-        post: post.then(|| {
-            let post = &made.posts[at % made.posts.len()];
-            NotifiedPostView {
-                id: post.id,
-                excerpt: post.caption.chars().take(80).collect(),
-                thumbnail: post.media.first().cloned(),
-            }
-        }),
-        comment_id: None,
-        updated_at: NOW.plus_s(-600 * (at as i64 * at as i64 * 9 + 1)),
-        read: at > 2,
-    };
+    let make =
+        |(at, (kind, count, post)): (usize, &(NotificationKind, i64, bool))| NotificationView {
+            id: format!("n{at}"),
+            kind: *kind,
+            actors: made
+                .people
+                .iter()
+                .cycle()
+                .skip(at + 1)
+                .take((*count).min(3) as usize)
+                .cloned()
+                .collect(),
+            actor_count: *count,
+            post: post.then(|| {
+                let post = &made.posts[at % made.posts.len()];
+                NotifiedPostView {
+                    id: post.id,
+                    excerpt: post.caption.chars().take(80).collect(),
+                    thumbnail: post.media.first().cloned(),
+                }
+            }),
+            comment_id: None,
+            updated_at: NOW.plus_s(-600 * (at as i64 * at as i64 * 9 + 1)),
+            read: at > 2,
+        };
     kinds.iter().enumerate().map(make).collect()
 }
 
@@ -285,7 +331,10 @@ fn moderation(made: &Fixtures) -> Markup {
     let of = |at: usize, status: &str| ReportedView {
         target: made.posts[at].id.to_string(),
         report_count: 3,
-        reasons: vec!["Not theirs: I took this picture.".into(), "Spam, the third time this week".into()],
+        reasons: vec![
+            "Not theirs: I took this picture.".into(),
+            "Spam, the third time this week".into(),
+        ],
         first_reported_at: NOW.plus_s(-80_000),
         post: Some(Box::new(made.posts[at].clone())),
         comment: None,
@@ -300,7 +349,12 @@ fn moderation(made: &Fixtures) -> Markup {
         comment: Some(comment),
         ..of(0, "hidden")
     };
-    let person = ReportedView { target: made.people[4].id.to_string(), person: made.people[4].clone(), post: None, ..of(0, "visible") };
+    let person = ReportedView {
+        target: made.people[4].id.to_string(),
+        person: made.people[4].clone(),
+        post: None,
+        ..of(0, "visible")
+    };
     let first = of(3, "visible");
     let view = ModerationPage {
         refused: Some(first.target.clone()),
@@ -312,8 +366,14 @@ fn moderation(made: &Fixtures) -> Markup {
 
 fn faults(made: &Fixtures) -> Vec<Sheet> {
     let (reader, stranger) = (shell(made, true), shell(made, false));
-    let of = |status| Fault { status, title: "", detail: "", request_id: "req_01k3h7j1x2mre9kz6m4yt1a0bc" };
-    let empty = ModerationPage { queue: page(vec![]), refused: None, errors: FormErrors::default() };
+    let of = |status| Fault {
+        status,
+        title: "",
+        detail: "",
+        request_id: "req_01k3h7j1x2mre9kz6m4yt1a0bc",
+    };
+    let empty =
+        ModerationPage { queue: page(vec![]), refused: None, errors: FormErrors::default() };
     let _tall = &made.tall;
     vec![
         ("error-500", fault_page(&reader, &of(500))),

@@ -32,7 +32,8 @@ pub fn person_href(person: &PersonView) -> String {
 pub fn post_card(shell: &Shell<'_>, post: &PostView, first: bool) -> Markup {
     let href = format!("/posts/{}", post.id);
     html! {
-        article .post #(post.id) tabindex="-1" data-item data-open=(href) data-topic=(format!("post:{}", post.id))
+        article .post #(post.id) tabindex="-1" data-item data-open=(href)
+            data-topic=(format!("post:{}", post.id))
             data-seen=[seen(shell, post)] aria-labelledby=(format!("by-{}", post.id)) {
             (post_head(shell, post))
             (post_body(post, first))
@@ -46,7 +47,9 @@ pub fn post_card(shell: &Shell<'_>, post: &PostView, first: bool) -> Markup {
 
 /// Where views of this post are counted; nothing for one's own posts and for strangers.
 pub(super) fn seen(shell: &Shell<'_>, post: &PostView) -> Option<String> {
-    let counted = shell.viewer.is_some() && !shell.is_viewer(post.author.id) && post.state == PostState::Published;
+    let counted = shell.viewer.is_some()
+        && !shell.is_viewer(post.author.id)
+        && post.state == PostState::Published;
     counted.then(|| format!("/api/v1/posts/{}/views", post.id))
 }
 
@@ -57,7 +60,8 @@ pub(super) fn post_head(shell: &Shell<'_>, post: &PostView) -> Markup {
         header .post-head {
             a .face-link href=(who) tabindex="-1" aria-hidden="true" { (face(&post.author, "m")) }
             div .post-by #(format!("by-{}", post.id)) {
-                a .name href=(who) dir="auto" title=(post.author.display_name) { (post.author.display_name) }
+                a .name href=(who) dir="auto" title=(post.author.display_name)
+                    { (post.author.display_name) }
                 div .byline {
                     span .handle { "@" (post.author.handle) }
                     span .dot aria-hidden="true" { "·" }
@@ -66,7 +70,8 @@ pub(super) fn post_head(shell: &Shell<'_>, post: &PostView) -> Markup {
                     }
                     @if let Some(edited) = post.edited_at {
                         span .dot aria-hidden="true" { "·" }
-                        span .edited title=(format!("Edited {}", format::exact(edited))) { "edited" }
+                        span .edited title=(format!("Edited {}", format::exact(edited)))
+                            { "edited" }
                     }
                     (audience(post))
                 }
@@ -123,11 +128,13 @@ pub(super) fn actions(shell: &Shell<'_>, post: &PostView, comments_href: &str) -
             @if shell.is_viewer(post.author.id) {
                 span .action.still title=(format::counted(post.view_count, "view", "views")) {
                     (icon("eye"))
-                    span .count data-live-count="view_count" data-value=(post.view_count) { (format::compact(post.view_count)) }
+                    span .count data-live-count="view_count" data-value=(post.view_count)
+                        { (format::compact(post.view_count)) }
                     span .sr-only { " views" }
                 }
             }
-            button .action.end.with-script type="button" data-copy=(format!("/posts/{}", post.id)) aria-label="Copy link" {
+            button .action.end.with-script type="button" data-copy=(format!("/posts/{}", post.id))
+                aria-label="Copy link" {
                 (icon("link"))
             }
         }
@@ -149,14 +156,16 @@ pub(super) fn like_button(shell: &Shell<'_>, like: &Liked) -> Markup {
     let act = if like.liked { "unlike" } else { "like" };
     let inside = html! {
         (icon("heart"))
-        span .count data-live-count=[like.topic_count.then_some("like_count")] data-value=(like.count) {
+        span .count data-live-count=[like.topic_count.then_some("like_count")]
+            data-value=(like.count) {
             (format::compact(like.count))
         }
         span .sr-only { " likes" }
     };
     html! {
         @if shell.viewer.is_some() {
-            form .inline method="post" action=(format!("{}/{act}", like.path)) data-toggle=(format!("/api/v1{}/like", like.path))
+            form .inline method="post" action=(format!("{}/{act}", like.path))
+                data-toggle=(format!("/api/v1{}/like", like.path))
                 data-on=(format!("{}/unlike", like.path)) data-off=(format!("{}/like", like.path))
                 data-state=(if like.liked { "on" } else { "off" }) {
                 (shell.hidden())
@@ -187,7 +196,11 @@ fn post_menu(shell: &Shell<'_>, post: &PostView) -> Markup {
             a href="/sign-in" { (icon("log-in")) "Sign in for more" }
         }
     };
-    menu(&format!("menu-{}", post.id), &format!("More for the post by {}", post.author.display_name), &items)
+    menu(
+        &format!("menu-{}", post.id),
+        &format!("More for the post by {}", post.author.display_name),
+        &items,
+    )
 }
 
 /// Mute and block, in a menu.

@@ -1,12 +1,12 @@
 //! Comments under a post, as a tree.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{icon, menu},
     form::{Area, FormErrors},
     format,
     shell::Shell,
 };
+use maud::{Markup, html};
 
 use crate::{
     pages::{
@@ -32,7 +32,8 @@ pub struct CommentNode {
 
 /// The tree under `post`.
 pub(super) fn comment_tree(shell: &Shell<'_>, post: &PostView, nodes: &[CommentNode]) -> Markup {
-    html! { ol .comments data-list="comments" { @for node in nodes { (branch(shell, post, node, 0)) } } }
+    html! { ol .comments data-list="comments" { @for node in nodes
+    { (branch(shell, post, node, 0)) } } }
 }
 
 fn branch(shell: &Shell<'_>, post: &PostView, node: &CommentNode, depth: u8) -> Markup {
@@ -41,7 +42,8 @@ fn branch(shell: &Shell<'_>, post: &PostView, node: &CommentNode, depth: u8) -> 
             (comment(shell, post, &node.comment))
             @if !node.replies.is_empty() {
                 ol .replies.flat[depth >= DEPTH_MAX] {
-                    @for reply in &node.replies { (branch(shell, post, reply, depth.saturating_add(1))) }
+                    @for reply in &node.replies { (branch(shell, post, reply,
+                        depth.saturating_add(1))) }
                 }
             }
             @if let Some(href) = &node.more_href {
@@ -63,20 +65,24 @@ fn comment(shell: &Shell<'_>, post: &PostView, comment: &CommentView) -> Markup 
     let who = person_href(&comment.author);
     let path = format!("/comments/{}", comment.id);
     html! {
-        article .comment #(comment.id) tabindex="-1" data-item aria-labelledby=(format!("by-{}", comment.id)) {
-            a .face-link href=(who) tabindex="-1" aria-hidden="true" { (face(&comment.author, "s")) }
+        article .comment #(comment.id) tabindex="-1" data-item
+            aria-labelledby=(format!("by-{}", comment.id)) {
+            a .face-link href=(who) tabindex="-1" aria-hidden="true"
+                { (face(&comment.author, "s")) }
             div .comment-body {
                 div .comment-by #(format!("by-{}", comment.id)) {
                     a .name href=(who) dir="auto" { (comment.author.display_name) }
                     @if comment.author.id == post.author.id { span .mark { "Author" } }
-                    a .when href=(format!("/posts/{}#{}", post.id, comment.id)) { (format::time(comment.created_at, shell.now)) }
+                    a .when href=(format!("/posts/{}#{}", post.id, comment.id))
+                        { (format::time(comment.created_at, shell.now)) }
                     @if comment.edited_at.is_some() { span .edited { "edited" } }
                     (comment_menu(shell, comment, &path))
                 }
                 div .comment-text dir="auto" { (rich_text(&comment.text, &comment.mentions)) }
                 div .comment-acts {
                     (like_button(shell, &Liked {
-                        path, count: comment.like_count, liked: comment.liked_by_me, topic_count: false,
+                        path, count: comment.like_count, liked: comment.liked_by_me, topic_count:
+                            false,
                     }))
                     @if shell.viewer.is_some() && post.comments_enabled {
                         details .fold.reply {
@@ -98,7 +104,8 @@ fn comment_menu(shell: &Shell<'_>, comment: &CommentView, path: &str) -> Markup 
                 form .stack method="post" action=(format!("{path}/edit")) data-swap {
                     (shell.hidden())
                     label .sr-only for=(format!("edit-{}", comment.id)) { "Your comment" }
-                    textarea .input #(format!("edit-{}", comment.id)) name="text" rows="4" dir="auto" required { (comment.text) }
+                    textarea .input #(format!("edit-{}", comment.id)) name="text" rows="4"
+                        dir="auto" required { (comment.text) }
                     button .button.primary { "Save comment" }
                 }
             }
@@ -114,14 +121,22 @@ fn comment_menu(shell: &Shell<'_>, comment: &CommentView, path: &str) -> Markup 
     };
     html! {
         @if shell.viewer.is_some() {
-            (menu(&format!("menu-{}", comment.id), &format!("More for the comment by {}", comment.author.display_name), &items))
+            (menu(&format!("menu-{}", comment.id), &format!("More for the comment by {}",
+                comment.author.display_name), &items))
         }
     }
 }
 
 /// The form for a comment, or for a reply to `to`.
-pub(super) fn form(shell: &Shell<'_>, post: &PostView, to: Option<&CommentView>, typed: &str, errors: &FormErrors) -> Markup {
-    let id = to.map_or_else(|| "comment-text".to_owned(), |comment| format!("reply-{}", comment.id));
+pub(super) fn form(
+    shell: &Shell<'_>,
+    post: &PostView,
+    to: Option<&CommentView>,
+    typed: &str,
+    errors: &FormErrors,
+) -> Markup {
+    let id =
+        to.map_or_else(|| "comment-text".to_owned(), |comment| format!("reply-{}", comment.id));
     let (label, placeholder, verb) = match to {
         Some(comment) => (
             format!("Reply to {}", comment.author.display_name),
@@ -131,7 +146,8 @@ pub(super) fn form(shell: &Shell<'_>, post: &PostView, to: Option<&CommentView>,
         None => ("Your comment".to_owned(), "Write a comment".to_owned(), "Comment"),
     };
     html! {
-        form .comment-form method="post" action=(format!("/posts/{}/comments", post.id)) data-swap data-keep-scroll {
+        form .comment-form method="post" action=(format!("/posts/{}/comments", post.id)) data-swap
+            data-keep-scroll {
             (shell.hidden())
             @if let Some(comment) = to { input type="hidden" name="reply_to" value=(comment.id); }
             (Area { label: &label, label_hidden: true, name: "text", id: &id, value: typed,

@@ -1,6 +1,5 @@
 //! Writing a post, and changing one.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{icon, page_head, page_head_back},
     form::{Area, FormErrors, error_line},
@@ -8,6 +7,7 @@ use mainstay_console::{
     shell::{Head, Shell},
 };
 use mainstay_contract::{feed::VisibilityV1, id::PostId, ts::Ts};
+use maud::{Markup, html};
 
 use crate::{
     pages::media::at_least,
@@ -69,10 +69,15 @@ pub fn compose_page(shell: &Shell<'_>, view: &ComposeForm) -> Markup {
         (Some(_), false) => "Edit draft",
     };
     shell.page(
-        &Head { title, active: if view.post.is_none() { "compose" } else { "drafts" }, ..Head::default() },
+        &Head {
+            title,
+            active: if view.post.is_none() { "compose" } else { "drafts" },
+            ..Head::default()
+        },
         &html! {
             @match view.post {
-                Some(id) if view.published => { (page_head_back(title, &format!("/posts/{id}"), "Back to the post", &html! {})) }
+                Some(id) if view.published => { (page_head_back(title, &format!("/posts/{id}"),
+                    "Back to the post", &html! {})) }
                 Some(_) => { (page_head_back(title, "/drafts", "Back to drafts", &html! {})) }
                 None => { (page_head(title, &html! { a .quiet-link href="/drafts" { "Drafts" } })) }
             }
@@ -80,7 +85,8 @@ pub fn compose_page(shell: &Shell<'_>, view: &ComposeForm) -> Markup {
                 data-compose data-keep=[view.post.is_none().then_some("compose")] {
                 (shell.hidden())
                 (view.errors.summary(&["/caption", "/media", "/publish_at"]))
-                (Area { label: "What do you want to show?", label_hidden: true, name: "caption", id: "caption",
+                (Area { label: "What do you want to show?", label_hidden: true, name: "caption", id:
+                    "caption",
                     value: &view.caption, placeholder: "What do you want to show?", rows: 4,
                     limit: Some(CAPTION_CHARS_MAX) }.render(&view.errors))
                 (attachments(view))
@@ -125,12 +131,14 @@ fn attached(item: &MediaView) -> Markup {
         li .upload data-upload {
             input type="hidden" name="media" value=(item.id);
             @match item.kind {
-                MediaKind::Image => { img .upload-preview src=(at_least(item, 160)) alt="" width="72" height="72"; }
+                MediaKind::Image => { img .upload-preview src=(at_least(item, 160)) alt=""
+                    width="72" height="72"; }
                 MediaKind::Video => { span .upload-preview { (icon("play")) } }
             }
             div .field.grow {
                 label for=(format!("alt-{}", item.id)) { "Description" }
-                input .input #(format!("alt-{}", item.id)) name="alt" value=(item.alt) dir="auto" autocomplete="off"
+                input .input #(format!("alt-{}", item.id)) name="alt" value=(item.alt) dir="auto"
+                    autocomplete="off"
                     placeholder="For those who do not see it";
             }
         }
@@ -148,7 +156,8 @@ fn options(shell: &Shell<'_>, view: &ComposeForm) -> Markup {
             legend { "Who sees it" }
             div .segments {
                 @for (value, name, symbol, word) in choices {
-                    label { input type="radio" name="visibility" value=(name) checked[value == view.visibility];
+                    label { input type="radio" name="visibility" value=(name)
+                        checked[value == view.visibility];
                         span { (icon(symbol)) (word) } }
                 }
             }
@@ -158,16 +167,19 @@ fn options(shell: &Shell<'_>, view: &ComposeForm) -> Markup {
             span { strong { "Comments" } span .sub { "People who see it may comment." } }
         }
         @if !view.published {
-            details .schedule open[view.publish_at.is_some() || view.errors.at("/publish_at").is_some()] {
+            details .schedule open[view.publish_at.is_some() ||
+                view.errors.at("/publish_at").is_some()] {
                 summary { (icon("calendar-clock")) "Publish later" }
                 div .field .bad[view.errors.at("/publish_at").is_some()] {
                     label for="publish-at" { "Date and time (" span data-zone { "UTC" } ")" }
                     div .row {
-                        input #publish-at .input type="datetime-local" name="publish_at" data-instant
+                        input #publish-at .input type="datetime-local" name="publish_at"
+                            data-instant
                             min=(format::field_minute(shell.now))
                             value=[view.publish_at.map(format::field_minute)]
                             aria-invalid=[view.errors.at("/publish_at").map(|_| "true")]
-                            aria-describedby=[view.errors.at("/publish_at").map(|_| "publish-at-error")];
+                            aria-describedby=[view.errors.at("/publish_at").map(|_|
+                                "publish-at-error")];
                         button .button name="action" value="schedule" { "Schedule post" }
                     }
                     (error_line("publish-at", view.errors.at("/publish_at")))

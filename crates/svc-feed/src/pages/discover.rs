@@ -1,11 +1,11 @@
 //! The column beside a timeline: tags in use and people to follow.
 
-use maud::{Markup, html};
 use mainstay_console::{component::icon, format, shell::Shell};
+use maud::{Markup, html};
 
 use crate::{
-    pages::people::follow_button,
     pages::card::{face, person_href},
+    pages::people::follow_button,
     view::{HashtagView, PersonView, RelationView},
 };
 
@@ -23,7 +23,8 @@ pub fn discover(shell: &Shell<'_>, view: &Discover) -> Markup {
     html! {
         form .search-box method="get" action="/search" role="search" {
             (icon("search"))
-            input type="search" name="q" placeholder="Search people and tags" aria-label="Search people and tags"
+            input type="search" name="q" placeholder="Search people and tags"
+                aria-label="Search people and tags"
                 autocomplete="off" data-search;
             kbd .with-script { "/" }
         }
@@ -39,7 +40,8 @@ pub fn discover(shell: &Shell<'_>, view: &Discover) -> Markup {
                 ul .plain-list {
                     @for person in &view.people {
                         li .person-row {
-                            a .face-link href=(person_href(person)) tabindex="-1" aria-hidden="true" { (face(person, "m")) }
+                            a .face-link href=(person_href(person)) tabindex="-1" aria-hidden="true"
+                                { (face(person, "m")) }
                             a .who href=(person_href(person)) {
                                 span .name dir="auto" { (person.display_name) }
                                 span .handle { "@" (person.handle) }
@@ -50,7 +52,8 @@ pub fn discover(shell: &Shell<'_>, view: &Discover) -> Markup {
                 }
             }
         }
-        p .foot-links { a href="/docs" data-plain { "API" } " · " a href="/explore" { "Explore" } " · " a href="/latest" { "Latest" } }
+        p .foot-links { a href="/docs" data-plain { "API" } " · " a href="/explore" { "Explore" }
+            " · " a href="/latest" { "Latest" } }
     }
 }
 

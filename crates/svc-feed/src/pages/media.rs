@@ -29,7 +29,8 @@ pub fn blur(hash: &str) -> Option<String> {
     file.extend_from_slice(&[0; 24]);
     for pixel in pixels.chunks_exact(4) {
         if let [red, green, blue, _alpha] = pixel {
-            let packed = u16::from(red >> 3) << 10 | u16::from(green >> 3) << 5 | u16::from(blue >> 3);
+            let packed =
+                u16::from(red >> 3) << 10 | u16::from(green >> 3) << 5 | u16::from(blue >> 3);
             file.extend_from_slice(&packed.to_le_bytes());
         }
     }
@@ -44,7 +45,8 @@ fn base64(bytes: &[u8]) -> String {
         let part = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
         let bits = part(0) << 16 | part(1) << 8 | part(2);
         for place in 0..4 {
-            let letter = LETTERS.get((bits >> (18 - 6 * place) & 63) as usize).copied().unwrap_or(b'A');
+            let letter =
+                LETTERS.get((bits >> (18 - 6 * place) & 63) as usize).copied().unwrap_or(b'A');
             out.push(if place <= chunk.len() { char::from(letter) } else { '=' });
         }
     }
@@ -83,8 +85,10 @@ pub fn gallery(media: &[MediaView], eager: bool) -> Markup {
                     }
                 }
                 @if row {
-                    button .round.prev.with-script type="button" data-scroll="-1" aria-label="Previous pictures" { (icon("chevron-left")) }
-                    button .round.next.with-script type="button" data-scroll="1" aria-label="More pictures" { (icon("chevron-right")) }
+                    button .round.prev.with-script type="button" data-scroll="-1"
+                        aria-label="Previous pictures" { (icon("chevron-left")) }
+                    button .round.next.with-script type="button" data-scroll="1"
+                        aria-label="More pictures" { (icon("chevron-right")) }
                 }
             }
         }
@@ -92,6 +96,11 @@ pub fn gallery(media: &[MediaView], eager: bool) -> Markup {
 }
 
 fn cell(item: &MediaView, at: usize, count: usize, eager: bool) -> Markup {
+    let sizes = if count == 1 {
+        "(max-width: 680px) 100vw, 606px"
+    } else {
+        "(max-width: 680px) 60vw, 303px"
+    };
     match item.kind {
         MediaKind::Video => html! {
             div .cell.film {
@@ -103,13 +112,16 @@ fn cell(item: &MediaView, at: usize, count: usize, eager: bool) -> Markup {
         },
         MediaKind::Image => html! {
             a .cell .has-alt[!item.alt.is_empty()] .tall[item.height > item.width.saturating_mul(2)]
-                .small[item.width < 480] href=(item.url) data-view data-width=(item.width) data-height=(item.height)
+                .small[item.width < 480] href=(item.url) data-view data-width=(item.width)
+                    data-height=(item.height)
                 aria-label=(opens(item, at, count)) {
-                @if let Some(colours) = blur(&item.blurhash) { img .blur src=(colours) alt="" width="8" height="8"; }
+                @if let Some(colours) = blur(&item.blurhash)
+                    { img .blur src=(colours) alt="" width="8" height="8"; }
                 img .photo src=(at_least(item, 640)) srcset=[srcset(item)] alt=(item.alt)
-                    sizes=(if count == 1 { "(max-width: 680px) 100vw, 606px" } else { "(max-width: 680px) 60vw, 303px" })
+                    sizes=(sizes)
                     width=(item.width) height=(item.height) decoding="async"
-                    loading=(if eager { "eager" } else { "lazy" }) fetchpriority=[eager.then_some("high")];
+                    loading=(if eager { "eager" } else { "lazy" })
+                        fetchpriority=[eager.then_some("high")];
             }
         },
     }
@@ -133,7 +145,8 @@ pub fn thumbnail(item: &MediaView) -> Markup {
     html! {
         @match item.kind {
             MediaKind::Image => {
-                img .thumb src=(at_least(item, 120)) alt="" width="56" height="56" loading="lazy" decoding="async";
+                img .thumb src=(at_least(item, 120)) alt="" width="56" height="56" loading="lazy"
+                    decoding="async";
             }
             MediaKind::Video => { span .thumb.thumb-film { (icon("play")) } }
         }
@@ -146,7 +159,9 @@ mod tests {
 
     #[test]
     fn base64_pads_as_the_standard_says() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (plain, coded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
     }

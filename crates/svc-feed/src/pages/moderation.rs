@@ -1,12 +1,12 @@
 //! The moderators' queue.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{self, empty, icon, more, page_head},
-    format,
     form::FormErrors,
+    format,
     shell::{Head, Shell},
 };
+use maud::{Markup, html};
 
 use crate::{
     pages::{
@@ -29,13 +29,18 @@ pub struct ModerationPage {
 
 /// What was reported, with what a moderator may do; posts `target`, `action` and `reason` to `/moderation/actions`.
 pub fn moderation_page(shell: &Shell<'_>, view: &ModerationPage) -> Markup {
-    let next = view.queue.next_cursor.as_deref().map(|cursor| component::with_cursor("/moderation", cursor));
+    let next = view
+        .queue
+        .next_cursor
+        .as_deref()
+        .map(|cursor| component::with_cursor("/moderation", cursor));
     shell.page(
         &Head { title: "Moderation", active: "moderation", ..Head::default() },
         &html! {
             (page_head("Moderation", &html! {}))
             @if view.queue.items.is_empty() {
-                (empty("shield", "The queue is empty", "What people report waits here for your decision.", None))
+                (empty("shield", "The queue is empty",
+                    "What people report waits here for your decision.", None))
             } @else {
                 ol .queue data-list="reports" {
                     @for item in &view.queue.items {
@@ -59,7 +64,8 @@ fn report(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -
     html! {
         li .card.report #(item.target) tabindex="-1" data-item {
             header .report-head {
-                a .face-link href=(href) tabindex="-1" aria-hidden="true" { (face(&item.person, "m")) }
+                a .face-link href=(href) tabindex="-1" aria-hidden="true"
+                    { (face(&item.person, "m")) }
                 div .who {
                     span .handle { (what) }
                     a .name href=(href) dir="auto" { (item.person.display_name) }
@@ -68,7 +74,8 @@ fn report(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -
             }
             div .reported {
                 @if let Some(post) = &item.post { (post_body(post, false)) }
-                @if let Some(comment) = &item.comment { div .caption dir="auto" { (rich_text(&comment.text, &comment.mentions)) } }
+                @if let Some(comment) = &item.comment { div .caption dir="auto"
+                    { (rich_text(&comment.text, &comment.mentions)) } }
                 @if item.post.is_none() && item.comment.is_none() { p { "@" (item.person.handle) } }
             }
             div .reasons {
@@ -102,23 +109,28 @@ fn decide(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -
             div .field .bad[error.is_some()] {
                 label for=(id) { "Reason, kept in the audit log" }
                 input .input #(id) name="reason" required autocomplete="off" dir="auto"
-                    aria-invalid=[error.map(|_| "true")] aria-describedby=[error.map(|_| format!("{id}-error"))];
+                    aria-invalid=[error.map(|_| "true")]
+                        aria-describedby=[error.map(|_| format!("{id}-error"))];
                 (mainstay_console::form::error_line(&id, error))
             }
             div .row {
                 @if !person && item.status == "visible" {
                     button .button name="action" value="hide" { (icon("eye-off")) "Hide" }
-                    button .button.danger name="action" value="remove" { (icon("trash-2")) "Remove" }
+                    button .button.danger name="action" value="remove"
+                        { (icon("trash-2")) "Remove" }
                 }
                 @if item.status != "removed" {
                     button .button name="action" value="restore" { (icon("rotate-ccw"))
-                        @if item.status == "visible" { "Keep, dismiss reports" } @else { "Restore" } }
+                        @if item.status == "visible" { "Keep, dismiss reports" } @else { "Restore" }
+                            }
                 }
                 @if !person && item.status == "hidden" {
-                    button .button.danger name="action" value="remove" { (icon("trash-2")) "Remove" }
+                    button .button.danger name="action" value="remove"
+                        { (icon("trash-2")) "Remove" }
                 }
                 @if item.status != "suspended" {
-                    button .button.danger name="action" value="suspend" { (icon("user-x")) "Suspend person" }
+                    button .button.danger name="action" value="suspend"
+                        { (icon("user-x")) "Suspend person" }
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! What others did with what is yours.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{self, empty, icon, more, page_head},
     format,
     shell::{Head, Shell},
 };
+use maud::{Markup, html};
 
 use crate::{
     pages::{
@@ -17,7 +17,10 @@ use crate::{
 
 /// The notifications. "Mark all as read" posts `up_to` (the newest id) to `/notifications/read`.
 pub fn notifications_page(shell: &Shell<'_>, notifications: &Page<NotificationView>) -> Markup {
-    let next = notifications.next_cursor.as_deref().map(|cursor| component::with_cursor("/notifications", cursor));
+    let next = notifications
+        .next_cursor
+        .as_deref()
+        .map(|cursor| component::with_cursor("/notifications", cursor));
     let newest = notifications.items.first().map(|newest| newest.id.as_str());
     let unread = notifications.items.iter().any(|line| !line.read) || shell.unread_count > 0;
     let mark = html! {
@@ -33,9 +36,11 @@ pub fn notifications_page(shell: &Shell<'_>, notifications: &Page<NotificationVi
         &Head { title: "Notifications", active: "notifications", ..Head::default() },
         &html! {
             (page_head("Notifications", &mark))
-            div .pill-place { button .pill type="button" data-pill="notifications" hidden { (icon("arrow-up")) span data-pill-text {} } }
+            div .pill-place { button .pill type="button" data-pill="notifications" hidden
+                { (icon("arrow-up")) span data-pill-text {} } }
             @if notifications.items.is_empty() {
-                (empty("bell", "Nothing new", "Likes, comments, mentions and followers appear here.",
+                (empty("bell", "Nothing new",
+                    "Likes, comments, mentions and followers appear here.",
                     Some(("Write a post", "/compose"))))
             } @else {
                 ol .card.plain-list.notes data-list="notifications" {
@@ -82,7 +87,8 @@ fn note(shell: &Shell<'_>, line: &NotificationView) -> Markup {
             div .note-body {
                 div .faces {
                     @for person in &line.actors {
-                        a href=(person_href(person)) tabindex="-1" aria-hidden="true" { (face(person, "s")) }
+                        a href=(person_href(person)) tabindex="-1" aria-hidden="true"
+                            { (face(person, "s")) }
                     }
                 }
                 p {
@@ -95,7 +101,8 @@ fn note(shell: &Shell<'_>, line: &NotificationView) -> Markup {
                     @if !post.excerpt.is_empty() { p .excerpt dir="auto" { (post.excerpt) } }
                 }
             }
-            @if let Some(picture) = line.post.as_ref().and_then(|post| post.thumbnail.as_ref()) { (thumbnail(picture)) }
+            @if let Some(picture) = line.post.as_ref().and_then(|post| post.thumbnail.as_ref())
+                { (thumbnail(picture)) }
         }
     }
 }

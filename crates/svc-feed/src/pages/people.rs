@@ -1,12 +1,12 @@
 //! Lists of people: followers, people followed, follow requests; and the button that follows.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{self, Tab, empty, icon, more, page_head, page_head_back},
     format,
     shell::{Head, Shell},
 };
 use mainstay_contract::ts::Ts;
+use maud::{Markup, html};
 
 use crate::{
     pages::card::{face, person_href},
@@ -33,11 +33,13 @@ pub(super) fn person_line(shell: &Shell<'_>, line: &PersonLine) -> Markup {
         li .person-row.wide tabindex="-1" data-item data-open=(href) {
             a .face-link href=(href) tabindex="-1" aria-hidden="true" { (face(&line.person, "m")) }
             div .who {
-                a .name href=(href) dir="auto" title=(line.person.display_name) { (line.person.display_name) }
+                a .name href=(href) dir="auto" title=(line.person.display_name)
+                    { (line.person.display_name) }
                 span .handle {
                     "@" (line.person.handle)
                     @if line.private { " " (icon("lock")) span .sr-only { "private" } }
-                    @if line.relation.is_some_and(|relation| relation.followed_by) { span .mark { "Follows you" } }
+                    @if line.relation.is_some_and(|relation| relation.followed_by)
+                        { span .mark { "Follows you" } }
                 }
                 @if !line.bio.is_empty() { p .bio-line dir="auto" { (line.bio) } }
             }
@@ -47,7 +49,12 @@ pub(super) fn person_line(shell: &Shell<'_>, line: &PersonLine) -> Markup {
 }
 
 /// Follow, requested or following: a form first; the script shows the change at once.
-pub(super) fn follow_button(shell: &Shell<'_>, person: &PersonView, relation: Option<RelationView>, private: bool) -> Markup {
+pub(super) fn follow_button(
+    shell: &Shell<'_>,
+    person: &PersonView,
+    relation: Option<RelationView>,
+    private: bool,
+) -> Markup {
     let path = format!("/people/{}", person.id);
     html! {
         @if shell.is_viewer(person.id) {
@@ -55,8 +62,9 @@ pub(super) fn follow_button(shell: &Shell<'_>, person: &PersonView, relation: Op
             a .button.small href="/sign-in" { "Follow" }
         } @else if let Some(relation) = relation {
             @let on = relation.following || relation.requested;
+            @let act = if on { "unfollow" } else { "follow" };
             @let on_word = if relation.following || !private { "Following" } else { "Requested" };
-            form .inline method="post" action=(format!("{path}/{}", if on { "unfollow" } else { "follow" }))
+            form .inline method="post" action=(format!("{path}/{act}"))
                 data-toggle=(format!("/api/v1/users/{}/follow", person.id))
                 data-on=(format!("{path}/unfollow")) data-off=(format!("{path}/follow"))
                 data-state=(if on { "on" } else { "off" }) {
@@ -87,7 +95,8 @@ pub fn people_page(shell: &Shell<'_>, view: &PeoplePage) -> Markup {
     let base = person_href(&view.person);
     let (followers, following) = (format!("{base}/followers"), format!("{base}/following"));
     let here = if view.following { &following } else { &followers };
-    let next = view.people.next_cursor.as_deref().map(|cursor| component::with_cursor(here, cursor));
+    let next =
+        view.people.next_cursor.as_deref().map(|cursor| component::with_cursor(here, cursor));
     let title = if view.following {
         format!("People @{} follows", view.person.handle)
     } else {
@@ -108,7 +117,8 @@ pub fn people_page(shell: &Shell<'_>, view: &PeoplePage) -> Markup {
                     (empty("users", "No followers yet", "Who follows them appears here.", None))
                 }
             } @else {
-                ul .card.plain-list.roomy data-list="people" { @for line in &view.people.items { (person_line(shell, line)) } }
+                ul .card.plain-list.roomy data-list="people"
+                    { @for line in &view.people.items { (person_line(shell, line)) } }
                 (more(next.as_deref(), "Show more people"))
             }
         },
@@ -126,14 +136,15 @@ pub struct RequestLine {
 
 /// The people who ask to follow the reader.
 pub fn requests_page(shell: &Shell<'_>, requests: &Page<RequestLine>) -> Markup {
-    let next = requests.next_cursor.as_deref().map(|cursor| component::with_cursor("/requests", cursor));
+    let next =
+        requests.next_cursor.as_deref().map(|cursor| component::with_cursor("/requests", cursor));
     shell.page(
         &Head { title: "Follow requests", active: "requests", ..Head::default() },
         &html! {
             (page_head("Follow requests", &html! {}))
             @if requests.items.is_empty() {
                 (empty("user-plus", "Nobody is waiting",
-                    "While your profile is private, people ask before they follow you. They appear here.",
+                    "While your profile is private, people ask before they follow. They wait here.",
                     Some(("Edit profile", "/settings/profile"))))
             } @else {
                 ul .card.plain-list.roomy data-list="requests" {
@@ -153,16 +164,19 @@ fn request_line(shell: &Shell<'_>, line: &RequestLine) -> Markup {
             a .face-link href=(href) tabindex="-1" aria-hidden="true" { (face(&line.person, "m")) }
             div .who {
                 a .name href=(href) dir="auto" { (line.person.display_name) }
-                span .handle { "@" (line.person.handle) " · asked " (format::time(line.asked_at, shell.now)) }
+                span .handle { "@" (line.person.handle) " · asked "
+                    (format::time(line.asked_at, shell.now)) }
             }
             div .row {
                 form method="post" action=(format!("{path}/accept")) data-swap data-keep-scroll {
                     (shell.hidden())
-                    button .button.small.primary aria-label=(format!("Accept {}", line.person.display_name)) { "Accept" }
+                    button .button.small.primary aria-label=(format!("Accept {}",
+                        line.person.display_name)) { "Accept" }
                 }
                 form method="post" action=(format!("{path}/reject")) data-swap data-keep-scroll {
                     (shell.hidden())
-                    button .button.small aria-label=(format!("Reject {}", line.person.display_name)) { "Reject" }
+                    button .button.small aria-label=(format!("Reject {}", line.person.display_name))
+                        { "Reject" }
                 }
             }
         }

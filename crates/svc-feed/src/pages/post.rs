@@ -1,12 +1,12 @@
 //! One post with its comments, and the form that edits it.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{empty, icon, more, page_head_back},
     form::FormErrors,
     format,
     shell::{Head, Shell},
 };
+use maud::{Markup, html};
 
 use crate::{
     pages::{
@@ -39,7 +39,8 @@ pub fn post_page(shell: &Shell<'_>, view: &PostPage) -> Markup {
         &Head { title: &title, ..Head::default() },
         &html! {
             (page_head_back("Post", "/", "Back", &html! {}))
-            article .post.single #(post.id) tabindex="-1" data-item data-topic=(format!("post:{}", post.id))
+            article .post.single #(post.id) tabindex="-1" data-item
+                data-topic=(format!("post:{}", post.id))
                 data-seen=[seen(shell, post)] aria-labelledby=(format!("by-{}", post.id)) {
                 (post_head(shell, post))
                 (post_body(post, true))
@@ -51,7 +52,8 @@ pub fn post_page(shell: &Shell<'_>, view: &PostPage) -> Markup {
                 (comment_entry(shell, view))
                 @if view.comments.is_empty() {
                     @if post.comments_enabled {
-                        p .quiet { "No comments yet." @if shell.viewer.is_some() { " Say the first word." } }
+                        p .quiet { "No comments yet." @if shell.viewer.is_some()
+                            { " Say the first word." } }
                     }
                 } @else {
                     (comments::comment_tree(shell, post, &view.comments))
@@ -80,7 +82,8 @@ pub fn post_gone(shell: &Shell<'_>) -> Markup {
         &Head { title: "Post not found", ..Head::default() },
         &html! {
             h1 .sr-only { "Post not found" }
-            (empty("eye-off", "This post is not here", "It may have been deleted, or it is only for some people.",
+            (empty("eye-off", "This post is not here",
+                "It may have been deleted, or it is only for some people.",
                 Some(("Explore posts", "/explore"))))
         },
     )

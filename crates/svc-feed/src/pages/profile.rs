@@ -1,12 +1,12 @@
 //! A person's page, and the form in which they describe themselves.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{Tab, empty, icon, menu, more, page_head_back, tabs, with_cursor},
     form::{Area, Field, FormErrors, error_line},
     format,
     shell::{Head, Shell},
 };
+use maud::{Markup, html};
 
 use crate::{
     pages::{
@@ -49,7 +49,11 @@ pub fn profile_page(shell: &Shell<'_>, view: &ProfilePage) -> Markup {
     let media = format!("{base}?view=media");
     let own = shell.is_viewer(person.id);
     shell.page(
-        &Head { title: &person.display_name, active: if own { "profile" } else { "" }, ..Head::default() },
+        &Head {
+            title: &person.display_name,
+            active: if own { "profile" } else { "" },
+            ..Head::default()
+        },
         &html! {
             (page_head_back("Profile", "/", "Back", &html! {}))
             (profile_card(shell, view, own))
@@ -58,11 +62,14 @@ pub fn profile_page(shell: &Shell<'_>, view: &ProfilePage) -> Markup {
                     Tab { label: "Posts", href: &base, current: view.tab == ProfileTab::Posts },
                     Tab { label: "Media", href: &media, current: view.tab == ProfileTab::Media },
                 ]))
-                (profile_posts(shell, view.tab, posts, if view.tab == ProfileTab::Media { &media } else { &base }, own))
+                (profile_posts(shell, view.tab, posts, if view.tab == ProfileTab::Media { &media }
+                    else { &base }, own))
             } @else if profile.relation.is_some_and(|relation| relation.blocking) {
-                (empty("ban", "You block this person", "You see nothing of each other while you do.", None))
+                (empty("ban", "You block this person",
+                    "You see nothing of each other while you do.", None))
             } @else {
-                (empty("lock", "These posts are private", "Follow them; when they accept, you see their posts here.", None))
+                (empty("lock", "These posts are private",
+                    "Follow them; when they accept, you see their posts here.", None))
             }
         },
     )
@@ -82,11 +89,14 @@ fn profile_card(shell: &Shell<'_>, view: &ProfilePage, own: bool) -> Markup {
                         a .button href="/settings/profile" { (icon("pencil")) "Edit profile" }
                     } @else {
                         @if relation.blocking {
-                            form method="post" action=(format!("/people/{}/unblock", person.id)) data-swap {
+                            form method="post" action=(format!("/people/{}/unblock", person.id))
+                                data-swap {
                                 (shell.hidden())
                                 button .button.danger { "Unblock" }
                             }
-                        } @else { (follow_button(shell, person, profile.relation.or(shell.viewer.as_ref().map(|_| relation)), profile.private)) }
+                        } @else { (follow_button(shell, person,
+                            profile.relation.or(shell.viewer.as_ref().map(|_| relation)),
+                            profile.private)) }
                         (profile_menu(shell, view))
                     }
                 }
@@ -98,14 +108,20 @@ fn profile_card(shell: &Shell<'_>, view: &ProfilePage, own: bool) -> Markup {
                 @if relation.followed_by { span .mark { "Follows you" } }
                 @if relation.muting { span .mark { (icon("volume-x")) "Muted" } }
             }
-            @if !profile.bio.is_empty() { div .bio dir="auto" { (rich_text(&profile.bio, &view.mentions)) } }
-            p .since { (icon("calendar-clock")) "Here since " (format::month_year(profile.created_at)) }
+            @if !profile.bio.is_empty() { div .bio dir="auto"
+                { (rich_text(&profile.bio, &view.mentions)) } }
+            p .since { (icon("calendar-clock")) "Here since "
+                (format::month_year(profile.created_at)) }
             ul .counts {
-                li { strong { (format::compact(profile.post_count)) } @if profile.post_count == 1 { " post" } @else { " posts" } }
-                li { a href=(format!("{base}/followers")) title=(format::counted(profile.follower_count, "follower", "followers")) {
-                    strong data-toggle-count[!profile.private] data-value=(profile.follower_count) { (format::compact(profile.follower_count)) }
+                li { strong { (format::compact(profile.post_count)) } @if profile.post_count == 1
+                    { " post" } @else { " posts" } }
+                li { a href=(format!("{base}/followers"))
+                    title=(format::counted(profile.follower_count, "follower", "followers")) {
+                    strong data-toggle-count[!profile.private] data-value=(profile.follower_count)
+                        { (format::compact(profile.follower_count)) }
                     @if profile.follower_count == 1 { " follower" } @else { " followers" } } }
-                li { a href=(format!("{base}/following")) { strong { (format::compact(profile.following_count)) } " following" } }
+                li { a href=(format!("{base}/following"))
+                    { strong { (format::compact(profile.following_count)) } " following" } }
             }
         }
     }
@@ -116,7 +132,8 @@ fn profile_menu(shell: &Shell<'_>, view: &ProfilePage) -> Markup {
     let relation = view.profile.relation.unwrap_or_default();
     let path = format!("/people/{}", person.id);
     let items = html! {
-        button .with-script type="button" data-copy=(person_href(person)) { (icon("link")) "Copy link" }
+        button .with-script type="button" data-copy=(person_href(person))
+            { (icon("link")) "Copy link" }
         @if shell.viewer.is_some() {
             @if relation.muting {
                 form method="post" action=(format!("{path}/unmute")) data-swap {
@@ -132,12 +149,19 @@ fn profile_menu(shell: &Shell<'_>, view: &ProfilePage) -> Markup {
     menu("menu-profile", &format!("More for {}", person.display_name), &items)
 }
 
-fn profile_posts(shell: &Shell<'_>, tab: ProfileTab, posts: &Page<PostView>, href: &str, own: bool) -> Markup {
+fn profile_posts(
+    shell: &Shell<'_>,
+    tab: ProfileTab,
+    posts: &Page<PostView>,
+    href: &str,
+    own: bool,
+) -> Markup {
     let next = posts.next_cursor.as_deref().map(|cursor| with_cursor(href, cursor));
     html! {
         @if posts.items.is_empty() {
             @if own {
-                (empty("image", "You have not posted yet", "What you publish appears here.", Some(("Write a post", "/compose"))))
+                (empty("image", "You have not posted yet", "What you publish appears here.",
+                    Some(("Write a post", "/compose"))))
             } @else {
                 (empty("image", "No posts yet", "What they publish appears here.", None))
             }
@@ -147,13 +171,15 @@ fn profile_posts(shell: &Shell<'_>, tab: ProfileTab, posts: &Page<PostView>, hre
                     @if let Some(first) = post.media.first() {
                         li {
                             a href=(format!("/posts/{}", post.id)) aria-label=(media_label(post))
-                                data-number=[(post.media.len() > 1).then_some(post.media.len())] { (thumbnail(first)) }
+                                data-number=[(post.media.len() > 1).then_some(post.media.len())]
+                                    { (thumbnail(first)) }
                         }
                     }
                 }
             }
         } @else {
-            div .feed data-list="posts" { @for (at, post) in posts.items.iter().enumerate() { (post_card(shell, post, at == 0)) } }
+            div .feed data-list="posts" { @for (at, post) in posts.items.iter().enumerate()
+                { (post_card(shell, post, at == 0)) } }
         }
         (more(next.as_deref(), "Show more posts"))
     }
@@ -180,29 +206,36 @@ pub fn profile_form(shell: &Shell<'_>, view: &ProfileForm) -> Markup {
     shell.page(
         &Head { title: "Edit profile", active: "profile-edit", ..Head::default() },
         &html! {
-            (page_head_back("Edit profile", &person_href(&profile.person), "Back to your profile", &html! {}))
-            form .card.stack method="post" action="/settings/profile" enctype="multipart/form-data" data-swap {
+            (page_head_back("Edit profile", &person_href(&profile.person), "Back to your profile",
+                &html! {}))
+            form .card.stack method="post" action="/settings/profile" enctype="multipart/form-data"
+                data-swap {
                 (shell.hidden())
                 (view.errors.summary(&["/display_name", "/bio", "/avatar"]))
                 div .avatar-edit data-avatar {
                     (face(&profile.person, "l"))
                     div .stack {
                         label for="avatar" { "Picture" }
-                        input #avatar .file type="file" name="avatar" accept="image/jpeg,image/png,image/gif,image/webp";
+                        input #avatar .file type="file" name="avatar"
+                            accept="image/jpeg,image/png,image/gif,image/webp";
                         (error_line("avatar", view.errors.at("/avatar")))
                         @if profile.person.avatar.is_some() {
-                            label .check { input type="checkbox" name="remove_avatar"; "Remove the picture" }
+                            label .check { input type="checkbox" name="remove_avatar";
+                                "Remove the picture" }
                         }
                     }
                 }
                 (Field { label: "Name", name: "display_name", value: &profile.person.display_name,
-                    autocomplete: "name", hint: "Up to 60 characters. Your handle stays.", ..Field::default() }
+                    autocomplete: "name", hint: "Up to 60 characters. Your handle stays.",
+                        ..Field::default() }
                     .render(&view.errors))
-                (Area { label: "About you", label_hidden: false, name: "bio", id: "bio", value: &profile.bio,
+                (Area { label: "About you", label_hidden: false, name: "bio", id: "bio", value:
+                    &profile.bio,
                     placeholder: "", rows: 4, limit: Some(500) }.render(&view.errors))
                 label .check.switch {
                     input type="checkbox" name="private" checked[profile.private];
-                    span { strong { "Private profile" } span .sub { "People ask before they follow you; only followers see your posts." } }
+                    span { strong { "Private profile" } span .sub
+                        { "People ask before they follow you; only followers see your posts." } }
                 }
                 div .row.end { button .button.primary { "Save profile" } }
             }

@@ -1,7 +1,7 @@
 //! Captions and comments with their tags, mentions and addresses as links; everything else is escaped.
 
-use maud::{Markup, PreEscaped, html};
 use mainstay_console::component::query_text;
+use maud::{Markup, PreEscaped, html};
 
 use crate::view::MentionView;
 
@@ -61,7 +61,8 @@ fn link_at(rest: &str, mentions: &[MentionView]) -> Option<(usize, Markup)> {
         if shown.is_empty() {
             return None;
         }
-        let link = html! { a href=(address) rel="nofollow ugc noopener" target="_blank" { (shorten(shown)) } };
+        let link = html! { a href=(address) rel="nofollow ugc noopener" target="_blank"
+        { (shorten(shown)) } };
         return Some((address.len(), link));
     }
     None
@@ -93,7 +94,8 @@ mod tests {
 
     #[test]
     fn tags_known_mentions_and_addresses_become_links() {
-        let html = rich_text("Hi @ada, see #Ebbe at https://a.example/x?y=1&z.", &ada()).into_string();
+        let html =
+            rich_text("Hi @ada, see #Ebbe at https://a.example/x?y=1&z.", &ada()).into_string();
         assert_eq!(
             html,
             "Hi <a href=\"/people/ada\">@ada</a>, see <a href=\"/tags/ebbe\">#Ebbe</a> at \

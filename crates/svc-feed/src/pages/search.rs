@@ -1,10 +1,10 @@
 //! Finding people and tags.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{self, Tab, empty, icon, more, query_text, tabs},
     shell::{Head, Shell},
 };
+use maud::{Markup, html};
 
 use crate::{
     pages::{
@@ -49,8 +49,10 @@ pub fn search_page(shell: &Shell<'_>, view: &SearchPage<'_>) -> Markup {
             form .search-box.large method="get" action="/search" role="search" data-get {
                 (icon("search"))
                 input type="hidden" name="kind" value=(kind);
-                input type="search" name="q" value=(view.query) placeholder="Search people and tags" data-search
-                    aria-label="Search people and tags" autocomplete="off" autofocus[view.query.is_empty()];
+                input type="search" name="q" value=(view.query) placeholder="Search people and tags"
+                    data-search
+                    aria-label="Search people and tags" autocomplete="off"
+                        autofocus[view.query.is_empty()];
                 button .button.small.primary { "Search" }
             }
             (tabs("What to search", &[
@@ -60,24 +62,30 @@ pub fn search_page(shell: &Shell<'_>, view: &SearchPage<'_>) -> Markup {
             @match &view.found {
                 Found::Nothing(tags) => {
                     @if tags.is_empty() {
-                        (empty("search", "Find people and tags", "Type a name, a handle or a tag.", None))
+                        (empty("search", "Find people and tags", "Type a name, a handle or a tag.",
+                            None))
                     } @else {
                         section .card aria-labelledby="in-use" {
                             h2 #in-use { "Tags in use" }
-                            ul .plain-list.tag-columns { @for tag in tags { li { (tag_row(tag)) } } }
+                            ul .plain-list.tag-columns { @for tag in tags { li { (tag_row(tag)) } }
+                                }
                         }
                     }
                 }
                 Found::People(page) => {
                     @if page.items.is_empty() { (none(view.query)) } @else {
-                        ul .card.plain-list.roomy data-list="people" { @for line in &page.items { (person_line(shell, line)) } }
-                        (more(page.next_cursor.as_deref().map(|cursor| component::with_cursor(here, cursor)).as_deref(), "Show more people"))
+                        ul .card.plain-list.roomy data-list="people"
+                            { @for line in &page.items { (person_line(shell, line)) } }
+                        (more(page.next_cursor.as_deref().map(|cursor|
+                            component::with_cursor(here, cursor)).as_deref(), "Show more people"))
                     }
                 }
                 Found::Hashtags(page) => {
                     @if page.items.is_empty() { (none(view.query)) } @else {
-                        ul .card.plain-list data-list="tags" { @for tag in &page.items { li { (tag_row(tag)) } } }
-                        (more(page.next_cursor.as_deref().map(|cursor| component::with_cursor(here, cursor)).as_deref(), "Show more tags"))
+                        ul .card.plain-list data-list="tags"
+                            { @for tag in &page.items { li { (tag_row(tag)) } } }
+                        (more(page.next_cursor.as_deref().map(|cursor|
+                            component::with_cursor(here, cursor)).as_deref(), "Show more tags"))
                     }
                 }
             }
@@ -89,7 +97,7 @@ fn none(query: &str) -> Markup {
     empty(
         "search",
         &format!("Nothing matches “{query}”"),
-        "Check the spelling, or try fewer letters: search matches the beginnings of names, handles and tags.",
+        "Check the spelling, or try fewer letters: only the beginnings of words match.",
         None,
     )
 }

@@ -1,11 +1,11 @@
 //! Drafts and posts that wait for their time.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{self, empty, icon, more, page_head},
     format,
     shell::{Head, Shell},
 };
+use maud::{Markup, html};
 
 use crate::{
     pages::media::thumbnail,
@@ -20,9 +20,11 @@ pub fn drafts_page(shell: &Shell<'_>, posts: &Page<PostView>) -> Markup {
     shell.page(
         &Head { title: "Drafts", active: "drafts", ..Head::default() },
         &html! {
-            (page_head("Drafts", &html! { a .button.small href="/compose" { (icon("plus")) "New post" } }))
+            (page_head("Drafts", &html! { a .button.small href="/compose"
+                { (icon("plus")) "New post" } }))
             @if posts.items.is_empty() {
-                (empty("file-text", "No drafts", "What you save or schedule waits here until you publish it.",
+                (empty("file-text", "No drafts",
+                    "What you save or schedule waits here until you publish it.",
                     Some(("Write a post", "/compose"))))
             }
             @if !scheduled.is_empty() { (group(shell, "scheduled", "Scheduled", &scheduled)) }
@@ -52,8 +54,10 @@ fn line(shell: &Shell<'_>, post: &PostView) -> Markup {
                 }
                 span .handle {
                     @match (post.state, post.published_at) {
-                        (PostState::Scheduled, Some(at)) => { "Publishes " (format::time(at, shell.now)) }
-                        _ => { "Saved " (format::time(post.edited_at.unwrap_or(post.created_at), shell.now)) }
+                        (PostState::Scheduled, Some(at)) =>
+                            { "Publishes " (format::time(at, shell.now)) }
+                        _ => { "Saved " (format::time(post.edited_at.unwrap_or(post.created_at),
+                            shell.now)) }
                     }
                     @if post.media.len() > 1 { " · " (post.media.len()) " pictures" }
                 }

@@ -1,10 +1,10 @@
 //! Home, explore, latest and the posts of a tag.
 
-use maud::{Markup, html};
 use mainstay_console::{
     component::{self, Tab, empty, icon, more, with_cursor},
     shell::{Head, Shell},
 };
+use maud::{Markup, html};
 
 use crate::{
     pages::{
@@ -66,21 +66,29 @@ pub fn timeline(shell: &Shell<'_>, view: &Timeline<'_>) -> Markup {
         Which::Explore | Which::Latest => "explore",
         Which::Tag(_) => "search",
     };
-    let next = view.posts.next_cursor.as_deref().map(|cursor| with_cursor(&view.which.href(), cursor));
+    let next =
+        view.posts.next_cursor.as_deref().map(|cursor| with_cursor(&view.which.href(), cursor));
     shell.page(
-        &Head { title: &title, active, aside: Some(discover(shell, &view.discover)), ..Head::default() },
+        &Head {
+            title: &title,
+            active,
+            aside: Some(discover(shell, &view.discover)),
+            ..Head::default()
+        },
         &html! {
             (heading(shell, view.which, &title))
             @if view.which == Which::Home && shell.viewer.is_some() { (composer_hint(shell)) }
             // "New posts" waits here; the script shows it when the live channel says so.
             @if view.which == Which::Home {
-                div .pill-place { button .pill type="button" data-pill="home" hidden { (icon("arrow-up")) span data-pill-text {} } }
+                div .pill-place { button .pill type="button" data-pill="home" hidden
+                    { (icon("arrow-up")) span data-pill-text {} } }
             }
             @if view.posts.items.is_empty() {
                 (nothing(shell, view.which))
             } @else {
                 div .feed data-list="posts" {
-                    @for (at, post) in view.posts.items.iter().enumerate() { (post_card(shell, post, at == 0)) }
+                    @for (at, post) in view.posts.items.iter().enumerate()
+                        { (post_card(shell, post, at == 0)) }
                 }
                 (more(next.as_deref(), "Show more posts"))
                 @if next.is_none() { p .end-mark { "You have seen it all." } }
@@ -91,7 +99,12 @@ pub fn timeline(shell: &Shell<'_>, view: &Timeline<'_>) -> Markup {
 
 fn heading(shell: &Shell<'_>, which: Which<'_>, title: &str) -> Markup {
     if let Which::Tag(_) = which {
-        return component::page_head_back(title, "/search?kind=hashtags", "Back to search", &html! {});
+        return component::page_head_back(
+            title,
+            "/search?kind=hashtags",
+            "Back to search",
+            &html! {},
+        );
     }
     let home = Tab { label: "Following", href: "/home", current: which == Which::Home };
     let rest = [
@@ -115,7 +128,8 @@ fn composer_hint(shell: &Shell<'_>) -> Markup {
     html! {
         @if let Some(viewer) = &shell.viewer {
             a .card.composer-hint href="/compose" {
-                (component::avatar(viewer.avatar_url.as_deref(), &viewer.display_name, &viewer.handle, "m"))
+                (component::avatar(viewer.avatar_url.as_deref(), &viewer.display_name,
+                    &viewer.handle, "m"))
                 span { "What do you want to show?" }
                 (icon("image-plus"))
             }
@@ -141,7 +155,11 @@ fn nothing(shell: &Shell<'_>, which: Which<'_>) -> Markup {
             "compass",
             "Nothing was posted yet",
             "Public posts of everybody appear here.",
-            Some(if shell.viewer.is_some() { ("Write the first post", "/compose") } else { ("Create account", "/register") }),
+            Some(if shell.viewer.is_some() {
+                ("Write the first post", "/compose")
+            } else {
+                ("Create account", "/register")
+            }),
         ),
     }
 }
