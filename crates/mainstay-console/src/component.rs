@@ -50,10 +50,12 @@ pub fn page_head(title: &str, end: &Markup) -> Markup {
 }
 
 /// The top of a page that was reached from another: a way back before the title.
+///
+/// With the label `Back` the script goes back in the history if there is one; any other label names the place.
 pub fn page_head_back(title: &str, back: &str, back_label: &str, end: &Markup) -> Markup {
     html! {
         div .page-head {
-            a .icon-button href=(back) aria-label=(back_label) data-back { (icon("arrow-left")) }
+            a .icon-button href=(back) aria-label=(back_label) data-back[back_label == "Back"] { (icon("arrow-left")) }
             h1 { (title) }
             div .page-head-end { (end) }
         }

@@ -3,11 +3,10 @@
 use mainstay_contract::{id::UserId, ts::Ts};
 use maud::{DOCTYPE, Markup, html};
 
-use crate::{
-    assets,
-    component::{self, avatar, icon},
-    format,
-};
+use crate::{assets, component::icon};
+
+mod overlay;
+mod side;
 
 /// The header with which the script asks for the main column alone; its value is `main`.
 pub const FRAGMENT_HEADER: &str = "x-fragment";
@@ -234,159 +233,10 @@ impl Shell<'_> {
                         @if !head.plain { (self.side(head)) }
                         (column)
                     }
-                    (overlays())
+                    (overlay::overlays())
                 }
             }
         }
-    }
-
-    fn sees(&self, item: &NavItem) -> bool {
-        match item.audience {
-            Audience::Everybody => true,
-            Audience::SignedIn => self.viewer.is_some(),
-            Audience::Moderators => self.is_moderator(),
-        }
-    }
-
-    fn items(&self, places: &'static [Place]) -> impl Iterator<Item = &NavItem> {
-        self.nav.iter().filter(move |item| places.contains(&item.place) && self.sees(item))
-    }
-
-    fn side(&self, head: &Head<'_>) -> Markup {
-        html! {
-            header .side {
-                a .brand href="/" aria-label="Mainstay, start page" {
-                    img src=(assets::url("logo.svg")) width="32" height="32" alt="";
-                    span .word { "Mainstay" }
-                }
-                nav .nav aria-label="Main" {
-                    ul {
-                        @for item in self.items(&[Place::SideAndBar, Place::Side]) {
-                            li .in-bar[item.place == Place::SideAndBar]
-                                { (self.nav_link(item, head.active)) }
-                        }
-                        @if self.viewer.is_none() {
-                            li .in-bar.bar-only { a .nav-link href="/sign-in"
-                                { (icon("log-in")) span .word { "Sign in" } } }
-                        }
-                    }
-                }
-                @for item in self.items(&[Place::Primary]) {
-                    a .button.primary.create href=(item.href) data-key=(item.key) data-create
-                        aria-current=[(item.key == head.active).then_some("page")] {
-                        (icon(item.icon)) span .word { (item.label) }
-                    }
-                }
-                @match &self.viewer {
-                    Some(viewer) => { (self.account_menu(viewer, head.active)) }
-                    None => {
-                        div .join {
-                            a .button.primary href="/register" { "Create account" }
-                            a .button href="/sign-in" { "Sign in" }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn nav_link(&self, item: &NavItem, active: &str) -> Markup {
-        let unread = if item.counts_unread { self.unread_count } else { 0 };
-        html! {
-            a .nav-link href=(item.href) data-key=(item.key) data-letter=[item.letter]
-                aria-current=[(item.key == active).then_some("page")] {
-                span .nav-icon {
-                    (icon(item.icon))
-                    @if item.counts_unread {
-                        span .badge data-unread-badge hidden[unread == 0] {
-                            span data-unread-count { (format::compact(unread)) } span .sr-only
-                                { " unread" }
-                        }
-                    }
-                }
-                span .word { (item.label) }
-            }
-        }
-    }
-
-    fn account_menu(&self, viewer: &Viewer, active: &str) -> Markup {
-        html! {
-            div .account {
-                button .account-button type="button" popovertarget="account-menu"
-                    aria-haspopup="true" {
-                    span .sr-only { "Your menu: " }
-                    (avatar(viewer.avatar_url.as_deref(), &viewer.display_name, &viewer.handle,
-                        "s"))
-                    span .word.who {
-                        span .name dir="auto" { (viewer.display_name) }
-                        span .handle { "@" (viewer.handle) }
-                    }
-                    span .word { (icon("ellipsis")) }
-                }
-                div #account-menu .menu.account-menu popover {
-                    a href=(viewer.profile_href) data-letter="p" { (icon("user")) "Your profile" }
-                    @for item in self.items(&[Place::Side]) {
-                        a .small-only href=(item.href) { (icon(item.icon)) (item.label) }
-                    }
-                    @for item in self.items(&[Place::Menu]) {
-                        a href=(item.href) data-letter=[item.letter]
-                            aria-current=[(item.key == active).then_some("page")]
-                                { (icon(item.icon)) (item.label) }
-                    }
-                    button type="button" data-show-keys .with-script
-                        { (icon("keyboard")) "Keyboard shortcuts" }
-                    hr;
-                    (self.theme_choice())
-                    hr;
-                    form method="post" action="/sign-out" data-plain {
-                        (self.hidden())
-                        button { (icon("log-out")) "Sign out" }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Three buttons that choose the theme; without script they post to `/theme`.
-    pub fn theme_choice(&self) -> Markup {
-        html! {
-            form method="post" action="/theme" data-theme-form {
-                (self.hidden())
-                div .themes role="group" aria-label="Theme" {
-                    @for (theme, word, symbol) in Theme::OFFERED {
-                        button name="theme" value=(theme.name()) aria-pressed=(theme == self.theme)
-                            {
-                            (icon(symbol)) (word)
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What floats above the page; filled and opened by the script.
-fn overlays() -> Markup {
-    html! {
-        div #said .sr-only aria-live="polite" {}
-        div #toasts .toasts role="region" aria-label="Messages" {}
-        div #offline .offline role="status" hidden { (icon("wifi-off"))
-            "Connection lost. Trying again…" }
-        dialog #palette .palette aria-label="Go to or do" {
-            div .palette-field {
-                (icon("search"))
-                input #palette-input type="text" role="combobox" aria-expanded="true"
-                    aria-controls="palette-list" aria-label="Go to or do"
-                    placeholder="Go to, do, or search…" autocomplete="off" spellcheck="false";
-                kbd { "Esc" }
-            }
-            ul #palette-list role="listbox" aria-label="Matches" {}
-        }
-        dialog #keys .sheet aria-labelledby="keys-title" {
-            (component::dialog_head("keys-title", "Keyboard shortcuts"))
-            dl #keys-list .keys {}
-        }
-        dialog #viewer .viewer aria-label="Picture" {}
     }
 }
 

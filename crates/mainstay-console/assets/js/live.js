@@ -5,7 +5,7 @@ import { forget, visit } from "/assets/swap.js";
 
 const TOPICS_MAX = 100;
 const WAIT_MAX_MS = 30_000;
-let socket, last, failures = 0, notice, sent = "";
+let socket, last, failures = 0, notice, sent = "", unreadCount;
 const waiting = new Map(); // pill's topic → ids that are new
 
 function topics() {
@@ -40,11 +40,12 @@ function arrived(topic, id) {
 }
 
 function unread(number) {
+  unreadCount = number;
   for (const badge of all("[data-unread-badge]")) {
     badge.hidden = !number;
     one("[data-unread-count]", badge).textContent = count(number);
   }
-  document.title = document.title.replace(/^\(\d+\) /, number ? `(${number}) ` : "").replace(/^(?!\()/, number ? `(${number}) ` : "");
+  document.title = (number ? `(${number}) ` : "") + document.title.replace(/^\(\d+\) /, "");
 }
 
 function counts(topic, data) {
@@ -105,6 +106,7 @@ export function start() {
   });
   onPage(() => {
     const active = one("#page").dataset.active;
+    unread(unreadCount ?? Number(one("#page").dataset.unread));
     if (active === "home" || active === "notifications") waiting.delete(active);
     subscribe();
   });

@@ -13,7 +13,7 @@ function keep() {
   kept.delete(current);
   kept.set(current, { page: one("#page"), scroll: scrollY });
   if (kept.size > KEPT_MAX) kept.delete(kept.keys().next().value);
-  history.replaceState({ key: current, scroll: scrollY }, "");
+  history.replaceState({ ...history.state, key: current, scroll: scrollY }, "");
 }
 
 /** Says that what was kept no longer holds, after something was changed. */
@@ -25,7 +25,6 @@ function dress(page) {
     if (link.dataset.key === page.dataset.active) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.dispatchEvent(new CustomEvent("unread", { detail: Number(page.dataset.unread) }));
 }
 
 function show(page, scroll, hash) {
@@ -69,8 +68,9 @@ export async function visit(url, { method = "GET", body, push = true, scroll = 0
   if (method !== "GET") forget();
   if (settled && push && !samePlace) {
     current = crypto.randomUUID();
-    history.pushState({ key: current }, "", to);
+    history.pushState({ key: current, deep: true }, "", to);
   }
+  document.dispatchEvent(new CustomEvent("unread", { detail: Number(page.dataset.unread) }));
   const target = show(document.adoptNode(page), samePlace && method !== "GET" ? scrollY : scroll, settled ? to.hash : "");
   const wrong = one('[aria-invalid="true"]', one("#page"));
   (wrong ?? target ?? one("#main")).focus({ preventScroll: !wrong });
