@@ -1,6 +1,6 @@
 // Acts that show at once and roll back with a reason: like, follow, delete with undo; and small page parts.
 
-import { all, api, count, delegate, make, one, onPage, say, setCount, toast } from "/assets/ui.js";
+import { all, api, delegate, locale, make, one, onPage, say, setCount, toast } from "/assets/ui.js";
 import { forget } from "/assets/swap.js";
 
 const flights = new WeakMap(); // form → the wish that is sent: the last press wins
@@ -94,7 +94,7 @@ function counters(area) {
   const number = one("[data-counter]", area.closest(".field"));
   if (!limit || !number) return;
   const typed = [...area.value].length; // Unicode scalar values, as the server counts
-  number.textContent = count(typed);
+  number.textContent = new Intl.NumberFormat(locale()).format(typed);
   number.closest(".counter").classList.toggle("over", typed > limit);
   area.setCustomValidity(typed > limit ? `Too long by ${typed - limit} characters` : "");
 }

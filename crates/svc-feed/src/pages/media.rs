@@ -140,12 +140,12 @@ fn opens(item: &MediaView, at: usize, count: usize) -> String {
     }
 }
 
-/// A small square of a picture, for lists; decoration, so without words.
-pub fn thumbnail(item: &MediaView) -> Markup {
+/// A square of a picture, for lists: the copy that is at least `width` pixels wide; decoration, so without words.
+pub fn thumbnail(item: &MediaView, width: u32) -> Markup {
     html! {
         @match item.kind {
             MediaKind::Image => {
-                img .thumb src=(at_least(item, 120)) alt="" width="56" height="56" loading="lazy"
+                img .thumb src=(at_least(item, width)) alt="" width="56" height="56" loading="lazy"
                     decoding="async";
             }
             MediaKind::Video => { span .thumb.thumb-film { (icon("play")) } }

@@ -102,7 +102,7 @@ fn note(shell: &Shell<'_>, line: &NotificationView) -> Markup {
                 }
             }
             @if let Some(picture) = line.post.as_ref().and_then(|post| post.thumbnail.as_ref())
-                { (thumbnail(picture)) }
+                { (thumbnail(picture, 112)) }
         }
     }
 }

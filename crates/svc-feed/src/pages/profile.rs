@@ -172,7 +172,7 @@ fn profile_posts(
                         li {
                             a href=(format!("/posts/{}", post.id)) aria-label=(media_label(post))
                                 data-number=[(post.media.len() > 1).then_some(post.media.len())]
-                                    { (thumbnail(first)) }
+                                    { (thumbnail(first, 480)) }
                         }
                     }
                 }

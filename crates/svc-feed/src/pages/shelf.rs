@@ -47,7 +47,7 @@ fn line(shell: &Shell<'_>, post: &PostView) -> Markup {
     let path = format!("/posts/{}", post.id);
     html! {
         li .draft #(post.id) tabindex="-1" data-item data-open=(format!("{path}/edit")) {
-            @if let Some(first) = post.media.first() { (thumbnail(first)) }
+            @if let Some(first) = post.media.first() { (thumbnail(first, 112)) }
             a .who href=(format!("{path}/edit")) {
                 span .draft-words dir="auto" {
                     @if post.caption.is_empty() { "No words yet" } @else { (post.caption) }
