@@ -16,6 +16,9 @@ pub mod events;
 pub mod jobs;
 pub mod request;
 
+pub mod blobs;
+pub mod fetch;
+
 pub mod auth;
 pub mod http;
 pub mod telemetry;
