@@ -21,6 +21,8 @@ pub mod fetch;
 
 pub mod auth;
 pub mod http;
+pub mod health;
+pub mod limit;
 pub mod telemetry;
 
 pub mod mount;

@@ -1,7 +1,7 @@
 //! Feed: posts with pictures and film, follows, timelines, likes, comments, views, notifications, moderation.
 //!
 //! Reading order: [`view`] (what it shows), [`model`] (how it decides), `service` (use cases, each one transaction),
-//! `store` (statements), `api` (routes), [`config`].
+//! `store` (statements), `api` (routes), [`pages`] (markup), [`config`].
 //!
 //! # Invariants
 //! - A counter changes in the transaction of the row it counts, so it equals its rows, and no `check` lets it go below 0.
@@ -15,6 +15,7 @@
 pub mod config;
 pub mod media;
 pub mod model;
+pub mod pages;
 pub mod view;
 
 mod api;
