@@ -4,6 +4,7 @@ use crate::tree::File;
 
 const LINES_MAX: usize = 500;
 const TEST_LINES_MAX: usize = 800;
+/// Of comments. Code is as wide as rustfmt makes it; texts and statements in it are as long as they are.
 const COLUMNS_MAX: usize = 120;
 
 fn rust(files: &[File]) -> impl Iterator<Item = &File> {
@@ -35,7 +36,7 @@ pub(crate) fn size(files: &[File]) -> Vec<String> {
         }
         for (index, line) in file.text.lines().enumerate() {
             let columns = line.chars().count();
-            if columns > COLUMNS_MAX {
+            if columns > COLUMNS_MAX && line.trim_start().starts_with("//") {
                 faults
                     .push(format!("{}: {columns} columns, at most {COLUMNS_MAX}", file.at(index)));
             }
@@ -159,8 +160,9 @@ mod tests {
         assert_eq!(faults(size, "crates/a/src/b.rs", &"x\n".repeat(LINES_MAX + 1)), 1);
         assert_eq!(faults(size, "crates/a/tests/it/b.rs", &"x\n".repeat(LINES_MAX + 1)), 0);
         assert_eq!(faults(size, "crates/a/tests/it/b.rs", &"x\n".repeat(TEST_LINES_MAX + 1)), 1);
-        assert_eq!(faults(size, "crates/a/src/b.rs", &"é".repeat(COLUMNS_MAX)), 0);
-        assert_eq!(faults(size, "crates/a/src/b.rs", &"é".repeat(COLUMNS_MAX + 1)), 1);
+        let comment = |columns: usize| format!("// {}", "é".repeat(columns - 3));
+        assert_eq!(faults(size, "crates/a/src/b.rs", &comment(COLUMNS_MAX)), 0);
+        assert_eq!(faults(size, "crates/a/src/b.rs", &comment(COLUMNS_MAX + 1)), 1);
     }
 
     #[test]
