@@ -20,8 +20,8 @@ pub mod blobs;
 pub mod fetch;
 
 pub mod auth;
-pub mod http;
 pub mod health;
+pub mod http;
 pub mod limit;
 pub mod telemetry;
 
