@@ -4,7 +4,8 @@ use crate::tree::File;
 
 const LINES_MAX: usize = 500;
 const TEST_LINES_MAX: usize = 800;
-/// Of comments, except rows of a table. Code is as wide as rustfmt makes it; texts and statements in it are as long as they are.
+/// Of comments, except rows of a table. Code is as wide as rustfmt makes it; texts and statements in it are as long
+/// as they are.
 const COLUMNS_MAX: usize = 120;
 
 fn rust(files: &[File]) -> impl Iterator<Item = &File> {
