@@ -5,14 +5,14 @@
 //!
 //! A write is one closure, which may run more than once and changes nothing outside its transaction:
 //!
-//! ```ignore
+//! ```text
 //! db.write(move |tx| Box::pin(async move { store::insert_like(tx, like).await })).await?;
 //! ```
 //!
-//! On SQLite the closure runs on the file's one writer thread, grouped with whatever else waits into one durable commit,
-//! and is polled once: a closure that stays pending has awaited something outside of the transaction and is rolled back.
-//! On Postgres it runs at SERIALIZABLE and is retried on a conflict. Either way nobody is answered before the commit is
-//! durable, and the facts that it emitted are applied in this process before the caller goes on.
+//! On SQLite the closure runs on the file's one writer thread, grouped with whatever else waits into one durable
+//! commit, and is polled once: a closure that stays pending has awaited something outside of the transaction and is
+//! rolled back. On Postgres it runs at SERIALIZABLE and is retried on a conflict. Either way nobody is answered
+//! before the commit is durable, and the facts that it emitted are applied in this process before the caller goes on.
 
 pub mod migrate;
 pub mod outbox;
@@ -277,8 +277,8 @@ impl Db {
         Ok(value)
     }
 
-    /// A transaction to read with. On SQLite every statement sees one snapshot; on Postgres each statement sees what was
-    /// committed when it began, and [`Tx::stamp`] is the oldest of them.
+    /// A transaction to read with. On SQLite every statement sees one snapshot; on Postgres each statement sees what
+    /// was committed when it began, and [`Tx::stamp`] is the oldest of them.
     ///
     /// # Errors
     /// `Unavailable` if there is no connection.

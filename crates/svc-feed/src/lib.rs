@@ -4,7 +4,8 @@
 //! `store` (statements), `api` (routes), [`pages`] (markup), [`config`].
 //!
 //! # Invariants
-//! - A counter changes in the transaction of the row it counts, so it equals its rows, and no `check` lets it go below 0.
+//! - A counter changes in the transaction of the row it counts, so it equals its rows, and no `check` lets it go
+//!   below 0.
 //! - Caches and memory only propose. Whether somebody sees a post is decided by [`model::Sight`] from the records, or
 //!   from a cached reading of them that no applied fact has outdated.
 //! - The hash of a file never leaves the store; a client knows uploads by their own id.

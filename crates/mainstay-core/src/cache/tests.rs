@@ -1,3 +1,5 @@
+//! The cache: what it may serve, and what it must refuse.
+
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use std::{

@@ -1,3 +1,5 @@
+//! Health: probes, readiness and draining.
+
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use std::future::pending;

@@ -3,7 +3,6 @@
 use std::{
     fmt::{self, Write as _},
     io::Write as _,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use mainstay_contract::ts::Ts;
@@ -17,8 +16,7 @@ const TEXT_BYTES_MAX: usize = 16 << 10;
 
 /// The wall clock's time.
 pub(super) fn now() -> Ts {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ts::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    crate::clock::Clock::system().now()
 }
 
 /// A line while it is written. The message of a human line comes first, so its fields wait.

@@ -1,3 +1,5 @@
+//! Logs: what is written, masked and rotated.
+
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use std::{fs, sync::Mutex};

@@ -1,3 +1,5 @@
+//! The metric registry: what is declared is what is shown.
+
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use std::collections::BTreeMap;
