@@ -2,6 +2,17 @@
 //!
 //! `post_01h455vb4pex5vsknk084sn02q` is a post; giving it where a comment is expected is a parse error, not a wrong row.
 
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+    str::FromStr,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 /// An identifier's text that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an id of this kind; it looks like {prefix}_01h455vb4pex5vsknk084sn02q")]
@@ -10,14 +21,107 @@ pub struct NotAnId {
     pub prefix: &'static str,
 }
 
-/// A kind of identifier: its prefix and its 128 bits. Implemented by [`define_id!`](crate::define_id).
-pub trait TypedId: Copy + Eq + Ord + std::hash::Hash + Send + Sync + 'static {
+/// What an [`Id`] identifies; the type parameter keeps a comment's id out of a post's place.
+pub trait Kind: Send + Sync + 'static {
     /// The prefix before the underscore.
     const PREFIX: &'static str;
+    /// The name of the id's type in the interface's schema.
+    const NAME: &'static str;
+}
+
+/// A typed identifier of 128 bits, ordered by the time it was made.
+pub struct Id<K>(u128, PhantomData<fn() -> K>);
+
+impl<K: Kind> Id<K> {
     /// The id with these 128 bits.
-    fn from_bits(bits: u128) -> Self;
+    pub const fn from_bits(bits: u128) -> Self {
+        Self(bits, PhantomData)
+    }
+
     /// The 128 bits.
-    fn bits(self) -> u128;
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
+}
+
+impl<K> Clone for Id<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for Id<K> {}
+impl<K> PartialEq for Id<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<K> Eq for Id<K> {}
+impl<K> PartialOrd for Id<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<K> Ord for Id<K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<K> Hash for Id<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl<K: Kind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = encode(self.0);
+        write!(f, "{}_{}", K::PREFIX, std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl<K: Kind> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<K: Kind> FromStr for Id<K> {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        text.strip_prefix(K::PREFIX)
+            .and_then(|rest| rest.strip_prefix('_'))
+            .and_then(decode)
+            .map(Self::from_bits)
+            .ok_or(NotAnId { prefix: K::PREFIX })
+    }
+}
+
+impl<K: Kind> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, K: Kind> Deserialize<'de> for Id<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+impl<K: Kind> schemars::JsonSchema for Id<K> {
+    fn schema_name() -> Cow<'static, str> {
+        K::NAME.into()
+    }
+
+    fn json_schema(_generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": format!("^{}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$", K::PREFIX),
+            "examples": [format!("{}_01h455vb4pex5vsknk084sn02q", K::PREFIX)]
+        })
+    }
 }
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -44,96 +148,41 @@ pub fn decode(text: &str) -> Option<u128> {
     })
 }
 
-/// Defines a typed identifier: `define_id!(/// A post. PostId, "post");`
+/// Defines a kind of identifier: `define_id!(/// A post. Post => PostId, "post");`
 #[macro_export]
 macro_rules! define_id {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+    ($(#[$doc:meta])* $kind:ident => $id:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(u128);
-
-        impl $crate::id::TypedId for $name {
+        #[derive(Debug)]
+        pub enum $kind {}
+        impl $crate::id::Kind for $kind {
             const PREFIX: &'static str = $prefix;
-            fn from_bits(bits: u128) -> Self {
-                Self(bits)
-            }
-            fn bits(self) -> u128 {
-                self.0
-            }
+            const NAME: &'static str = stringify!($id);
         }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                let text = $crate::id::encode(self.0);
-                f.write_str($prefix)?;
-                f.write_str("_")?;
-                f.write_str(std::str::from_utf8(&text).unwrap_or_default())
-            }
-        }
-
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Display::fmt(self, f)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = $crate::id::NotAnId;
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.strip_prefix(concat!($prefix, "_"))
-                    .and_then($crate::id::decode)
-                    .map(Self)
-                    .ok_or($crate::id::NotAnId { prefix: $prefix })
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({
-                    "type": "string",
-                    "pattern": concat!("^", $prefix, "_[0-7][0-9a-hjkmnp-tv-z]{25}$"),
-                    "examples": [concat!($prefix, "_01h455vb4pex5vsknk084sn02q")]
-                })
-            }
-        }
+        $(#[$doc])*
+        pub type $id = $crate::id::Id<$kind>;
     };
 }
 
 define_id!(
     /// A person's account; the same in every service.
-    UserId, "user"
+    User => UserId, "user"
 );
 define_id!(
     /// A fact in an outbox.
-    FactId, "fact"
+    FactKind => FactId, "fact"
 );
 define_id!(
     /// A post in Feed.
-    PostId, "post"
+    Post => PostId, "post"
 );
 define_id!(
     /// A comment under a post.
-    CommentId, "comment"
+    Comment => CommentId, "comment"
 );
 define_id!(
     /// A picture or film: one upload, owned by one person.
-    MediaId, "media"
+    Media => MediaId, "media"
 );
 
 #[cfg(test)]

@@ -1,5 +1,30 @@
-//! .
+//! The production core: what a service needs so that its own code holds only its own rules.
+//!
+//! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`events`] (facts out and
+//! in), [`cache`], [`http`] (routes as data), [`auth`], and [`mount`] (what a service hands to the program).
+//!
+//! **Invariant:** the core knows no service by name.
+
+pub mod clock;
+pub mod ids;
+
+pub mod error;
+
 pub mod cache;
+pub mod db;
+pub mod events;
+pub mod jobs;
+pub mod request;
+
+pub mod blobs;
+pub mod fetch;
+
+pub mod auth;
 pub mod health;
+pub mod http;
 pub mod limit;
 pub mod telemetry;
+
+pub mod mount;
+
+pub use mainstay_contract as contract;

@@ -18,9 +18,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+use crate::clock::Clock;
+
 use super::{
     access::AccessLog,
-    line::{Line, now},
+    line::Line,
     metrics::{Metrics, Unit},
     pipe::{Pipe, PipeWriter},
     rotate::RotatingFile,
@@ -248,7 +250,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         if let Some((_, counter)) = self.events.iter().find(|(level, _)| level == meta.level()) {
             counter.inc();
         }
-        let mut line = Line::event(self.human, now(), *meta.level(), meta.target());
+        let mut line = Line::event(self.human, Clock::system().now(), *meta.level(), meta.target());
         event.record(&mut line);
         if let Some(id) = request_id() {
             line.text("request_id", &id);

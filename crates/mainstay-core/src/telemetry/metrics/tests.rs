@@ -1,3 +1,5 @@
+//! Names, units and the text that Prometheus reads.
+
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use std::collections::BTreeMap;

@@ -1,0 +1,346 @@
+//! The tables that every service has beside its own, and the statements on them: the outbox, what was consumed, dead
+//! letters, idempotency records, jobs and the audit log.
+//!
+//! They live in the service's own file or schema so that they are written in the business transaction.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use mainstay_contract::{id::FactId, ts::Ts};
+
+use serde::de::DeserializeOwned;
+
+use super::{DbError, Sql, Tx, migrate::Migration};
+use crate::{cache::Tag, params, row};
+
+/// Where a fact stands in its log: on SQLite both are the sequence; on Postgres the transaction and the row in it.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct Position {
+    /// The transaction, as cache stamps count it.
+    pub xid: i64,
+    /// The row.
+    pub seq: i64,
+}
+
+/// A caller's idempotency key, bound to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Who sent it; keys of different callers do not meet.
+    pub caller: String,
+    /// The key.
+    pub key: String,
+    /// A digest of method, path and body: the same key with another one is refused.
+    pub fingerprint: Vec<u8>,
+}
+
+/// A fact as it stands in an outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emitted {
+    /// Where it stands.
+    pub position: Position,
+    /// Its id: consumers know by it what they have seen.
+    pub id: FactId,
+    /// Its name, such as `feed.post_liked.v1`.
+    pub name: Arc<str>,
+    /// Its payload as JSON.
+    pub payload: String,
+    /// The cache tags it outdates.
+    pub tags: Arc<[Tag]>,
+    /// When it was written.
+    pub at: Ts,
+}
+
+impl Emitted {
+    /// The payload as `F`, if this is such a fact.
+    pub fn read<F: mainstay_contract::Fact>(&self) -> Option<F> {
+        (&*self.name == F::NAME).then(|| serde_json::from_str(&self.payload).ok()).flatten()
+    }
+}
+
+/// The oldest transaction that may still be running, on Postgres; SQLite knows it without asking.
+pub(super) static SNAPSHOT_XMIN: Sql = Sql::per_engine(
+    "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
+    "select coalesce((select seq from sqlite_sequence where name = 'outbox'), 0) + 1",
+);
+
+row! {
+    /// An outbox row as it is read.
+    struct OutboxRow {
+        xid: i64,
+        seq: i64,
+        id: FactId,
+        name: String,
+        payload: String,
+        tags: Vec<u8>,
+        at: Ts,
+    }
+}
+
+macro_rules! base {
+    ($($(#[$doc:meta])* $field:ident : $text:literal $(, sqlite $lite:literal)? ;)*) => {
+        /// The statements on one service's base tables.
+        #[derive(Debug)]
+        pub struct Outbox { $($(#[$doc])* pub $field: Sql),* }
+
+        impl Outbox {
+            fn new(schema: &'static str) -> Self {
+                Self { $($field: base!(@ schema, $text $(, $lite)?)),* }
+            }
+
+            /// Every statement, for the test that prepares them.
+            pub fn statements(&'static self) -> Vec<&'static Sql> {
+                vec![$(&self.$field),*]
+            }
+        }
+    };
+    (@ $schema:ident, $text:literal) => { Sql::new(qualify($text, $schema)) };
+    (@ $schema:ident, $text:literal, $lite:literal) => {
+        Sql::per_engine(qualify($text, $schema), qualify($lite, $schema))
+    };
+}
+
+base! {
+    /// Appends a fact.
+    insert: "insert into {s}.outbox (xid, id, name, payload, tags, at)
+             values (pg_current_xact_id()::text::bigint, $1, $2, $3, $4, $5) returning xid, seq",
+        sqlite "insert into {s}.outbox (id, name, payload, tags, at) values ($1, $2, $3, $4, $5) returning seq, seq";
+    /// Facts from a transaction on, oldest first: what the tailer applies.
+    from_xid: "select xid, seq, id, name, payload::text, tags, at from {s}.outbox
+               where xid >= $1 order by xid, seq limit $2",
+        sqlite "select seq, seq, id, name, payload, tags, at from {s}.outbox where seq >= $1 order by seq limit $2";
+    /// Facts after a position, oldest first: what a consumer takes.
+    after: "select xid, seq, id, name, payload::text, tags, at from {s}.outbox
+            where (xid, seq) > ($1, $2) order by xid, seq limit $3",
+        sqlite "select seq, seq, id, name, payload, tags, at from {s}.outbox
+                where seq > $2 and $1 is not null order by seq limit $3";
+    /// The last position.
+    last: "select xid, seq from {s}.outbox order by xid desc, seq desc limit 1",
+        sqlite "select seq, seq from {s}.outbox order by seq desc limit 1";
+    /// The oldest position that is kept.
+    first: "select xid, seq from {s}.outbox order by xid, seq limit 1",
+        sqlite "select seq, seq from {s}.outbox order by seq limit 1";
+    /// Drops facts older than the retention, a batch at a time.
+    trim: "delete from {s}.outbox where seq in (select seq from {s}.outbox where at < $1 order by seq limit $2)";
+    /// Where a consumer stands in a log.
+    position: "select xid, seq from {s}.consumer where consumer = $1 and source = $2";
+    /// Moves a consumer on.
+    set_position: "insert into {s}.consumer (consumer, source, xid, seq) values ($1, $2, $3, $4)
+                   on conflict (consumer, source) do update set xid = excluded.xid, seq = excluded.seq";
+    /// Records a fact as consumed; changes nothing if it was.
+    consume: "insert into {s}.consumed (consumer, fact_id, at) values ($1, $2, $3) on conflict do nothing";
+    /// Forgets what was consumed before the retention.
+    forget_consumed: "delete from {s}.consumed where at < $1";
+    /// Puts a fact aside that a consumer could not take.
+    bury: "insert into {s}.dead_letter (consumer, fact_id, source, name, payload, error, attempts, at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)
+           on conflict (consumer, fact_id) do update set error = excluded.error, attempts = excluded.attempts";
+    /// Facts that were put aside, oldest first.
+    dead: "select consumer, fact_id, source, name, payload::text, error, attempts, at from {s}.dead_letter
+           order by at, fact_id limit $1",
+        sqlite "select consumer, fact_id, source, name, payload, error, attempts, at from {s}.dead_letter
+           order by at, fact_id limit $1";
+    /// Takes a fact back from where it was put aside.
+    unbury: "delete from {s}.dead_letter where consumer = $1 and fact_id = $2";
+    /// The first answer to an idempotency key.
+    once: "select fingerprint, outcome::text from {s}.once where caller = $1 and key = $2",
+        sqlite "select fingerprint, outcome from {s}.once where caller = $1 and key = $2";
+    /// Records the answer to an idempotency key.
+    set_once: "insert into {s}.once (caller, key, fingerprint, outcome, at) values ($1, $2, $3, $4, $5)";
+    /// Forgets idempotency keys older than the retention.
+    forget_once: "delete from {s}.once where at < $1";
+    /// Puts a job into the queue; a job of the same name and key that waits is replaced.
+    add_job: "insert into {s}.job (id, name, key, payload, run_at, attempts, at) values ($1, $2, $3, $4, $5, 0, $6)
+              on conflict (name, key) do update set payload = excluded.payload, run_at = excluded.run_at, attempts = 0";
+    /// Takes the next due job and leases it.
+    lease_job: "update {s}.job set leased_until = $2, attempts = attempts + 1 where id = (
+                  select id from {s}.job where run_at <= $1 and (leased_until is null or leased_until < $1)
+                  order by run_at limit 1 for update skip locked)
+                returning id, name, key, payload::text, attempts",
+        sqlite "update {s}.job set leased_until = $2, attempts = attempts + 1 where id = (
+                  select id from {s}.job where run_at <= $1 and (leased_until is null or leased_until < $1)
+                  order by run_at limit 1)
+                returning id, name, key, payload, attempts";
+    /// Ends a job that is leased as this attempt.
+    end_job: "delete from {s}.job where id = $1 and attempts = $2";
+    /// Puts a failed job back for later.
+    retry_job: "update {s}.job set leased_until = null, run_at = $3, error = $4 where id = $1 and attempts = $2";
+    /// Takes a waiting job out.
+    drop_job: "delete from {s}.job where name = $1 and key = $2";
+    /// When the next job is due.
+    next_job: "select min(case when leased_until is null then run_at else leased_until end) from {s}.job";
+    /// Which log this is.
+    epoch: "select epoch from {s}.log";
+    /// Names the log, if it has no name.
+    set_epoch: "insert into {s}.log (one, epoch) values (1, $1) on conflict do nothing";
+    /// The last entry of the audit log.
+    last_audit: "select seq, hash from {s}.audit order by seq desc limit 1";
+    /// Appends to the audit log.
+    add_audit: "insert into {s}.audit (seq, at, actor, action, target, detail, origin, hash)
+                values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    /// The audit log, newest first.
+    audit: "select seq, at, actor, action, target, detail::text, origin, hash from {s}.audit
+            where seq < $1 order by seq desc limit $2",
+        sqlite "select seq, at, actor, action, target, detail, origin, hash from {s}.audit
+            where seq < $1 order by seq desc limit $2";
+}
+
+/// The text with the schema's name in it. Schemas are named in code, so the leak is a few kilobytes, once.
+fn qualify(text: &'static str, schema: &'static str) -> &'static str {
+    Box::leak(text.replace("{s}", schema).into_boxed_str())
+}
+
+impl Outbox {
+    /// The statements for `schema`.
+    pub fn of(schema: &'static str) -> &'static Self {
+        static ALL: Mutex<Option<HashMap<&'static str, &'static Outbox>>> = Mutex::new(None);
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get_or_insert_default()
+            .entry(schema)
+            .or_insert_with(|| Box::leak(Box::new(Self::new(schema))))
+    }
+
+    pub(super) async fn insert(
+        &'static self,
+        tx: &mut Tx,
+        id: FactId,
+        name: &'static str,
+        payload: &str,
+        tags: &[Tag],
+        at: Ts,
+    ) -> Result<Position, DbError> {
+        let payload = super::Param::Json(payload.to_owned());
+        let tags = encode_tags(tags);
+        let params = [
+            super::ToParam::to_param(&id),
+            super::Param::Text(name),
+            payload,
+            super::Param::Bytes(&tags),
+            super::Param::Ts(at),
+        ];
+        let (xid, seq) = tx.one(&self.insert, &params).await?;
+        Ok(Position { xid, seq })
+    }
+
+    /// Facts of transactions from `xid` on, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn from_xid(
+        &'static self,
+        tx: &mut Tx,
+        xid: i64,
+        limit: i64,
+    ) -> Result<Vec<Emitted>, DbError> {
+        let rows = tx.all::<OutboxRow>(&self.from_xid, params![xid, limit]).await?;
+        Ok(rows.into_iter().map(Emitted::from).collect())
+    }
+
+    /// Facts after `position`, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn after(
+        &'static self,
+        tx: &mut Tx,
+        position: Position,
+        limit: i64,
+    ) -> Result<Vec<Emitted>, DbError> {
+        let rows =
+            tx.all::<OutboxRow>(&self.after, params![position.xid, position.seq, limit]).await?;
+        Ok(rows.into_iter().map(Emitted::from).collect())
+    }
+}
+
+impl From<OutboxRow> for Emitted {
+    fn from(row: OutboxRow) -> Self {
+        Self {
+            position: Position { xid: row.xid, seq: row.seq },
+            id: row.id,
+            name: row.name.into(),
+            payload: row.payload,
+            tags: decode_tags(&row.tags),
+            at: row.at,
+        }
+    }
+}
+
+/// The random number of this database's log, made when it is first asked for.
+///
+/// # Errors
+/// What the engine says.
+pub(crate) async fn log_epoch(db: &super::Db) -> Result<u64, DbError> {
+    let known: Option<(i64,)> = db.read().await?.optional(&db.outbox().epoch, &[]).await?;
+    if let Some((epoch,)) = known {
+        return Ok(epoch.cast_unsigned());
+    }
+    let epoch: (i64,) = db
+        .write(|tx| {
+            Box::pin(async move {
+                let outbox = tx.outbox();
+                let new = crate::cache::random_log_epoch().cast_signed();
+                tx.execute(&outbox.set_epoch, params![new]).await?;
+                tx.one(&outbox.epoch, &[]).await
+            })
+        })
+        .await?;
+    Ok(epoch.0.cast_unsigned())
+}
+
+/// What was answered to this key before, if it was used.
+pub(super) async fn first_answer<T: DeserializeOwned>(
+    tx: &mut Tx,
+    once: &Once,
+) -> Result<Option<T>, DbError> {
+    let outbox = tx.outbox();
+    let first: Option<(Vec<u8>, String)> =
+        tx.optional(&outbox.once, params![once.caller, once.key]).await?;
+    let Some((fingerprint, outcome)) = first else { return Ok(None) };
+    if fingerprint != once.fingerprint {
+        return Err(DbError::KeyReused);
+    }
+    let answer = serde_json::from_str(&outcome);
+    answer.map(Some).map_err(|_shape| DbError::Decode { column: 1, expected: "a recorded answer" })
+}
+
+/// Records what is answered to this key, as JSON.
+pub(super) async fn record_answer(tx: &mut Tx, once: &Once, answer: String) -> Result<(), DbError> {
+    let (outbox, now) = (tx.outbox(), tx.now());
+    let params = [
+        super::Param::Text(&once.caller),
+        super::Param::Text(&once.key),
+        super::Param::Bytes(&once.fingerprint),
+        super::Param::Json(answer),
+        super::Param::Ts(now),
+    ];
+    tx.execute(&outbox.set_once, &params).await.map(drop)
+}
+
+/// Eight bytes a tag, little-endian.
+fn encode_tags(tags: &[Tag]) -> Vec<u8> {
+    tags.iter().flat_map(|tag| tag.bits().to_le_bytes()).collect()
+}
+
+fn decode_tags(bytes: &[u8]) -> Arc<[Tag]> {
+    bytes
+        .chunks_exact(8)
+        .map(|eight| Tag::from_bits(u64::from_le_bytes(eight.try_into().unwrap_or_default())))
+        .collect()
+}
+
+/// The tables, before the service's own migrations.
+pub(super) static MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "base", text: include_str!("base/0001_base.sql") }];

@@ -1,0 +1,506 @@
+//! SQLite: one writer thread for each file, which commits in groups, and a pool of readers.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use mainstay_contract::ts::Ts;
+use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+use super::{
+    BoxFuture, DbError, Emitted, Outbox, Param, ReadTx, Sql, Tx,
+    migrate::{self, Migration},
+    tx::Conn,
+    value::Value,
+};
+use crate::{clock::Clock, error::Tolerate as _};
+
+/// Writes that wait for the writer; a caller beyond it waits for room.
+const QUEUE_LEN: usize = 4_096;
+/// Most closures in one commit: bounds what one fault makes run again, and the wait of the first.
+const GROUP_LEN_MAX: usize = 256;
+/// Most readers; each holds a file handle and a small page cache.
+const READERS_MAX: usize = 32;
+/// How long a read waits for a reader.
+const READER_WAIT: Duration = Duration::from_secs(5);
+/// Distinct statements that a connection keeps prepared.
+const STATEMENTS_KEPT: usize = 256;
+
+pub(super) struct Sqlite {
+    writer: mpsc::Sender<Box<dyn Job>>,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+struct Shared {
+    path: std::path::PathBuf,
+    schema: &'static str,
+    /// The last outbox position that was committed; a read begun after it sees it.
+    committed: AtomicI64,
+    commits: watch::Sender<u64>,
+    idle: Mutex<Vec<SqliteConn>>,
+    readers: Arc<Semaphore>,
+    reading: AtomicUsize,
+}
+
+/// A connection and the schema whose qualifier it takes out of statements.
+pub(super) struct SqliteConn {
+    conn: Connection,
+    schema: &'static str,
+}
+
+/// Where a reader goes back to when its transaction ends.
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Sqlite {
+    pub(super) async fn open(
+        folder: &Path,
+        schema: &'static str,
+        migrations: &'static [Migration],
+        durable: bool,
+        now: Ts,
+    ) -> Result<Self, DbError> {
+        let path = folder.join(format!("{schema}.db"));
+        let for_thread = path.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let conn = connect(&for_thread, schema, OpenFlags::default())?;
+            set_up_writer(&conn.conn, durable)?;
+            migrate::sqlite(&conn.conn, schema, migrations, now)?;
+            let last = last_position(&conn.conn)?;
+            Ok::<_, DbError>((conn, last))
+        });
+        let (conn, last) =
+            opened.await.map_err(|error| DbError::Unavailable(error.to_string()))??;
+        let shared = Arc::new(Shared {
+            path,
+            schema,
+            committed: AtomicI64::new(last),
+            commits: watch::channel(0).0,
+            idle: Mutex::new(Vec::new()),
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
+            reading: AtomicUsize::new(0),
+        });
+        let (writer, queue) = mpsc::channel(QUEUE_LEN);
+        let runtime = tokio::runtime::Handle::current();
+        let of_thread = shared.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("write-{schema}"))
+            .spawn(move || {
+                // Timers and spawns inside a closure find the runtime instead of panicking.
+                let _entered = runtime.enter();
+                write_loop(conn, queue, &of_thread);
+            })
+            .map_err(|error| DbError::Unavailable(error.to_string()))?;
+        Ok(Self { writer, shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) async fn write<T, E, F>(
+        &self,
+        outbox: &'static Outbox,
+        clock: Clock,
+        work: F,
+    ) -> Result<(T, Vec<Arc<Emitted>>), E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let write = Write { work, outbox, clock, outcome: None, reply };
+        if self.writer.send(Box::new(write)).await.is_err() {
+            return Err(stopped().into());
+        }
+        answer.await.unwrap_or_else(|_gone| Err(stopped().into()))
+    }
+
+    pub(super) fn read(
+        &self,
+        outbox: &'static Outbox,
+        clock: Clock,
+    ) -> impl Future<Output = Result<ReadTx, DbError>> {
+        let shared = self.shared.clone();
+        async move {
+            let permit = match shared.readers.clone().try_acquire_owned() {
+                Ok(permit) => permit,
+                Err(_) => tokio::time::timeout(READER_WAIT, shared.readers.clone().acquire_owned())
+                    .await
+                    .map_err(|_late| DbError::Unavailable("all readers are busy".into()))?
+                    .map_err(|_closed| stopped())?,
+            };
+            let conn = match lock(&shared.idle).pop() {
+                Some(conn) => conn,
+                None => connect_reader(&shared.path, shared.schema)?,
+            };
+            // The stamp is taken before the snapshot: everything up to it is in the snapshot.
+            let stamp = shared.committed.load(Ordering::Acquire) + 1;
+            conn.control("begin")?;
+            shared.reading.fetch_add(1, Ordering::Relaxed);
+            let home = Reader { shared: shared.clone(), _permit: permit };
+            let tx = Tx::new(Conn::Sqlite(conn), outbox, clock, Some(stamp));
+            Ok(ReadTx { tx, home: Some(home) })
+        }
+    }
+
+    pub(super) async fn changed(&self, at_most: Duration) {
+        let mut commits = self.shared.commits.subscribe();
+        // Both ends of the wait mean the same to the caller: look again.
+        drop(tokio::time::timeout(at_most, commits.changed()).await);
+    }
+
+    pub(super) fn connections(&self) -> (usize, usize) {
+        (self.shared.reading.load(Ordering::Relaxed) + 1, READERS_MAX + 1)
+    }
+
+    pub(super) async fn close(&self) {
+        let (reply, ended) = oneshot::channel();
+        if self.writer.send(Box::new(Close { reply })).await.is_ok() {
+            drop(ended.await);
+        }
+        lock(&self.shared.idle).clear();
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
+            drop(tokio::task::spawn_blocking(move || thread.join()).await);
+        }
+    }
+}
+
+impl Reader {
+    pub(super) fn give_back(self, conn: SqliteConn) {
+        self.shared.reading.fetch_sub(1, Ordering::Relaxed);
+        if conn.control("rollback").is_ok() {
+            lock(&self.shared.idle).push(conn);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn stopped() -> DbError {
+    DbError::Unavailable("the writer has stopped; the program is ending".into())
+}
+
+fn connect(path: &Path, schema: &'static str, flags: OpenFlags) -> Result<SqliteConn, DbError> {
+    let conn = Connection::open_with_flags(path, flags)
+        .map_err(|error| DbError::Unavailable(format!("open {}: {error}", path.display())))?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    conn.busy_timeout(Duration::from_secs(5)).map_err(|error| refused(&error, "busy_timeout"))?;
+    Ok(SqliteConn { conn, schema })
+}
+
+fn connect_reader(path: &Path, schema: &'static str) -> Result<SqliteConn, DbError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = connect(path, schema, flags)?;
+    let set_up = "pragma query_only=on; pragma cache_size=-4096; pragma mmap_size=1073741824; pragma temp_store=memory";
+    conn.conn.execute_batch(set_up).map_err(|error| refused(&error, set_up))?;
+    Ok(conn)
+}
+
+fn set_up_writer(conn: &Connection, durable: bool) -> Result<(), DbError> {
+    // FULL in WAL mode: the log is synced before a commit is answered. A larger cache keeps hot index pages.
+    let synchronous = if durable { "full" } else { "off" };
+    let text = format!(
+        "pragma journal_mode=wal; pragma synchronous={synchronous}; pragma foreign_keys=on; \
+         pragma cache_size=-65536; pragma temp_store=memory; pragma wal_autocheckpoint=4000"
+    );
+    conn.execute_batch(&text).map_err(|error| refused(&error, &text))
+}
+
+fn last_position(conn: &Connection) -> Result<i64, DbError> {
+    let text = "select coalesce((select seq from sqlite_sequence where name = 'outbox'), 0)";
+    conn.query_row(text, [], |row| row.get(0)).map_err(|error| refused(&error, text))
+}
+
+// === the writer ===
+
+/// Something that the writer does: a caller's transaction, or the end.
+trait Job: Send {
+    /// Runs it inside of the group's transaction and gives the connection back.
+    fn attempt(&mut self, conn: SqliteConn) -> (SqliteConn, Option<i64>);
+    /// Answers the caller.
+    fn finish(self: Box<Self>, committed: Result<(), &str>);
+    /// Ends the writer after this group.
+    fn ends(&self) -> bool {
+        false
+    }
+}
+
+struct Close {
+    reply: oneshot::Sender<()>,
+}
+
+impl Job for Close {
+    fn attempt(&mut self, conn: SqliteConn) -> (SqliteConn, Option<i64>) {
+        (conn, None)
+    }
+    fn finish(self: Box<Self>, _committed: Result<(), &str>) {
+        self.reply.send(()).tolerate("whoever asked has gone; the writer ends all the same");
+    }
+    fn ends(&self) -> bool {
+        true
+    }
+}
+
+type Outcome<T, E> = Result<(T, Vec<Arc<Emitted>>), E>;
+
+struct Write<T, E, F> {
+    work: F,
+    outbox: &'static Outbox,
+    clock: Clock,
+    outcome: Option<Outcome<T, E>>,
+    reply: oneshot::Sender<Outcome<T, E>>,
+}
+
+impl<T, E, F> Job for Write<T, E, F>
+where
+    T: Send + 'static,
+    E: From<DbError> + Send + 'static,
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+{
+    fn attempt(&mut self, conn: SqliteConn) -> (SqliteConn, Option<i64>) {
+        if let Err(error) = conn.control("savepoint s") {
+            self.outcome = Some(Err(error.into()));
+            return (conn, None);
+        }
+        let mut tx = Tx::new(Conn::Sqlite(conn), self.outbox, self.clock.clone(), None);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            pin!((self.work)(&mut tx)).as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        }));
+        let result = match polled {
+            Ok(Poll::Ready(result)) => result,
+            Ok(Poll::Pending) => Err(DbError::AwaitedOutside.into()),
+            Err(_panic) => Err(DbError::Panicked.into()),
+        };
+        let position = tx.last_position().map(|position| position.seq);
+        let facts = tx.take_emitted();
+        let Conn::Sqlite(conn) = tx.take_conn() else {
+            unreachable!("a transaction gives its connection back")
+        };
+        // Where the engine rolled everything back there is no savepoint left; the loop sees that by itself.
+        let kept = result.is_ok() && conn.control("release s").is_ok();
+        if !kept && !conn.conn.is_autocommit() {
+            let undone = conn.control("rollback to s").and_then(|()| conn.control("release s"));
+            if undone.is_err() {
+                drop(conn.control("rollback"));
+            }
+        }
+        self.outcome = Some(match result {
+            Ok(_) if !kept => {
+                Err(DbError::Unavailable("the transaction could not be kept".into()).into())
+            }
+            result => result.map(|value| (value, facts)),
+        });
+        (conn, position.filter(|_| kept))
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), &str>) {
+        let answer = match (self.outcome, committed) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(why)) => Err(DbError::Unavailable(why.to_owned()).into()),
+            (Some(outcome), Ok(())) => outcome,
+            (None, Ok(())) => Err(stopped().into()),
+        };
+        // The caller may have gone; what was committed stays, and the tailer applies its facts.
+        drop(self.reply.send(answer));
+    }
+}
+
+fn write_loop(mut conn: SqliteConn, mut queue: mpsc::Receiver<Box<dyn Job>>, shared: &Shared) {
+    while let Some(first) = queue.blocking_recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP_LEN_MAX && !group.last().is_some_and(|job| job.ends()) {
+            match queue.try_recv() {
+                Ok(job) => group.push(job),
+                Err(_) => break,
+            }
+        }
+        let ends = group.last().is_some_and(|job| job.ends());
+        conn = commit_group(conn, group, shared);
+        if ends {
+            return;
+        }
+    }
+}
+
+/// Runs a group in one transaction. When the engine rolls all of it back, the job at fault is answered as not written
+/// and the others run again; when the commit fails, each runs alone.
+fn commit_group(mut conn: SqliteConn, mut group: Vec<Box<dyn Job>>, shared: &Shared) -> SqliteConn {
+    loop {
+        if let Err(error) = conn.control("begin immediate") {
+            group.into_iter().for_each(|job| job.finish(Err(&error.to_string())));
+            return conn;
+        }
+        let mut last = None;
+        let mut at_fault = None;
+        for (place, job) in group.iter_mut().enumerate() {
+            let position;
+            (conn, position) = job.attempt(conn);
+            if conn.conn.is_autocommit() {
+                at_fault = Some(place);
+                break;
+            }
+            last = last.max(position);
+        }
+        if let Some(place) = at_fault {
+            tracing::error!(schema = shared.schema, "the engine rolled a group of writes back");
+            group
+                .remove(place)
+                .finish(Err("the database rolled the write back; is its disk full?"));
+            if group.is_empty() {
+                return conn;
+            }
+            continue;
+        }
+        match conn.control("commit") {
+            Ok(()) => {
+                if let Some(position) = last {
+                    shared.committed.fetch_max(position, Ordering::Release);
+                    shared.commits.send_modify(|count| *count += 1);
+                }
+                group.into_iter().for_each(|job| job.finish(Ok(())));
+                return conn;
+            }
+            Err(error) => {
+                tracing::error!(schema = shared.schema, %error, "a commit failed");
+                drop(conn.control("rollback"));
+                if group.len() == 1 {
+                    group.into_iter().for_each(|job| job.finish(Err(&error.to_string())));
+                    return conn;
+                }
+                for job in group {
+                    conn = commit_group(conn, vec![job], shared);
+                }
+                return conn;
+            }
+        }
+    }
+}
+
+// === statements ===
+
+impl SqliteConn {
+    /// `begin`, `savepoint`, `commit` and their like.
+    fn control(&self, text: &str) -> Result<(), DbError> {
+        let run = || self.conn.prepare_cached(text)?.raw_execute();
+        run().map(drop).map_err(|error| refused(&error, text))
+    }
+
+    pub(super) fn prepare(&self, sql: &'static Sql) -> Result<(), DbError> {
+        let text = sql.sqlite(self.schema);
+        self.conn.prepare(text).map(drop).map_err(|error| refused(&error, text))
+    }
+
+    pub(super) fn execute(&self, sql: &'static Sql, params: &[Param<'_>]) -> Result<u64, DbError> {
+        let text = sql.sqlite(self.schema);
+        let run = || {
+            let mut statement = self.conn.prepare_cached(text)?;
+            for (place, param) in params.iter().enumerate() {
+                statement.raw_bind_parameter(place + 1, param)?;
+            }
+            statement.raw_execute()
+        };
+        run().map(|changed| changed as u64).map_err(|error| refused(&error, text))
+    }
+
+    pub(super) fn query(
+        &self,
+        sql: &'static Sql,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Vec<Value>>, DbError> {
+        let text = sql.sqlite(self.schema);
+        let run = || {
+            let mut statement = self.conn.prepare_cached(text)?;
+            for (place, param) in params.iter().enumerate() {
+                statement.raw_bind_parameter(place + 1, param)?;
+            }
+            let columns = statement.column_count();
+            let mut rows = statement.raw_query();
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                let values = (0..columns).map(|column| row.get_ref(column).map(value_of));
+                all.push(values.collect::<Result<Vec<_>, _>>()?);
+            }
+            Ok(all)
+        };
+        run().map_err(|error| refused(&error, text))
+    }
+}
+
+fn value_of(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::I64(number),
+        ValueRef::Real(number) => Value::F64(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+    }
+}
+
+impl rusqlite::ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        use rusqlite::types::ToSqlOutput::{Borrowed, Owned};
+        Ok(match self {
+            Param::Null => Borrowed(ValueRef::Null),
+            Param::Bool(value) => Borrowed(ValueRef::Integer(i64::from(*value))),
+            Param::I64(value) => Borrowed(ValueRef::Integer(*value)),
+            Param::F64(value) => Borrowed(ValueRef::Real(*value)),
+            Param::Text(value) => Borrowed(ValueRef::Text(value.as_bytes())),
+            Param::Bytes(value) => Borrowed(ValueRef::Blob(value)),
+            Param::Id(value) => Borrowed(ValueRef::Blob(value)),
+            Param::Ts(value) => Borrowed(ValueRef::Integer(value.as_micros())),
+            Param::Json(value) => Borrowed(ValueRef::Text(value.as_bytes())),
+            Param::Ids(values) => Owned(rusqlite::types::Value::Text(hex_array(values))),
+            Param::Texts(values) => {
+                let text = serde_json::to_string(values)
+                    .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+                Owned(rusqlite::types::Value::Text(text))
+            }
+        })
+    }
+}
+
+/// `["0188…", …]`: SQLite has no arrays; `unhex(value)` over `json_each` reads it back.
+fn hex_array(ids: &[[u8; 16]]) -> String {
+    let mut text = String::with_capacity(2 + ids.len() * 35);
+    text.push('[');
+    for (place, id) in ids.iter().enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        text.push('"');
+        text.push_str(&hex::encode(id));
+        text.push('"');
+    }
+    text.push(']');
+    text
+}
+
+fn refused(error: &rusqlite::Error, statement: &str) -> DbError {
+    let message = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => DbError::Constraint(message),
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::ReadOnly,
+        ) => DbError::Unavailable(message),
+        _ => DbError::Statement { statement: statement.to_owned(), message },
+    }
+}

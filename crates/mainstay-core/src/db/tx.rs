@@ -1,0 +1,205 @@
+//! A transaction as a use case holds it.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use mainstay_contract::{Fact, id::FactId, ts::Ts};
+
+use super::{
+    DbError, FromRow, Outbox, Param, Position, Row, Sql,
+    outbox::Emitted,
+    postgres::PgConn,
+    sqlite::{Reader, SqliteConn},
+};
+use crate::{cache::Tag, clock::Clock, ids};
+
+/// A transaction. Statement functions of a `store.rs` take it as `&mut Tx`; they never begin or commit.
+pub struct Tx {
+    pub(super) conn: Conn,
+    outbox: &'static Outbox,
+    clock: Clock,
+    emitted: Vec<Arc<Emitted>>,
+    stamp: Option<i64>,
+}
+
+pub(super) enum Conn {
+    Sqlite(SqliteConn),
+    Postgres(PgConn),
+    /// The connection was taken back.
+    Ended,
+}
+
+impl Tx {
+    pub(super) fn new(
+        conn: Conn,
+        outbox: &'static Outbox,
+        clock: Clock,
+        stamp: Option<i64>,
+    ) -> Self {
+        Self { conn, outbox, clock, emitted: Vec::new(), stamp }
+    }
+
+    /// The time, for what is written in this transaction.
+    pub fn now(&self) -> Ts {
+        self.clock.now()
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    ///
+    /// # Errors
+    /// What the engine says; `Constraint` if a rule of the schema was broken.
+    pub async fn execute(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Param<'_>],
+    ) -> Result<u64, DbError> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => conn.execute(sql, params),
+            Conn::Postgres(conn) => conn.execute(sql, params).await,
+            Conn::Ended => Err(ended()),
+        }
+    }
+
+    /// The one row of a statement.
+    ///
+    /// # Errors
+    /// `NoRow` if there is none.
+    pub async fn one<T: FromRow>(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Param<'_>],
+    ) -> Result<T, DbError> {
+        self.optional(sql, params).await?.ok_or(DbError::NoRow(sql.text()))
+    }
+
+    /// The first row of a statement, if there is one.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn optional<T: FromRow>(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Param<'_>],
+    ) -> Result<Option<T>, DbError> {
+        Ok(self.all(sql, params).await?.into_iter().next())
+    }
+
+    /// All rows of a statement; the statement carries its own `limit`.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn all<T: FromRow>(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Param<'_>],
+    ) -> Result<Vec<T>, DbError> {
+        let rows = match &mut self.conn {
+            Conn::Sqlite(conn) => conn.query(sql, params)?,
+            Conn::Postgres(conn) => conn.query(sql, params).await?,
+            Conn::Ended => return Err(ended()),
+        };
+        rows.into_iter().map(|values| T::from_row(&mut Row::new(values))).collect()
+    }
+
+    /// Prepares a statement without running it.
+    ///
+    /// # Errors
+    /// `Statement` with what the engine says.
+    pub async fn prepare(&mut self, sql: &'static Sql) -> Result<(), DbError> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => conn.prepare(sql),
+            Conn::Postgres(conn) => conn.prepare(sql).await,
+            Conn::Ended => Err(ended()),
+        }
+    }
+
+    /// Writes a fact into the outbox, in this transaction: it becomes true with the change or not at all.
+    ///
+    /// `tags` name the cache entries that it outdates; `subject` is whom or what it is about, for live topics.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn emit<F: Fact>(&mut self, fact: &F, tags: &[Tag]) -> Result<(), DbError> {
+        let at = self.now();
+        let payload = serde_json::to_string(fact).map_err(|error| DbError::Statement {
+            statement: F::NAME.to_owned(),
+            message: error.to_string(),
+        })?;
+        let id: FactId = ids::new_id(at);
+        let outbox = self.outbox;
+        let position = outbox.insert(self, id, F::NAME, &payload, tags, at).await?;
+        self.emitted.push(Arc::new(Emitted {
+            position,
+            id,
+            name: F::NAME.into(),
+            payload,
+            tags: tags.into(),
+            at,
+        }));
+        Ok(())
+    }
+
+    /// The cache stamp of what this transaction reads: everything committed below it is seen.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn stamp(&mut self) -> Result<i64, DbError> {
+        if let Some(stamp) = self.stamp {
+            return Ok(stamp);
+        }
+        let (stamp,): (i64,) = self.one(&super::outbox::SNAPSHOT_XMIN, &[]).await?;
+        self.stamp = Some(stamp);
+        Ok(stamp)
+    }
+
+    /// The statements on this service's base tables.
+    pub fn outbox(&self) -> &'static Outbox {
+        self.outbox
+    }
+
+    pub(super) fn take_emitted(&mut self) -> Vec<Arc<Emitted>> {
+        std::mem::take(&mut self.emitted)
+    }
+
+    pub(super) fn take_conn(&mut self) -> Conn {
+        std::mem::replace(&mut self.conn, Conn::Ended)
+    }
+
+    /// Where the fact stands that this transaction emitted last.
+    pub fn last_position(&self) -> Option<Position> {
+        self.emitted.last().map(|fact| fact.position)
+    }
+}
+
+fn ended() -> DbError {
+    DbError::Unavailable("the transaction has ended".into())
+}
+
+/// A transaction to read with; it ends when it is dropped.
+pub struct ReadTx {
+    pub(super) tx: Tx,
+    pub(super) home: Option<Reader>,
+}
+
+impl Deref for ReadTx {
+    type Target = Tx;
+    fn deref(&self) -> &Tx {
+        &self.tx
+    }
+}
+
+impl DerefMut for ReadTx {
+    fn deref_mut(&mut self) -> &mut Tx {
+        &mut self.tx
+    }
+}
+
+impl Drop for ReadTx {
+    fn drop(&mut self) {
+        if let (Some(home), Conn::Sqlite(conn)) = (self.home.take(), self.tx.take_conn()) {
+            home.give_back(conn);
+        }
+    }
+}

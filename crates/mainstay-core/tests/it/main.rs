@@ -1,0 +1,4 @@
+//! The core through its own interface, on real engines.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod writes;

@@ -1,0 +1,98 @@
+//! One closure is one transaction, on every engine.
+
+use std::time::Duration;
+
+use mainstay_core::{
+    clock::Clock,
+    db::{Db, DbError, Location, migrate::Migration},
+    params, statements,
+};
+
+statements! {
+    /// Adds.
+    ADD = "insert into demo.entry (v) values ($1)";
+    /// Counts.
+    COUNT = "select count(*) from demo.entry";
+}
+
+static MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "entry",
+    text: "-- Entries.\ncreate table demo.entry (\n    v bigint not null unique\n);\n",
+}];
+
+async fn open(folder: &std::path::Path) -> Db {
+    let location = Location::Sqlite { folder: folder.to_owned(), durable: true };
+    Db::open(&location, "demo", MIGRATIONS, Clock::system()).await.unwrap()
+}
+
+async fn count(db: &Db) -> i64 {
+    db.read().await.unwrap().one::<(i64,)>(&COUNT, &[]).await.unwrap().0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_of_the_base_tables_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path()).await;
+    for statement in db.outbox().statements() {
+        db.prepare(statement).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closure_that_awaits_something_else_is_rolled_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path()).await;
+    let result: Result<(), DbError> = db
+        .write(|tx| {
+            Box::pin(async move {
+                tx.execute(&ADD, params![1_i64]).await?;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                Ok(())
+            })
+        })
+        .await;
+    assert!(matches!(result, Err(DbError::AwaitedOutside)), "{result:?}");
+    assert_eq!(count(&db).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closure_that_fails_or_panics_takes_nothing_else_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path()).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..200_i64 {
+        let db = db.clone();
+        tasks.spawn(async move {
+            let result: Result<(), DbError> = db
+                .write(move |tx| {
+                    Box::pin(async move {
+                        tx.execute(&ADD, params![n]).await?;
+                        match n % 3 {
+                            0 => Ok(()),
+                            1 => tx.execute(&ADD, params![n]).await.map(drop),
+                            _ => panic!("on purpose"),
+                        }
+                    })
+                })
+                .await;
+            assert_eq!(result.is_ok(), n % 3 == 0, "{n}: {result:?}");
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(count(&db).await, 67);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_is_there_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path()).await;
+    db.write::<_, DbError, _>(|tx| Box::pin(async move { tx.execute(&ADD, params![7_i64]).await }))
+        .await
+        .unwrap();
+    db.close().await;
+    drop(db);
+    assert_eq!(count(&open(folder.path()).await).await, 1);
+}
