@@ -43,8 +43,8 @@ impl<T> fmt::Display for Masked<T> {
 /// A secret of the configuration: where it is, until it is [`Secret::resolve`]d.
 ///
 /// Written as `env:NAME` (an environment variable), `file:/path` (a file, without the line end at its end),
-/// `command:program argument …` (what a program prints; no shell is involved) or as the secret itself. Resolving again reads
-/// again, so a rotated secret needs no restart. It prints and serialises as stars.
+/// `command:program argument …` (what a program prints; no shell is involved) or as the secret itself. Resolving
+/// again reads again, so a rotated secret needs no restart. It prints and serialises as stars.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(Source);
 

@@ -12,7 +12,7 @@ use crate::{
 
 fn everything() -> Metrics {
     let metrics = Metrics::new();
-    register_system_metrics(&metrics);
+    register_system_metrics(&metrics, vec!["/".into()]);
     let http = HttpMetrics::new(&metrics);
     let route = http.route("GET", "/api/v1/posts/{id}");
     route.observe(200, 0.004);
