@@ -1,7 +1,8 @@
-//! `process_*` and `host_*`: what the system says about this process and its machine, read when somebody scrapes.
+//! `process_*` and `host_*`: what the system says about this process and its machine, read when somebody
+//! scrapes.
 //!
-//! All but the space of file systems comes from `/proc`; on a system without it nothing else is
-//! shown. Device names are few on a machine, but containers can have many, so at most [`DEVICES_MAX`] of a kind are shown.
+//! All but the space of file systems comes from `/proc`; on a system without it nothing else is shown. Device
+//! names are few on a machine, but containers can have many, so at most [`DEVICES_MAX`] of a kind are shown.
 
 use std::{fmt, fs, io, path::PathBuf};
 
