@@ -1,6 +1,7 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
-//! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`cache`].
+//! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`cache`],
+//! [`auth`] (who calls) and [`audit`] (who did what).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -9,6 +10,8 @@ pub mod ids;
 
 pub mod error;
 
+pub mod audit;
+pub mod auth;
 pub mod cache;
 pub mod db;
 pub mod request;

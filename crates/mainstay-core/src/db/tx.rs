@@ -46,6 +46,11 @@ impl Tx {
         self.clock.now()
     }
 
+    /// The statements on the tables that stand beside the service's own.
+    pub(crate) fn outbox(&self) -> &'static Outbox {
+        self.outbox
+    }
+
     /// Runs a statement and returns how many rows it changed.
     ///
     /// # Errors
