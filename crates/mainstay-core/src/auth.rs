@@ -1,7 +1,8 @@
 //! Who calls: accounts, sign-ins, access tokens, API keys and browser sessions.
 //!
 //! Reading order: [`model`] (the values), `rules` (what is accepted), [`store`] (statements), `accounts`, `sign_in`,
-//! `refresh`, `sessions`, `api_keys` (the use cases), `check` (from a credential to a [`Caller`]). Beside them: `seal` and `master` (what is kept
+//! `refresh`, `sessions`, `api_keys` (the use cases), `check` (from a credential to a [`Caller`]),
+//! [`api`] (routes) and `mount`. Beside them: `seal` and `master` (what is kept
 //! encrypted), `password`, `lockout`, `tokens` (signatures) and `known` (credentials that were checked a moment ago).
 //!
 //! **Invariants.** No secret is stored: passwords as argon2id, tokens and keys as SHA-256, addresses sealed. Ending a
@@ -9,6 +10,7 @@
 //! Each act that lets somebody in or out is written to the audit log in its own transaction.
 
 mod accounts;
+pub mod api;
 mod api_keys;
 mod check;
 mod error;
@@ -16,6 +18,7 @@ mod known;
 mod lockout;
 mod master;
 pub mod model;
+mod mount;
 mod password;
 mod refresh;
 mod rules;
@@ -43,6 +46,7 @@ pub use self::{
     error::AuthError,
     master::{MasterKeyError, load_or_create_master_key},
     model::*,
+    mount::mount,
     password::PasswordCost,
     seal::{SealError, Secrets},
     sessions::SignOut,

@@ -1,7 +1,8 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
-//! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`cache`],
-//! [`auth`] (who calls) and [`audit`] (who did what).
+//! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`events`] (facts out and
+//! in), [`cache`], [`http`] (routes as data), [`auth`] (who calls), [`audit`] (who did
+//! what), and [`mount`] (what a service hands to the program).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -10,10 +11,17 @@ pub mod ids;
 
 pub mod error;
 
-pub mod audit;
-pub mod auth;
 pub mod cache;
 pub mod db;
+pub mod events;
+pub mod jobs;
 pub mod request;
+
+pub mod audit;
+pub mod auth;
+pub mod http;
+pub mod telemetry;
+
+pub mod mount;
 
 pub use mainstay_contract as contract;

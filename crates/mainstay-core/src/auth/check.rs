@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use http::{HeaderMap, header};
 use mainstay_contract::ts::Ts;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -18,7 +19,7 @@ use crate::{
     audit::{self, Entry},
     clock::Clock,
     db::{Db, DbError, Tx},
-    error::Tolerate as _,
+    error::{Problem, Tolerate as _},
     params,
 };
 
@@ -46,7 +47,60 @@ pub(super) enum Touch {
     Session(SessionId, Ts, Ts),
 }
 
+/// What a request shows: the `Authorization` header counts before the cookie.
+enum Shown<'a> {
+    Bearer(&'a str),
+    Cookie(&'a str),
+    /// An `Authorization` header that is no bearer credential.
+    Unreadable,
+    Nothing,
+}
+
+impl<'a> Shown<'a> {
+    fn in_headers(headers: &'a HeaderMap) -> Self {
+        if let Some(value) = headers.get(header::AUTHORIZATION) {
+            let pair = value.to_str().ok().and_then(|value| value.trim().split_once(' '));
+            return match pair {
+                Some((scheme, credential)) if scheme.eq_ignore_ascii_case("bearer") => {
+                    Self::Bearer(credential.trim())
+                }
+                _ => Self::Unreadable,
+            };
+        }
+        let cookies = headers.get_all(header::COOKIE).iter();
+        let mut values = cookies.filter_map(|value| value.to_str().ok()).filter_map(cookie_in);
+        values.next().map_or(Self::Nothing, Self::Cookie)
+    }
+}
+
 impl Auth {
+    /// Who sends these headers, from memory alone: `None` says nothing about them.
+    pub fn cached(&self, headers: &HeaderMap) -> Option<Caller> {
+        match Shown::in_headers(headers) {
+            Shown::Bearer(credential) => self.bearer_known(credential),
+            Shown::Cookie(value) => self.cookie_known(value),
+            Shown::Unreadable | Shown::Nothing => None,
+        }
+    }
+
+    /// Who sends these headers; `None` for a stranger. A cookie that is over makes a stranger, because browsers send it
+    /// without being asked; a bad `Authorization` header is an error, because somebody meant it.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, `Suspended`, or what the engine says.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+        match Shown::in_headers(headers) {
+            Shown::Bearer(credential) => Ok(Some(self.authenticate_bearer(credential).await?)),
+            Shown::Cookie(value) => match self.authenticate_cookie(value).await {
+                Ok(caller) => Ok(Some(caller)),
+                Err(AuthError::Unauthenticated | AuthError::Suspended) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+            Shown::Unreadable => Err(AuthError::Unauthenticated.into()),
+            Shown::Nothing => Ok(None),
+        }
+    }
+
     /// Who sends `Authorization: Bearer …`: an access token or an API key.
     ///
     /// # Errors

@@ -96,12 +96,7 @@ impl From<AuthError> for Problem {
             AuthError::Forbidden(why) => Self::new(Code::Forbidden, why),
             AuthError::NotFound => Self::new(Code::NotFound, "There is no such thing here."),
             AuthError::Conflict(why) => Self::new(Code::Conflict, why),
-            AuthError::Db(cause @ (DbError::Unavailable(_) | DbError::Conflict(_))) => {
-                Self::new(Code::Unavailable, "The records do not answer. Try again.")
-                    .retry_after_s(1)
-                    .because(cause)
-            }
-            AuthError::Db(cause) => Self::internal(cause),
+            AuthError::Db(cause) => cause.into(),
             AuthError::Seal(cause) => Self::internal(cause),
             error @ AuthError::Crypto(_) => Self::internal(error),
         }

@@ -167,11 +167,11 @@ impl Caller {
             Role::Moderator => Scope::Moderate,
             Role::Admin => Scope::Admin,
         };
-        self.role >= role && self.may(scope)
+        self.role >= role && self.has(scope)
     }
 
     /// Whether the credential allows `scope`; a person who signed in may do all that their role allows.
-    pub fn may(&self, scope: Scope) -> bool {
+    pub fn has(&self, scope: Scope) -> bool {
         self.role >= scope.role()
             && match self.credential {
                 Credential::ApiKey(_, scopes) => scopes.has(scope),

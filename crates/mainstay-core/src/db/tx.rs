@@ -46,11 +46,6 @@ impl Tx {
         self.clock.now()
     }
 
-    /// The statements on the tables that stand beside the service's own.
-    pub(crate) fn outbox(&self) -> &'static Outbox {
-        self.outbox
-    }
-
     /// Runs a statement and returns how many rows it changed.
     ///
     /// # Errors
@@ -159,8 +154,9 @@ impl Tx {
         Ok(stamp)
     }
 
-    pub(super) fn emitted(&self) -> &[Arc<Emitted>] {
-        &self.emitted
+    /// The statements on this service's base tables.
+    pub fn outbox(&self) -> &'static Outbox {
+        self.outbox
     }
 
     pub(super) fn take_emitted(&mut self) -> Vec<Arc<Emitted>> {

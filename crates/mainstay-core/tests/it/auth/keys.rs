@@ -31,11 +31,11 @@ async fn a_key_acts_for_its_owner_within_its_scopes() {
             let caller = by(&house, &made.secret).await.unwrap();
             assert_eq!(caller.user, bob.user);
             assert!(matches!(caller.credential, Credential::ApiKey(id, _) if id == made.key.id));
-            assert!(caller.may(Scope::Read));
-            assert!(!caller.may(Scope::Write));
+            assert!(caller.has(Scope::Read));
+            assert!(!caller.has(Scope::Write));
             assert!(!caller.acts_as(Role::Moderator));
         }
-        assert!(bob.may(Scope::Write), "a person may do all that the role allows");
+        assert!(bob.has(Scope::Write), "a person may do all that the role allows");
     }
 }
 
@@ -48,7 +48,8 @@ async fn a_key_never_has_more_than_its_owner_has_at_that_moment() {
         let problem = Problem::from(beyond.err().unwrap());
         let at: Vec<_> = problem.faults.iter().map(|fault| &*fault.pointer).collect();
         assert_eq!(at, ["/scopes/1", "/scopes/2"]);
-        let set = |role| house.auth.set_role(bob.user, role, Actor::Operator, &home());
+        let here = home();
+        let set = |role| house.auth.set_role(bob.user, role, Actor::Operator, &here);
         set(Role::Moderator).await.unwrap();
         let bob = Caller { role: Role::Moderator, ..bob.clone() };
         let key = house.auth.create_api_key(&bob, "key", &scopes[..2], &home()).await.unwrap();

@@ -126,7 +126,8 @@ async fn whom_a_moderator_suspends_is_out_at_once_and_back_when_it_is_lifted() {
     for house in engines().await {
         let bob = house.register("bob").await;
         let caller = house.caller(&bob).await;
-        let suspend = |on| house.auth.set_suspended(caller.user, on, Actor::Operator, &home());
+        let here = home();
+        let suspend = |on| house.auth.set_suspended(caller.user, on, Actor::Operator, &here);
         suspend(true).await.unwrap();
         suspend(true).await.unwrap();
         let refused = house.auth.authenticate_bearer(&bob.access_token).await;
@@ -181,7 +182,8 @@ async fn a_role_changes_with_the_next_request() {
     for house in engines().await {
         let bob = house.register("bob").await;
         assert!(!house.caller(&bob).await.acts_as(Role::Moderator));
-        let set = |role| house.auth.set_role(bob.user.id, role, Actor::Operator, &home());
+        let here = home();
+        let set = |role| house.auth.set_role(bob.user.id, role, Actor::Operator, &here);
         set(Role::Moderator).await.unwrap();
         assert!(house.caller(&bob).await.acts_as(Role::Moderator));
         assert!(!house.caller(&bob).await.acts_as(Role::Admin));
