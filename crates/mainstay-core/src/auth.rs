@@ -3,7 +3,7 @@
 //! Reading order: [`model`] (the values), `rules` (what is accepted), [`store`] (statements), `accounts`, `sign_in`,
 //! `refresh`, `sessions`, `api_keys` (the use cases), `check` (from a credential to a [`Caller`]),
 //! [`api`] (routes) and `mount`. Beside them: `seal` and `master` (what is kept
-//! encrypted), `password`, `lockout`, `tokens` (signatures) and `known` (credentials that were checked a moment ago).
+//! encrypted), `password`, `lockout`, `tokens` and `signing` (signatures) and `known` (credentials that were checked a moment ago).
 //!
 //! **Invariants.** No secret is stored: passwords as argon2id, tokens and keys as SHA-256, addresses sealed. Ending a
 //! session, key or account takes effect at once in this process, and elsewhere with its fact or within `recheck_s`.
@@ -25,6 +25,7 @@ mod rules;
 mod seal;
 mod sessions;
 mod sign_in;
+mod signing;
 pub mod store;
 mod tokens;
 
@@ -144,7 +145,7 @@ impl Auth {
         };
         let passwords =
             Passwords::new(settings.password_cost, at_once, settings.password_queue_max)?;
-        let keyring = tokens::shared(check::open_keyring(&db, &vault, &clock).await?);
+        let keyring = tokens::shared(signing::open_keyring(&db, &vault, &clock).await?);
         let (touches, used) = mpsc::channel(TOUCHES_MAX);
         // It ends by itself when the last handle is gone.
         drop(tokio::spawn(check::note_uses(db.clone(), used)));

@@ -253,12 +253,12 @@ async fn end_session(
     Ok(NoContent)
 }
 
-async fn jwks(State(auth): State<Auth>) -> Response {
-    let mut response = Json(auth.jwks()).into_response();
+async fn jwks(State(auth): State<Auth>) -> Answer<Response> {
+    let mut response = Json(auth.jwks().await?).into_response();
     // Public, and short: whoever meets an unknown `kid` asks again anyway.
     let age = HeaderValue::from_static("public, max-age=300");
     response.headers_mut().insert(header::CACHE_CONTROL, age);
-    response
+    Ok(response)
 }
 
 async fn api_keys(State(auth): State<Auth>, caller: Caller) -> Answer<Json<ApiKeys>> {

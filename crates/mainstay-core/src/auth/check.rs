@@ -1,24 +1,20 @@
 //! From a credential to a caller: a lookup in memory for one that was checked a moment ago, else its signature and its
-//! records. Beside it the signing keys, and the note that a credential was used.
-
-use std::sync::Arc;
+//! records. Beside it the cookie, and the note that a credential was used.
 
 use http::{HeaderMap, header};
 use mainstay_contract::ts::Ts;
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{
-    Actor, ApiKeyId, Auth, AuthError, Caller, Credential, Role, SessionId, State, UserId,
+    ApiKeyId, Auth, AuthError, Caller, Credential, Role, SessionId, State, UserId,
     known::Moment,
-    seal::{Vault, token_hash},
-    store::{self, SecretRow, SessionRow, SigningKeyRow},
-    tokens::{Keyring, NewSigningKey, TokenFault},
+    seal::token_hash,
+    signing::UNKNOWN_KEY_S,
+    store::{self, SecretRow, SessionRow},
+    tokens::TokenFault,
 };
 use crate::{
-    audit::{self, Entry},
-    clock::Clock,
-    db::{Db, DbError, Tx},
+    db::{Db, DbError},
     error::{Problem, Tolerate as _},
     params,
 };
@@ -33,10 +29,6 @@ pub(super) const KEY_PREFIX: &str = "mk_";
 const TOUCH_EVERY_S: i64 = 60;
 /// Uses that are written in one transaction.
 const TOUCHES_AT_ONCE: usize = 256;
-/// How long an instance may go on signing with a key that another has replaced.
-const KEYRING_AGE_MAX_S: i64 = 60;
-/// How often a token with an unknown key may make an instance look for new keys.
-const KEYRING_RETRY_S: i64 = 1;
 
 /// A use of a credential, to be noted.
 #[derive(Debug, Clone, Copy)]
@@ -147,64 +139,14 @@ impl Auth {
         set_cookie("", 0, transport)
     }
 
-    /// The public keys that verify access tokens, as a JWK set (RFC 7517).
-    pub fn jwks(&self) -> Value {
-        self.inner.keyring.load().jwks(self.inner.clock.now())
-    }
-
-    /// Signs with a new key from now on. Nobody is signed out: the old one verifies until its last token has expired.
-    ///
-    /// # Errors
-    /// What the engine says.
-    pub async fn rotate_signing_key(&self, actor: Actor) -> Result<(), AuthError> {
-        let key = Arc::new(NewSigningKey::generate(&self.inner.vault)?);
-        let overlap_s = self.inner.settings.access_ttl_s + 2 * KEYRING_AGE_MAX_S;
-        let actor = actor.to_string();
-        self.write(move |tx| {
-            let (key, actor) = (key.clone(), actor.clone());
-            Box::pin(async move {
-                let now = tx.now();
-                add_signing_key(tx, &key).await?;
-                let until = now.plus_s(overlap_s);
-                tx.execute(&store::RETIRE_SIGNING_KEYS, params![key.kid, until]).await?;
-                tx.execute(&store::DROP_SIGNING_KEYS, params![now]).await?;
-                let (action, target) = ("signing_key.rotate", key.kid.clone());
-                let (detail, origin) = (json!({}), String::new());
-                audit::append(tx, &Entry { actor, action, target, detail, origin }).await?;
-                Ok(())
-            })
-        })
-        .await?;
-        self.read_keyring().await.map(drop)
-    }
-
-    /// The keys, read again if they are old.
-    pub(super) async fn fresh_keyring(&self) -> Result<Arc<Keyring>, AuthError> {
-        let keyring = self.inner.keyring.load_full();
-        match self.inner.clock.now() < keyring.read_at.plus_s(KEYRING_AGE_MAX_S) {
-            true => Ok(keyring),
-            false => self.read_keyring().await,
-        }
-    }
-
-    async fn read_keyring(&self) -> Result<Arc<Keyring>, AuthError> {
-        let inner = &self.inner;
-        let mut tx = inner.db.read().await?;
-        let keyring = keyring(&mut tx, &inner.vault, inner.clock.now()).await?;
-        let keyring = Arc::new(keyring.ok_or(AuthError::Crypto("there is no signing key".into()))?);
-        inner.keyring.store(keyring.clone());
-        Ok(keyring)
-    }
-
     async fn check_access_token(&self, token: &str) -> Result<Caller, AuthError> {
         let (inner, now) = (&self.inner, self.inner.clock.now());
         let before = inner.known.moment();
         let issuer = &inner.settings.issuer;
-        let keyring = inner.keyring.load_full();
-        let claims = match keyring.verify(token, issuer, now) {
+        let claims = match inner.keyring.load().verify(token, issuer, now) {
             // Another instance may have begun to sign with a new key.
-            Err(TokenFault::UnknownKey) if now >= keyring.read_at.plus_s(KEYRING_RETRY_S) => {
-                self.read_keyring().await?.verify(token, issuer, now)
+            Err(TokenFault::UnknownKey) => {
+                self.keyring_newer_than(UNKNOWN_KEY_S).await?.verify(token, issuer, now)
             }
             verified => verified,
         };
@@ -352,42 +294,4 @@ pub(super) async fn note_uses(db: Db, mut used: mpsc::Receiver<Touch>) {
             tracing::warn!(%error, "uses of keys and sessions were not noted");
         }
     }
-}
-
-/// The signing keys at start; the first start makes one.
-pub(super) async fn open_keyring(
-    db: &Db,
-    vault: &Vault,
-    clock: &Clock,
-) -> Result<Keyring, AuthError> {
-    let now = clock.now();
-    if let Some(keyring) = keyring(&mut *db.read().await?, vault, now).await? {
-        return Ok(keyring);
-    }
-    let key = Arc::new(NewSigningKey::generate(vault)?);
-    db.write_locking(&db.outbox().lock_audit, &[], move |tx| {
-        let key = key.clone();
-        Box::pin(async move {
-            let rows: Vec<SigningKeyRow> = tx.all(&store::SIGNING_KEYS, params![now]).await?;
-            // Another instance may have been faster.
-            if rows.iter().all(|row| row.verifies_until.is_some()) {
-                add_signing_key(tx, &key).await?;
-            }
-            Ok::<_, DbError>(())
-        })
-    })
-    .await?;
-    let keyring = keyring(&mut *db.read().await?, vault, now).await?;
-    keyring.ok_or(AuthError::Crypto("there is no signing key".into()))
-}
-
-async fn keyring(tx: &mut Tx, vault: &Vault, now: Ts) -> Result<Option<Keyring>, AuthError> {
-    let rows = tx.all(&store::SIGNING_KEYS, params![now]).await?;
-    Keyring::new(rows, vault, now)
-}
-
-async fn add_signing_key(tx: &mut Tx, key: &NewSigningKey) -> Result<(), DbError> {
-    let now = tx.now();
-    let values = params![key.kid, key.public, key.wrapped, now];
-    tx.execute(&store::ADD_SIGNING_KEY, values).await.map(drop)
 }

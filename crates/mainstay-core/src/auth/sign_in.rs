@@ -148,7 +148,7 @@ impl Auth {
             exp: now_s.saturating_add(self.inner.settings.access_ttl_s),
             iss: self.inner.settings.issuer.clone(),
         };
-        self.fresh_keyring().await?.sign(&claims)
+        self.signing_keyring().await?.sign(&claims)
     }
 
     /// The account behind a name, if the password is its own.

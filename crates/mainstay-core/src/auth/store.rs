@@ -75,13 +75,13 @@ statements! {
     SESSIONS = session!("where s.account = $1 and s.ended_at is null and s.expires_at > $2
         order by s.last_used_at desc, s.id desc limit $3");
     /// Ends one session.
-    END_SESSION = "update core.session set ended_at = $3, ended_why = $4
+    END_SESSION = "update core.session set ended_at = $3, expires_at = $3, ended_why = $4
         where id = $1 and account = $2 and ended_at is null";
     /// Ends all sessions of an account.
-    END_SESSIONS = "update core.session set ended_at = $2, ended_why = $3
+    END_SESSIONS = "update core.session set ended_at = $2, expires_at = $2, ended_why = $3
         where account = $1 and ended_at is null";
     /// Ends the sessions of an account that were used longest ago, beyond the newest so many.
-    END_OLD_SESSIONS = "update core.session set ended_at = $2, ended_why = 'replaced'
+    END_OLD_SESSIONS = "update core.session set ended_at = $2, expires_at = $2, ended_why = 'replaced'
         where account = $1 and ended_at is null and id in (
             select id from core.session where account = $1 and ended_at is null
             order by last_used_at desc, id desc limit 1000 offset $3)
@@ -90,7 +90,7 @@ statements! {
     TOUCH_SESSION = "update core.session set last_used_at = $2, expires_at = $3
         where id = $1 and ended_at is null and last_used_at < $2";
     /// Sessions that ended or expired before an instant.
-    OLD_SESSIONS = "select id from core.session where expires_at < $1 or ended_at < $1 limit $2";
+    OLD_SESSIONS = "select id from core.session where expires_at < $1 order by expires_at limit $2";
     /// Drops the tokens of a session.
     DROP_TOKENS = "delete from core.refresh_token where session = $1";
     /// Drops a session.

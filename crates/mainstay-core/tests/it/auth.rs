@@ -1,6 +1,7 @@
 //! Accounts, sign-ins, tokens and keys, through the core's interface.
 
 mod audit;
+mod http;
 mod keys;
 mod registering;
 mod sessions;
@@ -36,15 +37,18 @@ struct House {
 
 /// A house on each engine that the tests run on.
 async fn engines() -> Vec<House> {
-    let mut houses = Vec::new();
     let folder = tempfile::tempdir().unwrap();
-    let location = Location::Sqlite { folder: folder.path().to_owned(), durable: true };
+    let sqlite = Location::Sqlite { folder: folder.path().to_owned(), durable: true };
+    vec![house(sqlite, folder).await]
+}
+
+/// A house in an empty place. The folder is the house's own, also where the records are not in it.
+async fn house(location: Location, folder: tempfile::TempDir) -> House {
     let clock = Clock::manual(NOON);
     let db = Db::open(&location, "core", auth::MIGRATIONS, clock.clone()).await.unwrap();
     let secrets = Secrets { master: [7; 32] };
     let auth = Auth::open(db.clone(), &secrets, settings(), clock.clone()).await.unwrap();
-    houses.push(House { auth, db, clock, secrets, folder });
-    houses
+    House { auth, db, clock, secrets, folder }
 }
 
 /// The default settings with a hash that is quick to compute: these tests are not about its cost.

@@ -30,7 +30,7 @@ create table core.session (
     origin_sealed bytea, -- address and program, so that the person recognises it
     created_at timestamptz not null,
     last_used_at timestamptz not null,
-    expires_at timestamptz not null,
+    expires_at timestamptz not null, -- brought forward to the end when it is ended, so that one index finds both
     ended_at timestamptz,
     ended_why text
 );

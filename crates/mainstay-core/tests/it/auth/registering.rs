@@ -6,7 +6,7 @@ use mainstay_core::{
         account::{AccountCreatedV1, AccountSuspensionChangedV1},
         feed::PersonSuspendedV1,
     },
-    db::DbError,
+    db::{DbError, EngineKind},
     error::{Code, Problem},
 };
 
@@ -192,7 +192,7 @@ async fn a_role_changes_with_the_next_request() {
     }
 }
 
-/// The bytes of every file under the house's folder.
+/// The bytes of every file under a folder.
 fn bytes_of(folder: &std::path::Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -208,7 +208,9 @@ fn bytes_of(folder: &std::path::Path) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_address_nor_password_nor_token_is_ever_written_in_clear() {
-    for house in engines().await {
+    // The same is written on every engine; SQLite's files are where a test can look.
+    for house in engines().await.into_iter().filter(|house| house.db.engine() == EngineKind::Sqlite)
+    {
         let bob = house.register("bob").await;
         let again = house.auth.refresh(&bob.refresh_token, &home()).await.unwrap();
         house.login("bob@example.org").await;

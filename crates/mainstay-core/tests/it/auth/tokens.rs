@@ -42,7 +42,8 @@ async fn a_token_says_who_and_for_how_long_and_any_program_can_verify_it() {
         assert_eq!(claims["role"], json!("user"));
         assert_eq!(claims["iss"], json!("mainstay"));
         assert_eq!((&claims["iat"], &claims["exp"]), (&json!(now_s), &json!(now_s + 900)));
-        let set: jsonwebtoken::jwk::JwkSet = serde_json::from_value(house.auth.jwks()).unwrap();
+        let set: jsonwebtoken::jwk::JwkSet =
+            serde_json::from_value(house.auth.jwks().await.unwrap()).unwrap();
         let header = jsonwebtoken::decode_header(&bob.access_token).unwrap();
         let jwk = set.find(&header.kid.unwrap()).unwrap();
         let key = jsonwebtoken::DecodingKey::from_jwk(jwk).unwrap();
@@ -65,7 +66,7 @@ async fn a_token_without_a_signature_or_with_a_mac_of_the_public_key_is_refused(
             let signature = token.rsplit('.').next().unwrap();
             assert!(!accepted(&house, &format!("{header}.{claims}.{signature}")).await, "{alg}");
         }
-        let jwks = house.auth.jwks();
+        let jwks = house.auth.jwks().await.unwrap();
         let text = jwks["keys"][0]["x"].as_str().unwrap();
         let raw = URL_SAFE_NO_PAD.decode(text).unwrap();
         for secret in [raw.as_slice(), text.as_bytes(), jwks["keys"][0].to_string().as_bytes()] {
@@ -125,16 +126,19 @@ async fn a_rotated_key_verifies_until_its_last_token_has_expired() {
         house.auth.rotate_signing_key(Actor::Operator).await.unwrap();
         let new = house.auth.refresh(&old.refresh_token, &super::home()).await.unwrap();
         assert_ne!(part(&old.access_token, 0)["kid"], part(&new.access_token, 0)["kid"]);
-        assert_eq!(house.auth.jwks()["keys"].as_array().unwrap().len(), 2);
+        assert_eq!(house.auth.jwks().await.unwrap()["keys"].as_array().unwrap().len(), 2);
         for instance in [&house.auth, &there] {
             for token in [&old.access_token, &new.access_token] {
                 instance.authenticate_bearer(token).await.unwrap();
             }
         }
+        // Whoever asks any instance for the keys gets the new one too.
+        house.clock.advance_s(1);
+        assert_eq!(there.jwks().await.unwrap(), house.auth.jwks().await.unwrap());
         // An instance that has not heard of it may sign with the old key for a minute; those tokens live as long.
         house.clock.advance_s(900 + 120);
         house.auth.rotate_signing_key(Actor::Operator).await.unwrap();
-        let kids = house.auth.jwks()["keys"].to_string();
+        let kids = house.auth.jwks().await.unwrap()["keys"].to_string();
         assert!(!kids.contains(part(&old.access_token, 0)["kid"].as_str().unwrap()));
     }
 }
