@@ -11,9 +11,9 @@ const RESERVED: &str = "\
 
 /// The passwords of at least eight characters that guessers try first.
 const COMMON: &str = "\
-    00000000 01234567 0123456789 0987654321 10203040 1111111111 11111111 11112222 \
-    112233445566 12121212 12341234 123123123 1234512345 12345678 123456789 1234567890 \
-    123456789a 123456abc 12344321 1234qwer 12qwaszx 13131313 147258369 1q2w3e4r 1q2w3e4r5t \
+    00000000 01234567 0123456789 0987654321 10203040 11111111 1111111111 11112222 \
+    112233445566 12121212 123123123 12341234 12344321 1234512345 12345678 123456789 \
+    1234567890 123456789a 123456abc 1234qwer 12qwaszx 13131313 147258369 1q2w3e4r 1q2w3e4r5t \
     1qaz2wsx 1qaz2wsx3edc 22222222 55555555 66666666 77777777 87654321 88888888 987654321 \
     9876543210 99999999 a1234567 a12345678 a123456789 aa123456 aaaaaaaa abc12345 abc123456 \
     abcd1234 abcdefgh access14 admin123 administrator asd12345 asdasdasd asdf1234 asdfasdf \
@@ -22,7 +22,7 @@ const COMMON: &str = "\
     internet jennifer liverpool mercedes michelle midnight monkey123 mustang1 p@ssw0rd \
     p@ssword pa55word passw0rd password password! password1 password12 password123 \
     password1234 princess princess1 q1w2e3r4 q1w2e3r4t5 qazwsxedc qwer1234 qwerasdf qwerty12 \
-    qwerty123 qwerty1234 qwerty12345 qwertyui qwertyuiop sample123 samantha starwars \
+    qwerty123 qwerty1234 qwerty12345 qwertyui qwertyuiop samantha sample123 starwars \
     sunshine sunshine1 superman trustno1 victoria welcome1 welcome123 whatever zaq12wsx \
     zxcvbnm1 zxcvbnm123";
 
