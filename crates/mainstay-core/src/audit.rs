@@ -69,7 +69,7 @@ pub enum Chain {
 /// Appends an entry to the log of the transaction's schema.
 ///
 /// On Postgres appends queue up behind each other until their transactions end; a use case that audits therefore runs
-/// under [`Db::write_locking`] with `lock_audit`, or is tried again when it met another.
+/// under [`Db::write_queued`] with `lock_audit`, or is tried again when it met another.
 ///
 /// # Errors
 /// What the engine says.

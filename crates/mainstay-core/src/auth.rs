@@ -201,6 +201,6 @@ impl Auth {
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, AuthError>> + Send + Sync + 'static,
     {
         let db = &self.inner.db;
-        db.write_locking(&db.outbox().lock_audit, &[], work).await
+        db.write_queued(&db.outbox().lock_audit, &[], work).await
     }
 }

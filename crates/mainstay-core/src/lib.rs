@@ -1,8 +1,8 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
 //! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`events`] (facts out and
-//! in), [`cache`], [`http`] (routes as data), [`auth`] (who calls), [`audit`] (who did
-//! what), and [`mount`] (what a service hands to the program).
+//! in), [`cache`], [`http`] (routes as data), [`auth`] (who calls), [`audit`] (who did what), and
+//! [`mount`] (what a service hands to the program).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -17,9 +17,14 @@ pub mod events;
 pub mod jobs;
 pub mod request;
 
+pub mod blobs;
+pub mod fetch;
+
 pub mod audit;
 pub mod auth;
+pub mod health;
 pub mod http;
+pub mod limit;
 pub mod telemetry;
 
 pub mod mount;

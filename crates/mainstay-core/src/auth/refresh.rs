@@ -49,7 +49,7 @@ impl Auth {
         let origin = origin.audited();
         let db = &self.inner.db;
         let refreshed: Result<_, DbError> = db
-            .write_locking(&store::LOCK_FAMILY, params![hash], move |tx| {
+            .write_queued(&store::LOCK_FAMILY, params![hash], move |tx| {
                 let origin = origin.clone();
                 Box::pin(async move { rotate(tx, hash, next, ttl_s, grace_s, origin).await })
             })

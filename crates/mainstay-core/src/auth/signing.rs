@@ -94,7 +94,7 @@ pub(super) async fn open_keyring(
         return Ok(keyring);
     }
     let key = Arc::new(NewSigningKey::generate(vault)?);
-    db.write_locking(&db.outbox().lock_audit, &[], move |tx| {
+    db.write_queued(&db.outbox().lock_audit, &[], move |tx| {
         let key = key.clone();
         Box::pin(async move {
             let rows: Vec<SigningKeyRow> = tx.all(&store::SIGNING_KEYS, params![now]).await?;

@@ -11,9 +11,10 @@ use mainstay_core::{
     auth::{self, Auth, NewAccount, Origin, PasswordCost, Secrets, Settings, SignedIn},
     clock::Clock,
     contract::ts::Ts,
-    db::{Db, Emitted, Location, Position, Sql},
+    db::{Db, Emitted, Location, PgSettings, Position, Sql},
     params, statements,
 };
+use mainstay_testkit::Postgres;
 
 /// 2026-11-21, noon.
 const NOON: Ts = Ts::from_micros(1_795_262_400_000_000);
@@ -39,7 +40,13 @@ struct House {
 async fn engines() -> Vec<House> {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = Location::Sqlite { folder: folder.path().to_owned(), durable: true };
-    vec![house(sqlite, folder).await]
+    let settings = PgSettings {
+        url: Postgres::shared().create_database().await.unwrap(),
+        connections_max: 8,
+        statement_timeout_ms: 10_000,
+    };
+    let postgres = Location::Postgres(settings);
+    vec![house(sqlite, folder).await, house(postgres, tempfile::tempdir().unwrap()).await]
 }
 
 /// A house in an empty place. The folder is the house's own, also where the records are not in it.

@@ -9,9 +9,11 @@ use mainstay_core::{
     auth::{SignedIn, api},
     http::{
         Access,
-        middleware::{Gate, GateSettings},
+        middleware::{Gate, GateSettings, Limits},
         router::router,
     },
+    limit::Limit,
+    telemetry::{HttpMetrics, Metrics},
 };
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -34,7 +36,11 @@ impl Site {
             cors_origins: Vec::new(),
             https: false,
         };
-        let gate = Arc::new(Gate::new(settings, house.auth.clone(), house.clock.clone()));
+        // Rates are not what these tests are about, and their clock stands still.
+        let limits = Limits::new([Limit::per_s(1, 1); 5], false);
+        let metrics = HttpMetrics::new(&Metrics::new());
+        let (auth, clock) = (house.auth.clone(), house.clock.clone());
+        let gate = Arc::new(Gate::new(settings, auth, clock, limits, metrics, None));
         Self { router: router(api::routes(&house.auth), &gate) }
     }
 
