@@ -1,7 +1,8 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
 //! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`events`] (facts out and
-//! in), [`cache`], [`http`] (routes as data), [`auth`], and [`mount`] (what a service hands to the program).
+//! in), [`cache`], [`http`] (routes as data), [`auth`] (who calls), [`audit`] (who did what), and
+//! [`mount`] (what a service hands to the program).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -19,6 +20,7 @@ pub mod request;
 pub mod blobs;
 pub mod fetch;
 
+pub mod audit;
 pub mod auth;
 pub mod health;
 pub mod http;
