@@ -1,7 +1,7 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
 //! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`events`] (facts out and
-//! in), [`cache`], [`http`] (routes as data), [`auth`], and [`mount`] (what a service hands to the program).
+//! in), [`cache`], [`http`] (routes as data), [`auth`], [`live`] (updates to clients), and [`mount`] (what a service hands to the program).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -18,6 +18,7 @@ pub mod request;
 
 pub mod auth;
 pub mod http;
+pub mod live;
 pub mod telemetry;
 
 pub mod mount;
