@@ -1,7 +1,8 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
 //! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`events`] (facts out and
-//! in), [`cache`], [`http`] (routes as data), [`auth`], [`live`] (updates to clients), and [`mount`] (what a service hands to the program).
+//! in), [`cache`], [`http`] (routes as data), [`auth`], [`live`] (updates to clients), and
+//! [`mount`] (what a service hands to the program).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -16,8 +17,13 @@ pub mod events;
 pub mod jobs;
 pub mod request;
 
+pub mod blobs;
+pub mod fetch;
+
 pub mod auth;
 pub mod http;
+pub mod health;
+pub mod limit;
 pub mod live;
 pub mod telemetry;
 

@@ -36,11 +36,6 @@ impl Topic {
     pub(super) fn new(name: &str) -> Self {
         Self { name: name.into(), json: quoted(name).into() }
     }
-
-    /// The kind and what follows it after a colon.
-    pub(super) fn parts(&self) -> (&str, &str) {
-        self.name.split_once(':').unwrap_or((&self.name, ""))
-    }
 }
 
 /// What goes out: the JSON, and the token that it carries.

@@ -269,7 +269,7 @@ fn covered(marks: &[Mark], entry: &Entry) -> bool {
 }
 
 fn log_hash(name: &str) -> u32 {
-    Tag::text("log", name).0 as u32
+    Tag::text("log", name).bits() as u32
 }
 
 impl LogState {
