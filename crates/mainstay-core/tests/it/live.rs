@@ -23,12 +23,14 @@ use mainstay_core::{
     db::Position,
     error::{Code, Problem},
     http::{
-        middleware::{Gate, GateSettings},
+        middleware::{Gate, GateSettings, Limits},
         router,
         server::{ServerSettings, serve},
     },
     ids,
+    limit::Limit,
     live::{Figures, Filter, Live, LiveMessage, LiveSettings, Origin, Subscription, TopicKind, api},
+    telemetry::{HttpMetrics, Metrics},
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, sync::watch, task::JoinHandle};
@@ -65,7 +67,10 @@ async fn house(settings: LiveSettings) -> House {
         cors_origins: Vec::new(),
         https: false,
     };
-    let gate = Arc::new(Gate::new(gate_settings, Auth, clock.clone()));
+    let limits = Limits::new([Limit::per_s(1, 1); 5], false);
+    let metrics = HttpMetrics::new(&Metrics::new());
+    let gate = Gate::new(gate_settings, Auth, clock.clone(), limits, metrics, None);
+    let gate = Arc::new(gate);
     let router = router::router(api::routes(&live), &gate);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
