@@ -2,6 +2,7 @@
 //!
 //! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`events`] (facts out and
 //! in), [`cache`], [`http`] (routes as data), [`auth`] (who calls), [`audit`] (who did what), and
+//! in), [`cache`], [`http`] (routes as data), [`auth`], [`live`] (updates to clients), and
 //! [`mount`] (what a service hands to the program).
 //!
 //! **Invariant:** the core knows no service by name.
@@ -25,6 +26,7 @@ pub mod auth;
 pub mod health;
 pub mod http;
 pub mod limit;
+pub mod live;
 pub mod telemetry;
 
 pub mod mount;

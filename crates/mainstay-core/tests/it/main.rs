@@ -3,4 +3,5 @@
 
 mod auth;
 mod bucket;
+mod live;
 mod writes;
