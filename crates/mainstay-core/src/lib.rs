@@ -1,6 +1,6 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
-//! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`cache`].
+//! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`db`] (records and the one write path), [`cache`].
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -8,6 +8,9 @@ pub mod clock;
 pub mod ids;
 
 pub mod error;
+
+pub mod config;
+pub mod secrets;
 
 pub mod cache;
 pub mod db;

@@ -1,4 +1,5 @@
 //! The core through its own interface, on real engines.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod configuration;
 mod writes;
