@@ -392,14 +392,18 @@ impl Default for LogSettings {
 
 impl Settings for LogSettings {
     fn faults(&self) -> Vec<SettingFault> {
-        match self.level.parse::<tracing_subscriber::filter::Targets>() {
-            Ok(_) if !self.level.is_empty() => Vec::new(),
-            _ => {
-                let message = "is no level; write error, warn, info, debug or trace, or for one \
-                               part info,svc_feed=debug";
-                vec![SettingFault::new("level", message)]
-            }
+        // By hand, because the filter's parser takes a misspelt level for the name of a part.
+        let levels = ["error", "warn", "info", "debug", "trace", "off"];
+        let fits = |part: &str| match part.split_once('=') {
+            Some((target, level)) => !target.is_empty() && levels.contains(&level),
+            None => levels.contains(&part),
+        };
+        if self.level.split(',').map(str::trim).all(fits) {
+            return Vec::new();
         }
+        let message = "is no level; write error, warn, info, debug, trace or off, or for one part \
+                       info,svc_feed=debug";
+        vec![SettingFault::new("level", message)]
     }
 }
 
