@@ -1,6 +1,7 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
-//! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`db`] (records and the one write path), [`cache`].
+//! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`],
+//! [`data_dir`] and [`control`] (one program owns a data folder), [`db`] (records and the one write path), [`cache`].
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -11,6 +12,9 @@ pub mod error;
 
 pub mod config;
 pub mod secrets;
+
+pub mod control;
+pub mod data_dir;
 
 pub mod cache;
 pub mod db;
