@@ -31,13 +31,15 @@ use std::{
 };
 
 pub use self::{
-    outbox::{Emitted, Outbox, Position},
+    outbox::{Emitted, Once, Outbox, Position},
     postgres::PgSettings,
     row::{FromRow, Row},
     sql::Sql,
     tx::{ReadTx, Tx},
     value::{FromValue, Json, Param, ToParam},
 };
+use serde::{Serialize, de::DeserializeOwned};
+
 use crate::clock::Clock;
 
 /// A future in a box, as closures over a transaction return.
@@ -61,6 +63,9 @@ pub enum DbError {
     /// The closure panicked; it was rolled back.
     #[error("finish a transaction that panicked; it was rolled back")]
     Panicked,
+    /// The idempotency key was used for another request.
+    #[error("use an idempotency key twice for different requests")]
+    KeyReused,
     /// A statement asked for one row and there is none.
     #[error("find the one row of `{0}`")]
     NoRow(&'static str),
@@ -223,6 +228,34 @@ impl Db {
         self.write_with(Some((lock, params)), work).await
     }
 
+    /// The same as [`Db::write`], once for each idempotency key: what the closure returned is recorded in its own
+    /// transaction, and a repeat of the request returns it again without running the closure.
+    ///
+    /// # Errors
+    /// As [`Db::write`]; `KeyReused` if the key was used for another request.
+    pub async fn write_once<T, E, F>(&self, once: Option<Once>, work: F) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        let Some(once) = once else { return self.write(work).await };
+        let (once, work) = (Arc::new(once), Arc::new(work));
+        self.write(move |tx| {
+            let (once, work) = (once.clone(), work.clone());
+            Box::pin(async move {
+                if let Some(first) = outbox::first_answer(tx, &once).await? {
+                    return Ok(first);
+                }
+                let value = work(tx).await?;
+                let answer = serde_json::to_string(&value).unwrap_or_default();
+                outbox::record_answer(tx, &once, answer).await?;
+                Ok(value)
+            })
+        })
+        .await
+    }
+
     async fn write_with<T, E, F>(
         &self,
         lock: Option<(&'static Sql, &[Param<'_>])>,
@@ -305,6 +338,25 @@ impl Db {
     pub async fn close(&self) {
         if let Engine::Sqlite(engine) = &self.inner.engine {
             engine.close().await;
+        }
+    }
+}
+
+impl From<DbError> for crate::error::Problem {
+    fn from(error: DbError) -> Self {
+        use crate::error::{Code, Problem};
+        match error {
+            DbError::KeyReused => Problem::new(
+                Code::KeyReused,
+                "This idempotency key was used for another request; use a new key for a new request.",
+            ),
+            DbError::Unavailable(_) | DbError::Conflict(_) => Problem::new(
+                Code::Unavailable,
+                "The database does not answer at the moment; nothing was written. Try again in a second.",
+            )
+            .retry_after_s(1)
+            .because(error),
+            other => Problem::internal(other),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
-//! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`],
-//! [`data_dir`] and [`control`] (one program owns a data folder), [`db`] (records and the one write path), [`cache`].
+//! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`data_dir`] and [`control`] (one program
+//! owns a data folder), [`db`] (records and the one write path), [`events`] (facts out and in), [`cache`], [`http`]
+//! (routes as data), [`auth`], and [`mount`] (what a service hands to the program).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -18,6 +19,14 @@ pub mod data_dir;
 
 pub mod cache;
 pub mod db;
+pub mod events;
+pub mod jobs;
 pub mod request;
+
+pub mod auth;
+pub mod http;
+pub mod telemetry;
+
+pub mod mount;
 
 pub use mainstay_contract as contract;

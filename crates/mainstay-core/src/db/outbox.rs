@@ -10,6 +10,8 @@ use std::{
 
 use mainstay_contract::{id::FactId, ts::Ts};
 
+use serde::de::DeserializeOwned;
+
 use super::{DbError, Sql, Tx, migrate::Migration};
 use crate::{cache::Tag, params, row};
 
@@ -32,6 +34,17 @@ pub struct Position {
     pub xid: i64,
     /// The row.
     pub seq: i64,
+}
+
+/// A caller's idempotency key, bound to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Who sent it; keys of different callers do not meet.
+    pub caller: String,
+    /// The key.
+    pub key: String,
+    /// A digest of method, path and body: the same key with another one is refused.
+    pub fingerprint: Vec<u8>,
 }
 
 /// A fact as it stands in an outbox.
@@ -169,6 +182,10 @@ base! {
     drop_job: "delete from {s}.job where name = $1 and key = $2";
     /// When the next job is due.
     next_job: "select min(case when leased_until is null then run_at else leased_until end) from {s}.job";
+    /// Which log this is.
+    epoch: "select epoch from {s}.log";
+    /// Names the log, if it has no name.
+    set_epoch: "insert into {s}.log (one, epoch) values (1, $1) on conflict do nothing";
     /// The last entry of the audit log.
     last_audit: "select seq, hash from {s}.audit order by seq desc limit 1";
     /// Appends to the audit log.
@@ -259,6 +276,57 @@ impl From<OutboxRow> for Emitted {
             at: row.at,
         }
     }
+}
+
+/// The random number of this database's log, made when it is first asked for.
+///
+/// # Errors
+/// What the engine says.
+pub(crate) async fn log_epoch(db: &super::Db) -> Result<u64, DbError> {
+    let known: Option<(i64,)> = db.read().await?.optional(&db.outbox().epoch, &[]).await?;
+    if let Some((epoch,)) = known {
+        return Ok(epoch.cast_unsigned());
+    }
+    let epoch: (i64,) = db
+        .write(|tx| {
+            Box::pin(async move {
+                let outbox = tx.outbox();
+                let new = crate::cache::random_log_epoch().cast_signed();
+                tx.execute(&outbox.set_epoch, params![new]).await?;
+                tx.one(&outbox.epoch, &[]).await
+            })
+        })
+        .await?;
+    Ok(epoch.0.cast_unsigned())
+}
+
+/// What was answered to this key before, if it was used.
+pub(super) async fn first_answer<T: DeserializeOwned>(
+    tx: &mut Tx,
+    once: &Once,
+) -> Result<Option<T>, DbError> {
+    let outbox = tx.outbox();
+    let first: Option<(Vec<u8>, String)> =
+        tx.optional(&outbox.once, params![once.caller, once.key]).await?;
+    let Some((fingerprint, outcome)) = first else { return Ok(None) };
+    if fingerprint != once.fingerprint {
+        return Err(DbError::KeyReused);
+    }
+    let answer = serde_json::from_str(&outcome);
+    answer.map(Some).map_err(|_shape| DbError::Decode { column: 1, expected: "a recorded answer" })
+}
+
+/// Records what is answered to this key, as JSON.
+pub(super) async fn record_answer(tx: &mut Tx, once: &Once, answer: String) -> Result<(), DbError> {
+    let (outbox, now) = (tx.outbox(), tx.now());
+    let params = [
+        super::Param::Text(&once.caller),
+        super::Param::Text(&once.key),
+        super::Param::Bytes(&once.fingerprint),
+        super::Param::Json(answer),
+        super::Param::Ts(now),
+    ];
+    tx.execute(&outbox.set_once, &params).await.map(drop)
 }
 
 /// Eight bytes a tag, little-endian.

@@ -154,8 +154,9 @@ impl Tx {
         Ok(stamp)
     }
 
-    pub(super) fn emitted(&self) -> &[Arc<Emitted>] {
-        &self.emitted
+    /// The statements on this service's base tables.
+    pub fn outbox(&self) -> &'static Outbox {
+        self.outbox
     }
 
     pub(super) fn take_emitted(&mut self) -> Vec<Arc<Emitted>> {

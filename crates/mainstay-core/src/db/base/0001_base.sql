@@ -24,6 +24,12 @@ create table {s}.outbox (
 --! both
 create index outbox_by_age on {s}.outbox (at);
 
+-- Which log this is: a random number that a restore or a failover with lost commits replaces.
+create table {s}.log (
+    one bigint primary key check (one = 1),
+    epoch bigint not null
+);
+
 -- How far each consumer has come in each log.
 create table {s}.consumer (
     consumer text not null,

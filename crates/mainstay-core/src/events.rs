@@ -1,0 +1,159 @@
+//! Facts: written with the change, followed by every instance, consumed at least once and taken once.
+//!
+//! [`Log`] follows one service's outbox in this process: it outdates cache entries and tells memory and live topics.
+//! [`consumer`] takes facts of any log and writes their effect into another service's records.
+
+pub mod consumer;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use mainstay_contract::id::FactId;
+use tokio::sync::watch;
+
+use crate::{
+    cache::{Epochs, Mono, Stamp},
+    db::{Db, DbError, Emitted},
+};
+
+/// Facts that one poll applies before it looks at the time again.
+const BATCH: i64 = 1_000;
+/// How long a log that cannot be read is left alone.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What this process does with each fact, once, in the order in which it learns of them. It must not block.
+pub type Apply = Box<dyn Fn(&Emitted) + Send + Sync>;
+
+/// One service's outbox, as this process follows it. Cloning is cheap.
+#[derive(Clone)]
+pub struct Log {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    epochs: Arc<Epochs>,
+    appliers: RwLock<Vec<Apply>>,
+    applied: Mutex<Applied>,
+}
+
+/// Facts at or above the horizon that were applied already: a commit here and the tailer both bring them.
+#[derive(Default)]
+struct Applied {
+    horizon: i64,
+    ids: HashMap<FactId, i64>,
+}
+
+impl Log {
+    /// Follows the outbox of `db`. From now on its commits are applied before their callers go on.
+    ///
+    /// # Errors
+    /// `Unavailable` if the log's epoch cannot be read.
+    pub async fn open(db: Db, mono: Mono) -> Result<Self, DbError> {
+        let epoch = crate::db::outbox::log_epoch(&db).await?;
+        let epochs = Arc::new(Epochs::new(epoch, mono));
+        let inner = Inner { db, epochs, appliers: RwLock::default(), applied: Mutex::default() };
+        let log = Self { inner: Arc::new(inner) };
+        log.first_poll().await?;
+        let weak = Arc::downgrade(&log.inner);
+        log.inner.db.on_commit(Box::new(move |facts| {
+            if let Some(inner) = weak.upgrade() {
+                facts.iter().for_each(|fact| inner.apply(fact));
+            }
+        }));
+        Ok(log)
+    }
+
+    /// The records behind the log.
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    /// What is outdated, for cache classes.
+    pub fn epochs(&self) -> &Arc<Epochs> {
+        &self.inner.epochs
+    }
+
+    /// From now on `apply` is told of every fact.
+    pub fn on_fact(&self, apply: Apply) {
+        self.inner.appliers.write().unwrap_or_else(PoisonError::into_inner).push(apply);
+    }
+
+    /// The first look sets the horizon: what lies before it is in the records that are read from now on.
+    async fn first_poll(&self) -> Result<(), DbError> {
+        let began = self.inner.epochs.mono().now();
+        let stamp = self.inner.db.read().await?.stamp().await?;
+        self.inner.applied.lock().unwrap_or_else(PoisonError::into_inner).horizon = stamp;
+        self.inner.epochs.polled(began, Stamp(stamp));
+        Ok(())
+    }
+
+    /// Follows the log until `stop` says so; polls at least every `poll`.
+    pub async fn follow(self, poll: Duration, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let wait = match self.poll_once().await {
+                Ok(()) => poll,
+                Err(error) => {
+                    tracing::warn!(log = self.inner.db.schema(), %error, "follow the log");
+                    PAUSE
+                }
+            };
+            tokio::select! {
+                () = self.inner.db.changed(wait) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Applies every fact that was committed and not applied, and moves the horizon on.
+    ///
+    /// # Errors
+    /// What the engine says; nothing was moved on then.
+    pub async fn poll_once(&self) -> Result<(), DbError> {
+        let inner = &self.inner;
+        let began = inner.epochs.mono().now();
+        let mut tx = inner.db.read().await?;
+        let stamp = tx.stamp().await?;
+        let horizon = inner.applied.lock().unwrap_or_else(PoisonError::into_inner).horizon;
+        let mut position = crate::db::Position { xid: horizon, seq: i64::MIN };
+        if inner.db.engine() == crate::db::EngineKind::Sqlite {
+            position.seq = horizon - 1;
+        }
+        loop {
+            let facts = inner.db.outbox().after(&mut tx, position, BATCH).await?;
+            facts.iter().for_each(|fact| inner.apply(fact));
+            match facts.last() {
+                Some(last) if facts.len() as i64 == BATCH => position = last.position,
+                _ => break,
+            }
+        }
+        let mut applied = inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        applied.horizon = applied.horizon.max(stamp);
+        let horizon = applied.horizon;
+        applied.ids.retain(|_, xid| *xid >= horizon);
+        drop(applied);
+        inner.epochs.polled(began, Stamp(stamp));
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Tags always, appliers once. They run under the lock, so that whoever sees the horizon sees their effect.
+    fn apply(&self, fact: &Emitted) {
+        for tag in fact.tags.iter() {
+            self.epochs.apply(*tag, fact.position.xid);
+        }
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        if fact.position.xid < applied.horizon
+            || applied.ids.insert(fact.id, fact.position.xid).is_some()
+        {
+            return;
+        }
+        for apply in self.appliers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            apply(fact);
+        }
+    }
+}

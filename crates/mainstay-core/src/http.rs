@@ -1,0 +1,25 @@
+//! HTTP: routes as data, and one middleware around each handler.
+//!
+//! Reading order: [`route`] (what a route declares), [`extract`] (what a handler takes), [`reply`] (what it answers),
+//! [`middleware`] (what happens to every request, top to bottom), [`router`] (from the list to a running router),
+//! [`openapi`] (the same list as a document), [`server`] (sockets and draining).
+//!
+//! **Invariant:** a handler is reached only through a [`route::Route`], so nothing is served without an access rule, a
+//! limit class, a time limit and a body limit.
+
+pub mod compress;
+pub mod cursor;
+pub mod extract;
+pub mod middleware;
+pub mod openapi;
+pub mod reply;
+pub mod route;
+pub mod router;
+pub mod server;
+
+pub use self::{
+    cursor::Cursors,
+    extract::{Body, Form, MaybeCaller, NoBody, PageQuery, Path, Query},
+    reply::{Created, Html, Json, NoContent},
+    route::{Access, Kind, LimitClass, Route},
+};

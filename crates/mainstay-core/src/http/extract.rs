@@ -1,0 +1,290 @@
+//! What handlers take from a request. Each failure is a [`Problem`] that says what to correct.
+
+use std::{convert::Infallible, fmt::Display, str::FromStr};
+
+use aws_lc_rs::digest;
+use axum::{
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderMap, header, request::Parts};
+use http_body_util::BodyExt as _;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    auth::Caller,
+    db::Once,
+    error::{Code, Fault, Problem},
+};
+
+/// The longest idempotency key.
+const KEY_LEN_MAX: usize = 200;
+
+/// The caller; `401` for strangers, but the middleware has seen to that on every route that is not public.
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        parts.extensions.get::<Caller>().cloned().ok_or_else(|| {
+            Problem::new(Code::Unauthenticated, "Sign in and send the access token.")
+                .into_response()
+        })
+    }
+}
+
+/// The caller, if one is known. A bad token is an error before the handler, never a stranger.
+#[derive(Debug, Clone)]
+pub struct MaybeCaller(pub Option<Caller>);
+
+impl<S: Sync> FromRequestParts<S> for MaybeCaller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<Caller>().cloned()))
+    }
+}
+
+/// Where the request came from, as the middleware found it, for the audit log.
+#[derive(Debug, Clone)]
+pub struct Origin(pub String);
+
+impl<S: Sync> FromRequestParts<S> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let address = parts.extensions.get::<super::middleware::ClientAddress>();
+        Ok(Self(address.map_or_else(String::new, |address| address.0.to_string())))
+    }
+}
+
+/// The one parameter of the path. A text that cannot be such a thing is not found: there is none of that name.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Path<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let value = params.ok().and_then(|params| {
+            let mut values = params.iter().map(|(_, value)| value.parse::<T>().ok());
+            values.next().flatten()
+        });
+        value.map(Self).ok_or_else(|| not_found().into_response())
+    }
+}
+
+/// The two parameters of the path.
+#[derive(Debug, Clone, Copy)]
+pub struct Path2<A, B>(pub A, pub B);
+
+impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Path2<A, B> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let values = params.ok().and_then(|params| {
+            let mut values = params.iter().map(|(_, value)| value);
+            Some((values.next()?.parse().ok()?, values.next()?.parse().ok()?))
+        });
+        values.map(|(a, b)| Self(a, b)).ok_or_else(|| not_found().into_response())
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::new(Code::NotFound, "There is nothing here, or it is not for you to see.")
+}
+
+/// The query parameters.
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        let text = parts.uri.query().unwrap_or_default();
+        let pairs =
+            serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));
+        serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
+            let mut problem = Problem::new(
+                Code::MalformedParameter,
+                "A parameter in the address cannot be read; see `errors`.",
+            );
+            problem.faults = vec![Fault::new(
+                format!("?{}", error.path()),
+                "malformed",
+                sentence(error.inner()),
+            )];
+            problem.into_response()
+        })
+    }
+}
+
+/// `limit` and `cursor` of a list.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
+pub struct PageQuery {
+    /// How many items, 1 to 100; 20 if absent.
+    #[schemars(range(min = 1, max = 100))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// How many items.
+    ///
+    /// # Errors
+    /// `Invalid` outside of 1 to 100.
+    pub fn limit(&self) -> Result<usize, Problem> {
+        match self.limit.unwrap_or(20) {
+            limit @ 1..=100 => Ok(limit as usize),
+            _ => Err(Problem::invalid(vec![Fault::new(
+                "?limit",
+                "out_of_range",
+                "Ask for 1 to 100 items.",
+            )])),
+        }
+    }
+}
+
+/// A JSON body, and the idempotency key if the caller sent one.
+#[derive(Debug)]
+pub struct Body<T> {
+    /// What was sent.
+    pub value: T,
+    /// The key, bound to the caller, the route and these bytes.
+    pub once: Option<Once>,
+}
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Response> {
+        read_json(request).await.map_err(IntoResponse::into_response)
+    }
+}
+
+async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Problem> {
+    if !is_json(request.headers()) {
+        let detail = "Send JSON with `Content-Type: application/json`.";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = whole_body(body).await?;
+    let once = once(&parts, &bytes)?;
+    let mut json = serde_json::Deserializer::from_slice(&bytes);
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| not_this_shape(error.path().to_string(), error.inner()))?;
+    json.end().map_err(|error| not_this_shape(String::new(), &error))?;
+    Ok(Body { value, once })
+}
+
+/// Malformed JSON is 400; JSON of another shape is 422 with a pointer to the place.
+fn not_this_shape(path: String, error: &serde_json::Error) -> Problem {
+    if !error.is_data() {
+        return Problem::new(
+            Code::MalformedBody,
+            format!("The body is not JSON: {}.", sentence(error)),
+        );
+    }
+    let pointer = match path.as_str() {
+        "" | "." => String::new(),
+        path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
+    };
+    Problem::invalid(vec![Fault::new(pointer, "wrong_shape", sentence(error))])
+}
+
+fn sentence(error: &impl Display) -> String {
+    error.to_string()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Reads a body whose length the middleware has bounded.
+pub(crate) async fn whole_body(body: axum::body::Body) -> Result<Bytes, Problem> {
+    body.collect().await.map(http_body_util::Collected::to_bytes).map_err(body_failed)
+}
+
+/// Why a body could not be read: too long, or the caller went away.
+pub fn body_failed(error: axum::Error) -> Problem {
+    let inner = error.into_inner();
+    if inner.downcast_ref::<http_body_util::LengthLimitError>().is_some() {
+        return Problem::new(Code::TooLarge, "The body is larger than this route takes.");
+    }
+    Problem::new(Code::MalformedBody, "The body ended before all of it had arrived.").because(inner)
+}
+
+/// No body, and the idempotency key if the caller sent one.
+#[derive(Debug)]
+pub struct NoBody {
+    /// The key, bound to the caller and the route.
+    pub once: Option<Once>,
+}
+
+impl<S: Sync> FromRequestParts<S> for NoBody {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        once(parts, &[]).map(|once| Self { once }).map_err(IntoResponse::into_response)
+    }
+}
+
+fn once(parts: &Parts, body: &[u8]) -> Result<Option<Once>, Problem> {
+    let Some(value) = parts.headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_LEN_MAX);
+    let Some(key) = key else {
+        let fault = Fault::new(
+            "Idempotency-Key",
+            "malformed",
+            format!("Send 1 to {KEY_LEN_MAX} visible ASCII characters."),
+        );
+        return Err(Problem::invalid(vec![fault]));
+    };
+    let caller = match parts.extensions.get::<Caller>() {
+        Some(caller) => caller.user.to_string(),
+        None => return Ok(None),
+    };
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(parts.method.as_str().as_bytes());
+    context.update(parts.uri.path().as_bytes());
+    context.update(&[0]);
+    context.update(body);
+    Ok(Some(Once { caller, key: key.to_owned(), fingerprint: context.finish().as_ref().to_vec() }))
+}
+
+/// A form of the console. The hidden field `csrf` has been compared with the session's.
+#[derive(Debug)]
+pub struct Form<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Response> {
+        read_form(request).await.map(Self).map_err(IntoResponse::into_response)
+    }
+}
+
+async fn read_form<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = whole_body(body).await?;
+    let given = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf");
+    super::middleware::check_form_token(
+        &parts.extensions,
+        given.as_ref().map(|(_, value)| value.as_ref()),
+    )?;
+    let pairs = url::form_urlencoded::parse(&bytes).filter(|(name, _)| name != "csrf");
+    let text: String =
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    serde_urlencoded::from_str(&text).map_err(|error| {
+        Problem::new(Code::MalformedBody, format!("The form cannot be read: {error}."))
+    })
+}
