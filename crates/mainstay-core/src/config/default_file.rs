@@ -1,8 +1,8 @@
 //! The default file: every key with its default, its meaning and its bounds, made from the structs.
 
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
-use super::{Config, Kind, section};
+use super::{Config, Key, Kind, section};
 use crate::error::Tolerate as _;
 
 const COLUMNS: usize = 100;
@@ -19,6 +19,7 @@ const HEAD: &str = "\
 pub fn render(config: &Config) -> String {
     let mut text = String::from(HEAD);
     for section in config.sections.iter() {
+        let mut explained = HashSet::new();
         for table in section.tables() {
             text.push('\n');
             comment(&mut text, &table.doc);
@@ -27,12 +28,10 @@ pub fn render(config: &Config) -> String {
                 key.path.rsplit_once('.').is_some_and(|(parent, _)| parent == table.path)
             });
             for key in direct {
-                comment(&mut text, &key.doc);
-                if matches!(key.kind, Kind::Integer { .. } | Kind::Number { .. }) {
-                    comment(&mut text, &format!("Takes {}.", key.kind));
-                }
-                if key.reloads {
-                    comment(&mut text, "Changes without a restart.");
+                // Tables of one shape, as the rates are, explain their keys once.
+                if explained.insert((key.doc.as_str(), key.kind.to_string())) {
+                    comment(&mut text, &key.doc);
+                    comment(&mut text, &bounds(key));
                 }
                 let name = key.path.rsplit('.').next().unwrap_or_default();
                 line(&mut text, format_args!("{name} = {}", section::toml_text(&key.default)));
@@ -40,6 +39,14 @@ pub fn render(config: &Config) -> String {
         }
     }
     text
+}
+
+/// What may be written, where the default does not show it, and when it takes effect.
+fn bounds(key: &Key) -> String {
+    let numeric = matches!(key.kind, Kind::Integer { .. } | Kind::Number { .. });
+    let takes = numeric.then(|| format!("Takes {}.", key.kind));
+    let reloads = key.reloads.then(|| "Changes without a restart.".to_owned());
+    [takes, reloads].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn line(text: &mut String, content: std::fmt::Arguments<'_>) {

@@ -302,8 +302,7 @@ fn the_default_file_says_what_holds_without_it() {
     let expected = "
 [parrot]
 # The most words that it says.
-# Takes a whole number from 1 to 50.
-# Changes without a restart.
+# Takes a whole number from 1 to 50. Changes without a restart.
 words_max = 3
 # What it says.
 phrases = []

@@ -1,0 +1,65 @@
+//! `mainstay serve` as a process: its one line, its end, and its data folder.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use crate::program::Place;
+
+#[test]
+fn it_says_one_line_when_it_is_ready_and_ends_well_when_told_to() {
+    for signal in ["TERM", "INT"] {
+        let place = Place::new();
+        let serving = place.serve();
+        assert!(serving.address().starts_with("127.0.0.1:"), "{}", serving.ready);
+        assert!(serving.get("/nothing/here").starts_with("HTTP/1.1 404"));
+        serving.signal(signal);
+        assert_eq!(serving.end(), (Some(0), String::new()), "after SIG{signal}");
+        assert!(!place.path().join("data/control.sock").exists());
+    }
+}
+
+#[test]
+fn a_second_program_on_the_folder_is_refused_with_the_first_ones_pid() {
+    let place = Place::new();
+    let serving = place.serve();
+    let said = place.run("serve --listen 127.0.0.1:0").complained(4);
+    assert!(
+        said.contains(&format!("the program with process id {} uses it", serving.pid())),
+        "{said}"
+    );
+    assert!(said.contains("stop that program, or choose another folder with --data"), "{said}");
+    // The first one goes on, and another folder is free.
+    assert!(serving.get("/").starts_with("HTTP/1.1 "));
+    let other = Place::new().serve();
+    assert_ne!(other.address(), serving.address());
+}
+
+#[test]
+fn a_program_that_was_killed_leaves_nothing_in_the_way() {
+    let place = Place::new();
+    let serving = place.serve();
+    serving.signal("KILL");
+    assert_eq!(serving.end().0, None);
+    assert!(place.path().join("data/control.sock").exists(), "it had no time to remove it");
+    let again = place.serve();
+    assert!(again.get("/").starts_with("HTTP/1.1 "));
+    let mode = fs::metadata(place.path().join("data/control.sock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let place = Place::new();
+    let serving = place.serve();
+    let other = Place::new();
+    let said = other.run(&format!("serve --listen {}", serving.address())).complained(1);
+    assert!(said.contains(&format!("failed to listen on {}", serving.address())), "{said}");
+    assert!(said.contains("choose another port with --listen"), "{said}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_had_is_named() {
+    let place = Place::new();
+    place.write("file", "");
+    let said = place.run("serve --data file/data").complained(1);
+    assert!(said.contains("failed to use the data folder: `file/data`"), "{said}");
+}
