@@ -17,6 +17,7 @@ mod values;
 pub mod default_file;
 pub mod environment;
 mod error;
+mod hint;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
@@ -173,7 +174,7 @@ impl Config {
         let key = self.keys().find(|key| key.path == path);
         key.and_then(|key| self.explained(key)).ok_or_else(|| ConfigError::NoSuchKey {
             key: path.to_owned(),
-            hint: section::nearest(&self.sections, path),
+            hint: hint::nearest(&self.sections, path),
         })
     }
 

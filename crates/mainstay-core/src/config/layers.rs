@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::{ConfigError, Entry, Fault, Key, Origin, Section, environment, section, values};
+use super::{ConfigError, Entry, Fault, Key, Origin, Section, environment, hint, values};
 
 /// A file larger than this is no configuration.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -156,7 +156,7 @@ impl Reader<'_> {
             } else {
                 "is no setting".to_owned()
             };
-            let hint = section::nearest(self.sections, path).filter(|hint| hint != path);
+            let hint = hint::nearest(self.sections, path).filter(|hint| hint != path);
             self.faults.push(Fault { key: path.to_owned(), origin, message, hint });
             return;
         };

@@ -1,6 +1,6 @@
 //! `mainstay serve` as a process: its one line, its end, and its data folder.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, io::Write as _, net::TcpStream, os::unix::fs::PermissionsExt as _};
 
 use crate::program::Place;
 
@@ -62,4 +62,20 @@ fn a_folder_that_cannot_be_had_is_named() {
     place.write("file", "");
     let said = place.run("serve --data file/data").complained(1);
     assert!(said.contains("failed to use the data folder: `file/data`"), "{said}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let place = Place::new();
+    let serving = place.serve();
+    // Half a request keeps the program draining for as long as `http.drain_ms`; then it would end with 0.
+    let mut half = TcpStream::connect(serving.address()).unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nhost").unwrap();
+    assert!(serving.get("/").starts_with("HTTP/1.1 "), "the half was taken before this one");
+    serving.signal("TERM");
+    while TcpStream::connect(serving.address()).is_ok() {
+        std::thread::yield_now();
+    }
+    serving.signal("TERM");
+    assert_eq!(serving.end().0, Some(128 + 15));
 }
