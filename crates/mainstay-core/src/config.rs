@@ -29,6 +29,7 @@ pub use self::{
     layers::{Flag, Sources},
     section::{Key, Kind, Section, SettingFault, Settings},
 };
+use crate::secrets::Secret;
 
 /// A value and where it comes from.
 #[derive(Clone, PartialEq)]
@@ -203,6 +204,25 @@ impl Config {
             variable: environment::variable_of(&key.path),
             reloads: key.reloads,
         })
+    }
+
+    /// Secrets that cannot be had from where the configuration says they are, each with its reason.
+    ///
+    /// Commands are run, one after the other, for at most 10 s each.
+    pub async fn unreadable_secrets(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for key in self.keys().filter(|key| matches!(key.kind, Kind::Secret | Kind::SecretUrl)) {
+            let Some(entry) = self.entries.get(&key.path) else { continue };
+            let secret = Secret::new(entry.value.as_str().unwrap_or_default());
+            if let Err(error) = secret.reveal().await {
+                let why = std::error::Error::source(&error).map(|source| format!(": {source}"));
+                let message =
+                    format!("cannot be had; failed to {error}{}", why.unwrap_or_default());
+                let (key, origin) = (key.path.clone(), entry.origin.clone());
+                faults.push(Fault { key, origin, message, hint: None });
+            }
+        }
+        faults
     }
 
     /// Reads the file again. What is marked as such takes effect in the configuration returned; the rest is named.

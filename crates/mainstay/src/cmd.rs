@@ -76,7 +76,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(args) => wait_for(serve::run(args.settings.load()?, json)),
         Command::Demo(args) => wait_for(demo::run(args, json)),
         Command::User(command) => wait_for(user::run(command, json)),
-        Command::Config(command) => config::run(command, json),
+        Command::Config(command) => wait_for(config::run(command, json)),
         Command::Routes(_) => wait_for(routes::run(json)),
         Command::Version(_) => version::run(json),
         Command::Completions(args) => completions::run(&args),

@@ -53,6 +53,7 @@ pub(crate) async fn open(config: &Config, data_dir: &DataDir) -> anyhow::Result<
     };
     let gate = Arc::new(Gate::new(gate, Auth, Clock::system()));
     let settings = ServerSettings {
+        connections_max: http.connections_max as usize,
         header_bytes_max: http.header_bytes_max as usize,
         drain: std::time::Duration::from_millis(http.drain_ms.into()),
         ..ServerSettings::default()

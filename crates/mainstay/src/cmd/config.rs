@@ -1,6 +1,6 @@
 //! `mainstay config`.
 
-use mainstay_core::config::{Config, Explained, default_file};
+use mainstay_core::config::{Config, ConfigError, Explained, default_file};
 use serde_json::json;
 
 use super::settings::SettingFlags;
@@ -24,7 +24,7 @@ pub(super) enum Command {
         /// A key such as db.url, or a section.
         key: Option<String>,
     },
-    /// Check the configuration without starting anything.
+    /// Check the configuration, and that secrets can be had, without starting anything.
     #[command(after_help = "Example:\n  mainstay config check --config /etc/mainstay.toml")]
     Check {
         #[command(flatten)]
@@ -32,11 +32,11 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
+pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
     match command {
         Command::Default => print_default(json)?,
         Command::Explain { settings, key } => explain(&settings.load()?, key.as_deref(), json)?,
-        Command::Check { settings } => check(&settings.load()?, json)?,
+        Command::Check { settings } => check(&settings.load()?, json).await?,
     }
     Ok(Exit::Done)
 }
@@ -70,7 +70,11 @@ fn in_full(one: &Explained) -> String {
     )
 }
 
-fn check(config: &Config, json: bool) -> anyhow::Result<()> {
+async fn check(config: &Config, json: bool) -> anyhow::Result<()> {
+    let faults = config.unreadable_secrets().await;
+    if !faults.is_empty() {
+        return Err(ConfigError::Invalid(faults).into());
+    }
     let set: Vec<_> =
         config.explain_all("").into_iter().filter(|one| one.origin != "default").collect();
     if json {

@@ -10,7 +10,7 @@ use mainstay_core::{
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{settings::ServeFlags, user};
+use super::{settings::ServeFlags, user, version};
 use crate::{
     exit::Exit,
     output,
@@ -35,6 +35,7 @@ pub(super) struct Args {
 pub(super) async fn run(config: Config, json: bool) -> anyhow::Result<Exit> {
     // Before anything else, so that a signal during a long start is not lost.
     let shutdown = Shutdown::on_signals().context("listen for signals")?;
+    tracing::info!(version = version::long(), "starting");
     let data_dir = DataDir::open(&config.core().data.dir)?;
     let house = services::open(&config, &data_dir).await?;
     let listen = config.core().http.listen;

@@ -98,6 +98,26 @@ fn the_configuration_is_checked_whole_and_ends_with_3() {
 }
 
 #[test]
+fn a_secret_that_cannot_be_had_is_found_by_the_check() {
+    let place = Place::new();
+    place.write(
+        "mainstay.toml",
+        "[redis]\nurl = 'file:redis-url'\n\n[secrets]\nmaster_key = 'env:NO_SUCH_KEY'\n",
+    );
+    let said = place.run("config check").complained(3);
+    assert!(said.contains("mainstay.toml:2: `redis.url` cannot be had"), "{said}");
+    assert!(said.contains("the file `redis-url`: No such file"), "{said}");
+    assert!(said.contains("mainstay.toml:5: `secrets.master_key` cannot be had"), "{said}");
+    assert!(said.contains("NO_SUCH_KEY, which is not set"), "{said}");
+
+    place.write("redis-url", "redis://:hunter2@cache\n");
+    let output =
+        place.command("config check --json").env("NO_SUCH_KEY", "hunter2").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && !said.contains("hunter2"), "{said}");
+}
+
+#[test]
 fn explain_shows_the_value_in_force_and_who_set_it() {
     let place = Place::new();
     place.write("mainstay.toml", "[db]\nurl = 'postgres://me:hunter2@db/app'\n");

@@ -20,6 +20,9 @@ pub struct HttpSettings {
     /// The address that people use, such as `https://example.org`: for links, cookies and origin checks. Empty: taken
     /// from `http.listen`.
     pub public_url: String,
+    /// The most open connections; one more waits until another closes.
+    #[schemars(range(min = 16, max = 1_000_000))]
+    pub connections_max: u32,
     /// The most requests that are worked on at once; one more is answered 503 at once, which keeps the others fast.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub in_flight_max: u32,
@@ -49,6 +52,7 @@ impl Default for HttpSettings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: String::new(),
+            connections_max: 20_000,
             in_flight_max: 4096,
             header_bytes_max: 32 * 1024,
             body_bytes_max: 1024 * 1024,
