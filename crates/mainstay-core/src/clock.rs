@@ -41,6 +41,7 @@ impl Clock {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one reader of the machine's clock")]
 fn system_now() -> Ts {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ts::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))

@@ -209,23 +209,29 @@ impl Db {
         self.write_with(None, work).await
     }
 
-    /// The same, for a row that many writers change: on Postgres it runs at READ COMMITTED and first takes the lock that
-    /// `lock` names with `params`, so that writers queue up instead of failing. On SQLite it is [`Db::write`].
+    /// The same as [`Db::write_once`], for a row that many writers change: on Postgres it runs at READ COMMITTED and
+    /// first takes the lock that `lock` names with `params`, so that writers queue up instead of failing. On SQLite,
+    /// where writers queue up anyway, the lock is left out.
     ///
     /// # Errors
-    /// As [`Db::write`].
+    /// As [`Db::write_once`].
     pub async fn write_locking<T, E, F>(
         &self,
         lock: &'static Sql,
         params: &[Param<'_>],
+        once: Option<Once>,
         work: F,
     ) -> Result<T, E>
     where
-        T: Send + 'static,
+        T: Serialize + DeserializeOwned + Send + 'static,
         E: From<DbError> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     {
-        self.write_with(Some((lock, params)), work).await
+        let lock = Some((lock, params));
+        match once {
+            Some(once) => self.write_with(lock, answered_once(once, work)).await,
+            None => self.write_with(lock, work).await,
+        }
     }
 
     /// The same as [`Db::write`], once for each idempotency key: what the closure returned is recorded in its own
@@ -239,21 +245,10 @@ impl Db {
         E: From<DbError> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     {
-        let Some(once) = once else { return self.write(work).await };
-        let (once, work) = (Arc::new(once), Arc::new(work));
-        self.write(move |tx| {
-            let (once, work) = (once.clone(), work.clone());
-            Box::pin(async move {
-                if let Some(first) = outbox::first_answer(tx, &once).await? {
-                    return Ok(first);
-                }
-                let value = work(tx).await?;
-                let answer = serde_json::to_string(&value).unwrap_or_default();
-                outbox::record_answer(tx, &once, answer).await?;
-                Ok(value)
-            })
-        })
-        .await
+        match once {
+            Some(once) => self.write_with(None, answered_once(once, work)).await,
+            None => self.write_with(None, work).await,
+        }
     }
 
     async fn write_with<T, E, F>(
@@ -339,6 +334,31 @@ impl Db {
         if let Engine::Sqlite(engine) = &self.inner.engine {
             engine.close().await;
         }
+    }
+}
+
+/// `work` with the record of its answer around it, in the same transaction.
+fn answered_once<T, E, F>(
+    once: Once,
+    work: F,
+) -> impl for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    E: From<DbError> + Send + 'static,
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+{
+    let (once, work) = (Arc::new(once), Arc::new(work));
+    move |tx: &mut Tx| {
+        let (once, work) = (once.clone(), work.clone());
+        Box::pin(async move {
+            if let Some(first) = outbox::first_answer(tx, &once).await? {
+                return Ok(first);
+            }
+            let value = work(tx).await?;
+            let answer = serde_json::to_string(&value).unwrap_or_default();
+            outbox::record_answer(tx, &once, answer).await?;
+            Ok(value)
+        })
     }
 }
 

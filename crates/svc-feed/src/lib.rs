@@ -1,2 +1,56 @@
-//! Feed.
+//! Feed: posts with pictures and film, follows, timelines, likes, comments, views, notifications, moderation.
+//!
+//! Reading order: [`view`] (what it shows), [`model`] (how it decides), `service` (use cases, each one transaction),
+//! `store` (statements), `api` (routes), [`config`].
+//!
+//! # Invariants
+//! - A counter changes in the transaction of the row it counts, so it equals its rows, and no `check` lets it go below 0.
+//! - Caches and memory only propose. Whether somebody sees a post is decided by [`model::Sight`] from the records, or
+//!   from a cached reading of them that no applied fact has outdated.
+//! - The hash of a file never leaves the store; a client knows uploads by their own id.
+//!
+//! # Limits
+//! Captions and comments 2,200 characters, 10 media a post, 10,000 follows a person, 100 items a page.
+
+pub mod config;
+pub mod model;
 pub mod view;
+
+mod api;
+mod error;
+mod events;
+mod service;
+mod store;
+
+use mainstay_core::{
+    db::Sql,
+    mount::{Core, Mount, MountError},
+};
+
+pub use self::{config::Config, service::Feed};
+
+/// Feed's tables.
+static MIGRATIONS: &[mainstay_core::db::migrate::Migration] =
+    mainstay_core::migrations![1 "feed" "../migrations/0001_feed.sql"];
+
+/// Opens Feed's records and returns what the program runs.
+///
+/// # Errors
+/// If the records or the media store cannot be opened, or the configuration is not valid.
+pub async fn mount(core: &Core, config: Config) -> Result<(Feed, Mount), MountError> {
+    let feed = Feed::open(core, config).await?;
+    let mount = Mount {
+        name: "feed",
+        log: feed.log().clone(),
+        routes: api::routes(&feed),
+        consumers: events::consumers(&feed),
+        jobs: Vec::new(),
+        periodic: Vec::new(),
+        statements: statements(),
+    };
+    Ok((feed, mount))
+}
+
+fn statements() -> Vec<&'static Sql> {
+    store::ALL.iter().flat_map(|module| module.iter().copied()).collect()
+}

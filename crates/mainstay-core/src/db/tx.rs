@@ -167,8 +167,8 @@ impl Tx {
         std::mem::replace(&mut self.conn, Conn::Ended)
     }
 
-    /// The last position this transaction wrote.
-    pub(super) fn last_position(&self) -> Option<Position> {
+    /// Where the fact stands that this transaction emitted last.
+    pub fn last_position(&self) -> Option<Position> {
         self.emitted.last().map(|fact| fact.position)
     }
 }

@@ -1,0 +1,151 @@
+//! Feed's handle: one method is one use case, and a use case that writes is one transaction.
+
+mod cards;
+mod comments;
+mod likes;
+mod posts;
+mod timelines;
+
+use std::sync::Arc;
+
+use mainstay_contract::id::{PostId, UserId};
+use mainstay_core::{
+    cache::{Class, Policy, Tag},
+    clock::Clock,
+    db::Db,
+    events::Log,
+    http::Cursors,
+    mount::{Core, MountError},
+};
+
+use self::cards::Card;
+use crate::{MIGRATIONS, config::Config};
+
+pub(crate) use self::{
+    comments::{LikedComment, NewComment},
+    likes::{Liked, ViewId},
+    posts::{EditPost, NewPost},
+    timelines::TimelinePage,
+};
+
+/// Feed. Cloning is cheap.
+#[derive(Clone)]
+pub struct Feed {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    log: Log,
+    clock: Clock,
+    cursors: Cursors,
+    config: Config,
+    caches: Caches,
+}
+
+/// What is kept in memory; each class is outdated by facts (see [`tags`]).
+struct Caches {
+    /// A post as it is shown, without what depends on the viewer.
+    cards: Class<PostId, Arc<Card>>,
+    /// Shared pages of explore.
+    explore: Class<timelines::PageKey, timelines::SharedPage>,
+    /// An author's newest posts, for home timelines.
+    authors: Class<UserId, Arc<timelines::AuthorPosts>>,
+    /// Whom a viewer follows, and whose posts are left out for them.
+    viewers: Class<UserId, timelines::ViewerScope>,
+    /// What a viewer likes.
+    likes: Class<UserId, timelines::ViewerLikes>,
+}
+
+impl Feed {
+    pub(crate) async fn open(core: &Core, config: Config) -> Result<Self, MountError> {
+        if !config.weights.are_valid() {
+            return Err(MountError::new(
+                "feed.weights: each weight is a number from 0 to 1000000 and one is above 0",
+            ));
+        }
+        let log = core.log("feed", MIGRATIONS).await?;
+        let caches = Caches::new(core, &log, &config);
+        let inner =
+            Inner { log, clock: core.clock.clone(), cursors: core.cursors.clone(), config, caches };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Feed's log, which other services and the program follow.
+    pub fn log(&self) -> &Log {
+        &self.inner.log
+    }
+
+    fn db(&self) -> &Db {
+        self.inner.log.db()
+    }
+}
+
+impl Caches {
+    fn new(core: &Core, log: &Log, config: &Config) -> Self {
+        let policy = |name, share: u64, items| {
+            let capacity_bytes = (config.memory_bytes_max / 16 * share).max(1 << 20);
+            Policy {
+                capacity_bytes,
+                items,
+                soft_ttl_ms: 300_000,
+                hard_ttl_ms: 3_600_000,
+                ..Policy::new(name)
+            }
+        };
+        let epochs = || log.epochs().clone();
+        let metrics = &core.cache_metrics;
+        Self {
+            cards: Class::new(policy("feed_card", 6, 100_000), epochs(), metrics, |_, card| {
+                card.weight()
+            }),
+            explore: Class::new(policy("feed_explore", 1, 1_000), epochs(), metrics, |_, page| {
+                page.weight()
+            }),
+            authors: Class::new(
+                policy("feed_author", 6, 100_000),
+                epochs(),
+                metrics,
+                |_, posts| posts.weight(),
+            ),
+            viewers: Class::new(policy("feed_viewer", 2, 10_000), epochs(), metrics, |_, scope| {
+                scope.weight()
+            }),
+            likes: Class::new(policy("feed_likes", 1, 10_000), epochs(), metrics, |_, likes| {
+                likes.weight()
+            }),
+        }
+    }
+}
+
+/// What the facts of Feed outdate. A fact carries the tags of everything it changes; an entry, of everything it shows.
+pub(crate) mod tags {
+    use super::{PostId, Tag, UserId};
+
+    /// A post: its words, media, state and counters.
+    pub(crate) fn post(post: PostId) -> Tag {
+        Tag::of("post", post.bits())
+    }
+
+    /// A person as shown beside posts, and their privacy and suspension.
+    pub(crate) fn profile(user: UserId) -> Tag {
+        Tag::of("profile", user.bits())
+    }
+
+    /// Which posts an author has published.
+    pub(crate) fn posts_of(author: UserId) -> Tag {
+        Tag::of("posts_of", author.bits())
+    }
+
+    /// Whom somebody follows, blocks and mutes, and who blocks them.
+    pub(crate) fn relations_of(user: UserId) -> Tag {
+        Tag::of("relations_of", user.bits())
+    }
+
+    /// What somebody likes.
+    pub(crate) fn likes_of(user: UserId) -> Tag {
+        Tag::of("likes_of", user.bits())
+    }
+
+    /// The order of explore and what is in it.
+    pub(crate) const EXPLORE: Tag = Tag::named("explore");
+}

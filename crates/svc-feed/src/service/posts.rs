@@ -1,0 +1,452 @@
+//! Posts: writing, publishing, changing, deleting.
+
+use mainstay_contract::{
+    feed::{PostEditedV1, PostPublishedV1, PostVisibilityChangedV1, VisibilityV1},
+    id::{MediaId, PostId, UserId},
+    ts::Ts,
+};
+use mainstay_core::{
+    auth::Caller,
+    db::{Json, Once, Tx},
+    error::Faults,
+    ids, params,
+};
+use serde::Deserialize;
+
+use super::{
+    Feed,
+    cards::load,
+    comments::resolve_mentions,
+    likes::{place, visible},
+    tags,
+};
+use crate::{
+    error::Error,
+    model::{
+        CAPTION_CHARS_MAX, MEDIA_MAX, post_state,
+        rank::{Counts, Weights, rank_key},
+        text, visibility_number, visibility_of,
+    },
+    store::{
+        self,
+        posts::{HeldPost, PostFields},
+    },
+    view::PostView,
+};
+
+/// The farthest that a post can be scheduled.
+const SCHEDULE_S_MAX: i64 = 366 * 24 * 60 * 60;
+/// Scheduled posts that one look publishes.
+const DUE_MAX: i64 = 100;
+
+/// A post to be written.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPost {
+    /// Its words, at most 2,200 characters.
+    #[serde(default)]
+    #[schemars(length(max = 2200))]
+    pub(crate) caption: String,
+    /// Uploads of the caller, in order, at most 10.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
+    pub(crate) media: Vec<MediaId>,
+    /// The address of a picture or film to be fetched and added.
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    pub(crate) media_url: Option<String>,
+    /// Who may see it; everybody if absent.
+    #[serde(default)]
+    pub(crate) visibility: Option<VisibilityV1>,
+    /// Whether it takes comments; it does if absent.
+    #[serde(default)]
+    pub(crate) comments_enabled: Option<bool>,
+    /// Keep it as a draft.
+    #[serde(default)]
+    pub(crate) draft: bool,
+    /// Publish it then; at once if absent.
+    #[serde(default)]
+    pub(crate) publish_at: Option<Ts>,
+}
+
+/// What is to be changed of a post; what is absent stays.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EditPost {
+    /// Its words.
+    #[serde(default)]
+    #[schemars(length(max = 2200))]
+    pub(crate) caption: Option<String>,
+    /// Its uploads, in order.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
+    pub(crate) media: Option<Vec<MediaId>>,
+    /// Who may see it.
+    #[serde(default)]
+    pub(crate) visibility: Option<VisibilityV1>,
+    /// Whether it takes comments.
+    #[serde(default)]
+    pub(crate) comments_enabled: Option<bool>,
+    /// Of a draft or scheduled post: `false` publishes it, now or at `publish_at`; `true` makes it a draft again.
+    #[serde(default)]
+    pub(crate) draft: Option<bool>,
+    /// When a draft or scheduled post is to be published.
+    #[serde(default)]
+    pub(crate) publish_at: Option<Ts>,
+}
+
+impl Feed {
+    /// Writes a post: publishes it, schedules it or keeps it as a draft.
+    ///
+    /// # Errors
+    /// `Invalid` with every fault of the input.
+    pub(crate) async fn create_post(
+        &self,
+        caller: &Caller,
+        new: NewPost,
+        once: Option<Once>,
+    ) -> Result<PostView, Error> {
+        let (user, handle) = (caller.user, caller.handle.clone());
+        let weights = self.inner.config.weights;
+        let now = self.inner.clock.now();
+        let caption = text::tidy(&new.caption);
+        check(&caption, &new.media, new.media_url.is_some(), new.publish_at, now)?;
+        let (state, published_at) = life(new.draft, new.publish_at, now);
+        self.db()
+            .write_once(once, move |tx| {
+                let (new, caption, handle) = (new.clone(), caption.clone(), handle.clone());
+                Box::pin(async move {
+                    let now = tx.now();
+                    store::people::ensure(tx, user, &handle, now).await?;
+                    let published_at =
+                        if state == post_state::PUBLISHED { Some(now) } else { published_at };
+                    let fields = PostFields {
+                        hashtags: Json(text::hashtags(&caption)),
+                        mentions: Json(resolve_mentions(tx, &caption).await?),
+                        caption,
+                        visibility: visibility_number(
+                            new.visibility.unwrap_or(VisibilityV1::Public),
+                        ),
+                        comments_enabled: new.comments_enabled.unwrap_or(true),
+                        state,
+                        published_at,
+                    };
+                    let id: PostId = ids::new_id(now);
+                    store::posts::insert(tx, id, user, &fields, now, None).await?;
+                    attach(tx, id, user, &new.media).await?;
+                    if state == post_state::PUBLISHED {
+                        publish(tx, id, &weights).await?;
+                    }
+                    shown(tx, id).await
+                })
+            })
+            .await
+    }
+
+    /// A post as `viewer` sees it.
+    ///
+    /// # Errors
+    /// `NotFound` if they may not.
+    pub(crate) async fn post(&self, viewer: Option<UserId>, id: PostId) -> Result<PostView, Error> {
+        let mut tx = self.db().read().await?;
+        visible(&mut tx, id, viewer).await?;
+        let liked = match viewer {
+            Some(viewer) => store::likes::liked(&mut tx, viewer, id).await?,
+            None => false,
+        };
+        drop(tx);
+        let (cards, _) = self.cards(&[id]).await?;
+        cards.first().map(|card| card.view(liked)).ok_or(Error::NotFound)
+    }
+
+    /// Changes a post; what was published is marked as edited when its words or media change.
+    ///
+    /// # Errors
+    /// `NotFound` unless it is the caller's; `Invalid` with every fault; `Conflict` if a published post would become a
+    /// draft again.
+    pub(crate) async fn edit_post(
+        &self,
+        user: UserId,
+        id: PostId,
+        edit: EditPost,
+        once: Option<Once>,
+    ) -> Result<PostView, Error> {
+        let weights = self.inner.config.weights;
+        self.db()
+            .write_locking(&store::posts::LOCK_STAT, params![id], once, move |tx| {
+                let edit = edit.clone();
+                Box::pin(async move {
+                    let held = visible(tx, id, Some(user)).await?;
+                    if held.sight.author != user {
+                        return Err(Error::NotFound);
+                    }
+                    apply_edit(tx, held, edit, &weights).await?;
+                    let mut view = shown(tx, id).await?;
+                    view.liked_by_me = store::likes::liked(tx, user, id).await?;
+                    Ok(view)
+                })
+            })
+            .await
+    }
+
+    /// Deletes a post of the caller. Deleting it again is `NotFound`.
+    ///
+    /// # Errors
+    /// `NotFound` unless it is the caller's.
+    pub(crate) async fn delete_post(
+        &self,
+        user: UserId,
+        id: PostId,
+        once: Option<Once>,
+    ) -> Result<(), Error> {
+        let weights = self.inner.config.weights;
+        self.db()
+            .write_locking(&store::posts::LOCK_STAT, params![id], once, move |tx| {
+                Box::pin(async move {
+                    let held = visible(tx, id, Some(user)).await?;
+                    if held.sight.author != user {
+                        return Err(Error::NotFound);
+                    }
+                    set_post_state(tx, &held, post_state::DELETED, &weights).await?;
+                    store::posts::clear(tx, id).await?;
+                    for media in store::media::ids_of_post(tx, id).await? {
+                        store::media::detach(tx, media, id).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Publishes scheduled posts whose time has come, and returns how many.
+    pub(crate) async fn publish_due(&self) -> Result<usize, Error> {
+        let weights = self.inner.config.weights;
+        let now = self.inner.clock.now();
+        let due = {
+            let mut tx = self.db().read().await?;
+            store::timelines::due(&mut tx, now, DUE_MAX).await?
+        };
+        let count = due.len();
+        for id in due {
+            self.db()
+                .write_locking(&store::posts::LOCK_STAT, params![id], None, move |tx| {
+                    Box::pin(async move {
+                        let held = store::posts::held(tx, id, None).await?;
+                        // Another instance may have published it, or its author changed its mind.
+                        if held.is_some_and(|held| held.sight.state == post_state::SCHEDULED) {
+                            store::posts::set_state(tx, id, post_state::PUBLISHED).await?;
+                            publish(tx, id, &weights).await?;
+                        }
+                        Ok::<_, Error>(())
+                    })
+                })
+                .await?;
+        }
+        Ok(count)
+    }
+}
+
+/// Finds every fault of what is to be posted.
+fn check(
+    caption: &str,
+    media: &[MediaId],
+    by_url: bool,
+    at: Option<Ts>,
+    now: Ts,
+) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    let chars = caption.chars().count();
+    faults.check(chars <= CAPTION_CHARS_MAX, "/caption", "too_long", || {
+        format!("A caption has at most {CAPTION_CHARS_MAX} characters; this has {chars}.")
+    });
+    let count = media.len() + usize::from(by_url);
+    faults.check(count <= MEDIA_MAX, "/media", "too_many", || {
+        format!("A post has at most {MEDIA_MAX} pictures and films; this has {count}.")
+    });
+    let mut distinct = media.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    faults.check(distinct.len() == media.len(), "/media", "repeated", || {
+        "Name each upload once.".into()
+    });
+    faults.check(!caption.is_empty() || count > 0, "/caption", "required", || {
+        "Write a caption or add a picture; a post needs one of the two.".into()
+    });
+    faults.check(
+        at.is_none_or(|at| at <= now.plus_s(SCHEDULE_S_MAX)),
+        "/publish_at",
+        "too_far",
+        || "A post can be scheduled for up to a year from now.".into(),
+    );
+    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults.into_vec())) }
+}
+
+/// The state and time that a new or unpublished post gets.
+fn life(draft: bool, publish_at: Option<Ts>, now: Ts) -> (i64, Option<Ts>) {
+    match (draft, publish_at) {
+        (true, _) => (post_state::DRAFT, None),
+        (false, Some(at)) if at > now => (post_state::SCHEDULED, Some(at)),
+        (false, _) => (post_state::PUBLISHED, Some(now)),
+    }
+}
+
+async fn attach(tx: &mut Tx, post: PostId, owner: UserId, media: &[MediaId]) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    for (position, id) in media.iter().enumerate() {
+        let attached = store::media::attach(tx, *id, post, position, owner).await?;
+        faults.check(attached, format!("/media/{position}"), "not_found", || {
+            "There is no such upload of yours that is free; upload the file first.".into()
+        });
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults.into_vec())) }
+}
+
+/// A post as its author sees it, read in the transaction that wrote it.
+async fn shown(tx: &mut Tx, id: PostId) -> Result<PostView, Error> {
+    load(tx, &[id]).await?.pop().map(|card| card.view).ok_or(Error::NotFound)
+}
+
+async fn apply_edit(
+    tx: &mut Tx,
+    held: HeldPost,
+    edit: EditPost,
+    weights: &Weights,
+) -> Result<(), Error> {
+    let (id, now) = (held.id, tx.now());
+    let was_published = held.sight.state >= post_state::PUBLISHED;
+    if was_published && (edit.draft == Some(true) || edit.publish_at.is_some()) {
+        return Err(Error::Conflict(
+            "A published post cannot become a draft or be scheduled; delete it instead.",
+        ));
+    }
+    let media_before = store::media::ids_of_post(tx, id).await?;
+    let media = edit.media.clone().unwrap_or_else(|| media_before.clone());
+    let caption = edit.caption.as_deref().map_or_else(|| held.caption.clone(), text::tidy);
+    check(&caption, &media, false, edit.publish_at, now)?;
+    let (state, published_at) = match (was_published, edit.draft, edit.publish_at) {
+        (true, ..) | (_, None, None) => (held.sight.state, held.published_at),
+        (false, draft, at) => life(draft.unwrap_or(false), at, now),
+    };
+    if media != media_before {
+        for gone in media_before.iter().filter(|gone| !media.contains(gone)) {
+            store::media::detach(tx, *gone, id).await?;
+        }
+        attach(tx, id, held.sight.author, &media).await?;
+    }
+    let words_changed = caption != held.caption || media != media_before;
+    let fields = PostFields {
+        hashtags: Json(text::hashtags(&caption)),
+        mentions: Json(resolve_mentions(tx, &caption).await?),
+        caption,
+        visibility: edit.visibility.map_or(held.sight.visibility, visibility_number),
+        comments_enabled: edit.comments_enabled.unwrap_or(held.comments_enabled),
+        state,
+        published_at,
+    };
+    let edited_at = if was_published && words_changed { Some(now) } else { held.edited_at };
+    let version = store::posts::update(tx, id, &fields, edited_at).await?;
+    if was_published {
+        let mut hashtags = held.hashtags.clone();
+        hashtags
+            .extend(fields.hashtags.0.iter().filter(|tag| !held.hashtags.contains(tag)).cloned());
+        let fact = PostEditedV1 {
+            post: id,
+            author: held.sight.author,
+            visibility: visibility_of(fields.visibility),
+            published_at: held.published_at.unwrap_or(now),
+            hashtags,
+            version,
+        };
+        tx.emit(&fact, &outdated(&held)).await?;
+        list(tx, &held, state, fields.visibility, &fields.hashtags.0, weights).await?;
+    } else if state == post_state::PUBLISHED {
+        publish(tx, id, weights).await?;
+    }
+    Ok(())
+}
+
+/// What a change of a post outdates.
+fn outdated(held: &HeldPost) -> [mainstay_core::cache::Tag; 4] {
+    let author = held.sight.author;
+    [tags::post(held.id), tags::posts_of(author), tags::profile(author), tags::EXPLORE]
+}
+
+/// Says that a post, whose row is `PUBLISHED` now, was published, and puts it into the lists.
+pub(super) async fn publish(tx: &mut Tx, id: PostId, weights: &Weights) -> Result<(), Error> {
+    let held = store::posts::held(tx, id, None).await?.ok_or(Error::NotFound)?;
+    let published_at = held.published_at.unwrap_or(held.created_at);
+    let fact = PostPublishedV1 {
+        post: id,
+        author: held.sight.author,
+        visibility: visibility_of(held.sight.visibility),
+        published_at,
+        hashtags: held.hashtags.clone(),
+        version: held.version,
+    };
+    tx.emit(&fact, &outdated(&held)).await?;
+    let mut before = held.clone();
+    before.sight.state = post_state::DRAFT;
+    list(tx, &before, post_state::PUBLISHED, held.sight.visibility, &held.hashtags, weights).await
+}
+
+/// Moves a post to another state, says so, and takes it out of the lists or puts it back.
+pub(super) async fn set_post_state(
+    tx: &mut Tx,
+    held: &HeldPost,
+    state: i64,
+    weights: &Weights,
+) -> Result<(), Error> {
+    let version = store::posts::set_state(tx, held.id, state).await?;
+    let fact = PostVisibilityChangedV1 {
+        post: held.id,
+        author: held.sight.author,
+        shown: state == post_state::PUBLISHED,
+        published_at: held.published_at.unwrap_or(held.created_at),
+        hashtags: held.hashtags.clone(),
+        version,
+    };
+    tx.emit(&fact, &outdated(held)).await?;
+    list(tx, held, state, held.sight.visibility, &held.hashtags, weights).await
+}
+
+/// Brings tags, the author's count and the place in explore from what `before` says to the new state. The fact of the
+/// change has been emitted.
+async fn list(
+    tx: &mut Tx,
+    before: &HeldPost,
+    state: i64,
+    visibility: i64,
+    hashtags: &[String],
+    weights: &Weights,
+) -> Result<(), Error> {
+    let (was, is) = (before.sight.state == post_state::PUBLISHED, state == post_state::PUBLISHED);
+    let public = |visibility| visibility_of(visibility) == VisibilityV1::Public;
+    let (was_public, is_public) =
+        (was && public(before.sight.visibility), is && public(visibility));
+    let published_at = before.published_at.unwrap_or(before.created_at);
+    if was != is {
+        store::people::count_posts(tx, before.sight.author, if is { 1 } else { -1 }).await?;
+    }
+    if (was, was_public, &before.hashtags[..]) != (is, is_public, hashtags) {
+        if was {
+            store::posts::drop_tags(tx, before.id, &before.hashtags, was_public).await?;
+        }
+        if is {
+            store::posts::add_tags(tx, before.id, hashtags, published_at, is_public).await?;
+        }
+    }
+    let counts: Counts = before.counts;
+    let key = is_public.then(|| rank_key(counts, published_at, weights));
+    if key != before.rank_key || was != is {
+        place(tx, before.id, before.rank_key, key, Some(published_at)).await?;
+        store::posts::set_stat(
+            tx,
+            before.id,
+            counts,
+            is.then_some(published_at).or(before.published_at),
+            key,
+        )
+        .await?;
+    }
+    Ok(())
+}

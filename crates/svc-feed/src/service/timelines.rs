@@ -1,0 +1,178 @@
+//! Timelines: lists of posts, in the order of time or of explore's ranking.
+//!
+//! A list proposes ids; what is shown of them, and to whom, is decided at each read. `home` merges the newest posts of
+//! everybody whom the reader follows; `explore` pages over a ranking that is frozen at its first page.
+
+pub(crate) mod explore;
+mod home;
+mod lists;
+
+use std::{collections::HashSet, sync::Arc};
+
+use mainstay_contract::id::{PostId, UserId};
+use mainstay_core::{
+    cache::{Hit, Loaded, Stamp},
+    db::DbError,
+};
+
+pub(crate) use self::{
+    explore::{PageKey, SharedPage},
+    home::AuthorPosts,
+};
+use super::{Feed, cards::Card, tags};
+use crate::{
+    error::Error,
+    store,
+    view::{ExplainView, Page, PostView},
+};
+
+/// Likes of one viewer that are kept; beyond them the records are asked.
+const LIKES_KEPT: usize = 4_096;
+
+/// A page of a timeline, ready to be written for one viewer.
+#[derive(Debug)]
+pub(crate) struct TimelinePage {
+    cards: Vec<Arc<Card>>,
+    liked: Vec<bool>,
+    explain: Vec<Option<ExplainView>>,
+    next_cursor: Option<String>,
+}
+
+impl TimelinePage {
+    /// The page as JSON: `{"items": […], "next_cursor": …}`.
+    pub(crate) fn json(&self) -> Vec<u8> {
+        if self.explain.iter().any(Option::is_some) {
+            return serde_json::to_vec(&self.view()).unwrap_or_default();
+        }
+        let mut out = Vec::with_capacity(
+            256 + self.cards.iter().map(|card| card.weight() / 2).sum::<usize>(),
+        );
+        out.extend_from_slice(b"{\"items\":[");
+        for (place, card) in self.cards.iter().enumerate() {
+            if place > 0 {
+                out.push(b',');
+            }
+            card.write_json(self.liked.get(place).copied().unwrap_or_default(), &mut out);
+        }
+        out.extend_from_slice(b"],\"next_cursor\":");
+        match &self.next_cursor {
+            // A cursor is base 64: it needs no escapes.
+            Some(cursor) => {
+                out.push(b'"');
+                out.extend_from_slice(cursor.as_bytes());
+                out.push(b'"');
+            }
+            None => out.extend_from_slice(b"null"),
+        }
+        out.push(b'}');
+        out
+    }
+
+    /// The page as views.
+    pub(crate) fn view(&self) -> Page<PostView> {
+        let items = self.cards.iter().enumerate().map(|(place, card)| {
+            let mut view = card.view(self.liked.get(place).copied().unwrap_or_default());
+            view.explain = self.explain.get(place).cloned().flatten();
+            view
+        });
+        Page { items: items.collect(), next_cursor: self.next_cursor.clone() }
+    }
+}
+
+/// Whom a viewer follows and whose posts are left out for them, as no applied fact has outdated it.
+#[derive(Debug)]
+pub(crate) struct ViewerScope {
+    /// Whom they follow, accepted, ascending.
+    pub(crate) follows: Vec<UserId>,
+    /// Whom they block or mute, and who blocks them.
+    pub(crate) hidden: HashSet<UserId>,
+}
+
+impl ViewerScope {
+    pub(crate) fn weight(&self) -> usize {
+        64 + 16 * self.follows.len() + 24 * self.hidden.len()
+    }
+}
+
+/// What a viewer likes.
+#[derive(Debug)]
+pub(crate) struct ViewerLikes {
+    posts: HashSet<PostId, foldhash::fast::RandomState>,
+    /// Nothing older is missing.
+    complete: bool,
+}
+
+impl ViewerLikes {
+    pub(crate) fn weight(&self) -> usize {
+        64 + 24 * self.posts.len()
+    }
+}
+
+impl Feed {
+    async fn scope(&self, viewer: UserId) -> Result<Option<Hit<ViewerScope>>, Arc<DbError>> {
+        self.inner
+            .caches
+            .viewers
+            .get_or_load(&viewer, || async move {
+                let mut tx = self.db().read().await?;
+                let stamp = Stamp(tx.stamp().await?);
+                let follows =
+                    store::timelines::follows_of(&mut tx, viewer, crate::model::FOLLOWS_MAX)
+                        .await?;
+                let hidden =
+                    store::timelines::hidden_from(&mut tx, viewer).await?.into_iter().collect();
+                Ok(Loaded::found(
+                    ViewerScope { follows, hidden },
+                    [tags::relations_of(viewer)].as_slice(),
+                    stamp,
+                ))
+            })
+            .await
+    }
+
+    /// Which of `cards` `viewer` likes.
+    async fn liked(&self, viewer: Option<UserId>, cards: &[Arc<Card>]) -> Result<Vec<bool>, Error> {
+        let Some(viewer) = viewer else { return Ok(vec![false; cards.len()]) };
+        let likes = self
+            .inner
+            .caches
+            .likes
+            .get_or_load(&viewer, || async move {
+                let mut tx = self.db().read().await?;
+                let stamp = Stamp(tx.stamp().await?);
+                let posts = store::likes::likes_of(&mut tx, viewer, LIKES_KEPT as i64).await?;
+                let complete = posts.len() < LIKES_KEPT;
+                let likes = ViewerLikes { posts: posts.into_iter().collect(), complete };
+                Ok::<_, DbError>(Loaded::found(likes, [tags::likes_of(viewer)].as_slice(), stamp))
+            })
+            .await
+            .map_err(shared)?;
+        if let Some(likes) = &likes
+            && likes.complete
+        {
+            return Ok(cards.iter().map(|card| likes.posts.contains(&card.id())).collect());
+        }
+        let ids: Vec<PostId> = cards.iter().map(|card| card.id()).collect();
+        let mut tx = self.db().read().await?;
+        let liked = store::likes::liked_among(&mut tx, viewer, &ids).await?;
+        Ok(ids.iter().map(|id| liked.contains(id)).collect())
+    }
+
+    async fn page(
+        &self,
+        viewer: Option<UserId>,
+        cards: Vec<Arc<Card>>,
+        next_cursor: Option<String>,
+    ) -> Result<TimelinePage, Error> {
+        let liked = self.liked(viewer, &cards).await?;
+        Ok(TimelinePage { cards, liked, explain: Vec::new(), next_cursor })
+    }
+}
+
+/// An error that several callers of one load share.
+fn shared(error: Arc<DbError>) -> Error {
+    match Arc::try_unwrap(error) {
+        Ok(error) => Error::Db(error),
+        Err(error) => Error::Db(DbError::Unavailable(error.to_string())),
+    }
+}

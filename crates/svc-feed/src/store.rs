@@ -1,0 +1,22 @@
+//! Feed's statements: one function each, the transaction first. Nothing here begins, commits or decides.
+
+pub(crate) mod comments;
+pub(crate) mod likes;
+pub(crate) mod media;
+pub(crate) mod people;
+pub(crate) mod posts;
+pub(crate) mod ranking;
+pub(crate) mod timelines;
+
+use mainstay_core::db::Sql;
+
+/// Every statement, for the test that prepares them on both engines.
+pub(crate) static ALL: &[&[&Sql]] = &[
+    comments::STATEMENTS,
+    likes::STATEMENTS,
+    media::STATEMENTS,
+    people::STATEMENTS,
+    posts::STATEMENTS,
+    ranking::STATEMENTS,
+    timelines::STATEMENTS,
+];

@@ -1,0 +1,85 @@
+//! Explore: places and how they changed.
+
+use mainstay_contract::{
+    id::{PostId, UserId},
+    ts::Ts,
+};
+use mainstay_core::{
+    db::{DbError, Position, Tx},
+    params, row, statements,
+};
+
+statements! {
+    /// The places below one, highest first.
+    BELOW = "select s.rank_key, s.published_at, s.post_id, p.author_id
+             from feed.post_stat s join feed.post p on p.id = s.post_id
+             where s.rank_key is not null and (s.rank_key, s.published_at, s.post_id) < ($1, $2, $3)
+             order by s.rank_key desc, s.published_at desc, s.post_id desc limit $4";
+    /// Places that changed from a position on, oldest change first.
+    MOVES_SINCE = "select m.post_id, m.key_before, m.published_at, p.author_id
+                   from feed.rank_move m join feed.post p on p.id = m.post_id
+                   where m.xid >= $1 order by m.xid, m.seq limit $2";
+    /// Notes how a place was before it changed.
+    NOTE = "insert into feed.rank_move (xid, seq, post_id, key_before, published_at, at) values ($1, $2, $3, $4, $5, $6)";
+    /// Forgets changes that no cursor can ask for any more.
+    FORGET = "delete from feed.rank_move where at < $1";
+}
+
+row! {
+    /// A place in explore.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    pub(crate) struct Place {
+        pub(crate) key: f64,
+        pub(crate) published_at: Ts,
+        pub(crate) post: PostId,
+        pub(crate) author: UserId,
+    }
+}
+
+row! {
+    /// A change of a place.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Move {
+        pub(crate) post: PostId,
+        pub(crate) key_before: Option<f64>,
+        pub(crate) published_at: Ts,
+        pub(crate) author: UserId,
+    }
+}
+
+/// The places below (`key`, `published_at`, `post`), highest first.
+pub(crate) async fn below(
+    tx: &mut Tx,
+    (key, published_at, post): (f64, Ts, PostId),
+    limit: usize,
+) -> Result<Vec<Place>, DbError> {
+    tx.all(&BELOW, params![key, published_at, post, limit as i64]).await
+}
+
+/// Changes from the transaction `since` on, oldest first, at most `limit`.
+pub(crate) async fn moves_since(
+    tx: &mut Tx,
+    since: i64,
+    limit: usize,
+) -> Result<Vec<Move>, DbError> {
+    tx.all(&MOVES_SINCE, params![since, limit as i64]).await
+}
+
+/// Notes that `post` stood at `key_before` until the fact at `position`.
+pub(crate) async fn note(
+    tx: &mut Tx,
+    position: Position,
+    post: PostId,
+    key_before: Option<f64>,
+    published_at: Ts,
+) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.execute(&NOTE, params![position.xid, position.seq, post, key_before, published_at, now])
+        .await
+        .map(drop)
+}
+
+/// Forgets changes before `before`.
+pub(crate) async fn forget(tx: &mut Tx, before: Ts) -> Result<u64, DbError> {
+    tx.execute(&FORGET, params![before]).await
+}
