@@ -2,6 +2,7 @@
 //!
 //! Each can be given in the environment, for builds without a `.git` folder. Debug builds carry none, so that a commit
 //! does not make the program be built again.
+#![expect(clippy::disallowed_methods, reason = "a build is described by its clock and environment")]
 
 use std::{env, path::Path, process::Command};
 
@@ -26,6 +27,10 @@ fn set(name: &str, value: Option<String>) {
 
 /// The commit that is checked out; none without git or outside of a repository.
 fn commit() -> Option<String> {
+    // Sources that were unpacked inside of some other repository are not its commit.
+    if git(&["rev-parse", "--show-prefix"])? != "crates/mainstay/" {
+        return None;
+    }
     // The log of HEAD grows with every commit and checkout, in a linked work tree too.
     let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
     if Path::new(&log).exists() {

@@ -6,7 +6,8 @@
 //! Layers, weakest first: the defaults in the code, a TOML file, the environment, flags. A key `db.url` is
 //! `MAINSTAY_DB__URL` in the environment. A key that nobody knows is refused, with the nearest one that exists.
 //!
-//! A service adds its settings with [`Section::of`] and reads them with [`Config::section`]; the core knows none by name.
+//! A service adds its settings with [`Section::of`] and reads them with [`Config::section`]; the core knows none by
+//! name.
 
 pub mod core;
 pub mod section;
@@ -137,7 +138,7 @@ impl Config {
             for section in sections.iter() {
                 for fault in section.check(&tree_of(section, &entries)) {
                     let key = format!("{}.{}", section.name(), fault.key);
-                    let origin = entries.get(&key).map_or(Origin::Default, |e| e.origin.clone());
+                    let origin = origin_of(&key, &entries);
                     faults.push(Fault { key, origin, message: fault.message, hint: None });
                 }
             }
@@ -251,6 +252,14 @@ impl Config {
             Self::finish(Arc::clone(&self.sections), Arc::clone(&self.sources), entries, vec![])?;
         Ok(Reload { config, applied, needs_restart })
     }
+}
+
+/// Where `key` was set; for a table, where the first of its keys was set that is not a default.
+fn origin_of(key: &str, entries: &BTreeMap<String, Entry>) -> Origin {
+    let inside = |path: &str| path.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+    let mut below = entries.iter().filter(|(path, _)| inside(path)).map(|(_, entry)| entry);
+    let entry = entries.get(key).or_else(|| below.find(|entry| entry.origin != Origin::Default));
+    entry.map_or(Origin::Default, |entry| entry.origin.clone())
 }
 
 fn find(sections: &[Section], entries: &BTreeMap<String, Entry>, name: &str) -> Option<Value> {

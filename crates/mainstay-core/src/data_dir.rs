@@ -26,9 +26,10 @@ const PRIVATE: u32 = 0o700;
 pub enum DataDirError {
     /// Another program has it.
     #[error(
-        "take the data folder `{}`, because {} uses it; stop that program, or choose another folder with --data",
+        "take the data folder `{}`, because {} uses it; stop that program, or choose another folder \
+         with --data",
         path.display(),
-        match pid { Some(pid) => format!("the program with process id {pid}"), None => "another program".to_owned() }
+        owner(*pid)
     )]
     InUse {
         /// The folder.
@@ -37,7 +38,10 @@ pub enum DataDirError {
         pid: Option<u32>,
     },
     /// The folder, or something in it, cannot be made, read or written.
-    #[error("use the data folder: `{}`; check that it can be written, or choose another folder with --data", path.display())]
+    #[error(
+        "use the data folder: `{}`; check that it can be written, or choose another folder with --data",
+        path.display()
+    )]
     Io {
         /// What could not be used.
         path: PathBuf,
@@ -46,12 +50,19 @@ pub enum DataDirError {
     },
 }
 
+fn owner(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) => format!("the program with process id {pid}"),
+        None => "another program".to_owned(),
+    }
+}
+
 /// A data folder that this program owns until the value is dropped, or the program ends in whatever way.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    // Closing the file gives the lock back. It is advisory (flock), so it holds between programs of this kind only, and
-    // on a network file system only if that offers locks.
+    // Closing the file gives the lock back. It is advisory (flock): it holds between programs of this kind, and on a
+    // network file system only if that offers locks.
     _lock: File,
 }
 

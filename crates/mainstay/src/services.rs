@@ -26,7 +26,7 @@ use crate::{
 
 /// The settings of every service.
 pub(crate) fn sections() -> Vec<Section> {
-    Vec::new()
+    vec![Section::of::<svc_feed::Config>("feed")]
 }
 
 /// The opened program. Cloning is cheap.

@@ -1,5 +1,6 @@
 //! Feed's configuration.
 
+use mainstay_core::config::{SettingFault, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::model::rank::Weights;
@@ -30,5 +31,13 @@ impl Default for Config {
             fetch_allow: Vec::new(),
             weights: Weights::default(),
         }
+    }
+}
+
+impl Settings for Config {
+    fn faults(&self) -> Vec<SettingFault> {
+        let message = "hold a number that is negative or larger than a million, or are all zero";
+        let fault = || SettingFault::new("weights", message);
+        (!self.weights.are_valid()).then(fault).into_iter().collect()
     }
 }

@@ -43,8 +43,12 @@ pub fn render(config: &Config) -> String {
 
 /// What may be written, where the default does not show it, and when it takes effect.
 fn bounds(key: &Key) -> String {
-    let numeric = matches!(key.kind, Kind::Integer { .. } | Kind::Number { .. });
-    let takes = numeric.then(|| format!("Takes {}.", key.kind));
+    let bounded = match key.kind {
+        Kind::Integer { min, max } => min > 0 || max < i64::MAX,
+        Kind::Number { min, max } => min > f64::MIN || max < f64::MAX,
+        _ => false,
+    };
+    let takes = bounded.then(|| format!("Takes {}.", key.kind));
     let reloads = key.reloads.then(|| "Changes without a restart.".to_owned());
     [takes, reloads].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -49,9 +49,11 @@ impl Default for Parrot {
 
 impl Settings for Parrot {
     fn faults(&self) -> Vec<SettingFault> {
+        let low = self.perch.height_cm < 0.0;
         let long = self.phrases.len() > self.words_max as usize;
         let fault = || SettingFault::new("phrases", "has more phrases than `parrot.words_max`");
-        long.then(fault).into_iter().collect()
+        let below = || SettingFault::new("perch", "is below the ground");
+        long.then(fault).into_iter().chain(low.then(below)).collect()
     }
 }
 
@@ -202,11 +204,12 @@ fn rules_between_keys_are_checked_and_point_at_the_place() {
     let file = File::new(
         "[parrot]\nwords_max = 1\nphrases = ['a', 'b']\n[db]\nurl = 'mysql://db'\n\
          [blobs]\naccess_key = 'a'\npublic_url = 'cdn'\n[log]\nlevel = 'loud'\n\
-         [http]\ncors_origins = ['https://app.example.org/path']\n",
+         [http]\ncors_origins = ['https://app.example.org/path']\n\
+         [parrot.perch]\nheight_cm = -1\n",
     );
     let found = faults(sources(Some(&file), &[], &[]));
     let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
-    assert_eq!(lines.len(), 6, "{lines:#?}");
+    assert_eq!(lines.len(), 7, "{lines:#?}");
     let at = |line: usize, key: &str| format!("{}:{line}: `{key}`", file.path().display());
     for start in [
         at(3, "parrot.phrases"),
@@ -215,6 +218,7 @@ fn rules_between_keys_are_checked_and_point_at_the_place() {
         at(8, "blobs.public_url"),
         at(10, "log.level"),
         at(12, "http.cors_origins"),
+        at(14, "parrot.perch"),
     ] {
         assert!(lines.iter().any(|line| line.starts_with(&start)), "{start} is not in {lines:#?}");
     }
@@ -312,7 +316,6 @@ voice = \"soft\"
 # Where it sits.
 [parrot.perch]
 # Its height.
-# Takes a number.
 height_cm = 0.0
 ";
     assert!(text.contains(expected), "{text}");

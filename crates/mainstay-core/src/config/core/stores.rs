@@ -47,7 +47,7 @@ pub struct DbSettings {
     /// queue into the server. SQLite does not use it.
     #[schemars(range(min = 2, max = 1000))]
     pub connections_max: u32,
-    /// The longest that one statement may run on Postgres, in milliseconds, so that a bad plan cannot hold a connection.
+    /// The longest that one statement may run on Postgres, in milliseconds, so that a bad plan holds no connection.
     #[schemars(range(min = 100, max = 3_600_000))]
     pub statement_timeout_ms: u32,
 }
@@ -73,8 +73,8 @@ impl Settings for DbSettings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisSettings {
-    /// `redis://user:password@host:6379/0`, or `rediss://` for TLS. Empty: everything of this kind stays in the process,
-    /// which is right for one instance.
+    /// `redis://user:password@host:6379/0`, or `rediss://` for TLS. Empty: all of this stays in the process, which
+    /// is right for one instance.
     pub url: SecretUrl,
 }
 
@@ -127,8 +127,9 @@ impl Settings for BlobSettings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecretSettings {
-    /// The key that encrypts personal data, 32 bytes in base 64. Empty: a file in the folder `keys` of the data folder,
-    /// made at the first start. Instances that share a database need the same key.
+    /// The key that encrypts personal data, as 64 hexadecimal digits. Empty: the file `keys/master.key` in the data
+    /// folder, made at the first start. Instances that share a database need the same key. Whoever loses it loses every
+    /// address; keep a copy apart from the backups.
     pub master_key: Secret,
 }
 
