@@ -1,1 +1,19 @@
-//! .
+//! The console's shell: one layout, one set of components and the files that a browser needs.
+//!
+//! Reading order: [`shell`] (the page around a service's content), [`component`] and [`form`] (its parts),
+//! [`format`] (numbers and times in words), [`account`] and [`fault`] (pages that belong to no service), [`assets`].
+//!
+//! **Invariants:** the shell knows no service by name: a service hands in its [`shell::NavItem`]s and its markup, and
+//! the script acts on `data-…` attributes. No inline script, style or handler anywhere: the content security
+//! policy is `default-src 'self'`. Every act is a link or a form first.
+
+pub mod shell;
+
+pub mod component;
+pub mod form;
+pub mod format;
+
+pub mod account;
+pub mod fault;
+
+pub mod assets;

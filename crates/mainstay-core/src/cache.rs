@@ -25,7 +25,8 @@
 //!
 //! The first horizon becomes the floor: an entry stamped below it may be outdated by facts that this instance will
 //! never be shown, and is refused. When the log itself is another one (a restore, a failover that lost commits),
-//! [`Epochs::restart`] gives it a new random epoch, which is part of every entry and of every second-level key.
+//! [`Epochs::restart`] gives it a new random epoch, which is part of every entry and of every second-level key. The epoch
+//! belongs in the database too: a load from a replica reads it in the same snapshot ([`Loaded::in_log`]).
 //!
 //! **Invariant:** what is served unmarked contains every fact that this instance had applied when it looked.
 
@@ -35,6 +36,8 @@ mod epochs;
 mod fill;
 mod flight;
 mod metrics;
+#[cfg(test)]
+mod model;
 mod monotonic;
 mod policy;
 mod second;

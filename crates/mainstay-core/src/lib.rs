@@ -23,8 +23,13 @@ pub mod events;
 pub mod jobs;
 pub mod request;
 
+pub mod blobs;
+pub mod fetch;
+
 pub mod auth;
 pub mod http;
+pub mod health;
+pub mod limit;
 pub mod telemetry;
 
 pub mod mount;

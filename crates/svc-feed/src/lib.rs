@@ -1,7 +1,7 @@
 //! Feed: posts with pictures and film, follows, timelines, likes, comments, views, notifications, moderation.
 //!
 //! Reading order: [`view`] (what it shows), [`model`] (how it decides), `service` (use cases, each one transaction),
-//! `store` (statements), `api` (routes), [`config`].
+//! `store` (statements), `api` (routes), [`pages`] (markup), [`config`].
 //!
 //! # Invariants
 //! - A counter changes in the transaction of the row it counts, so it equals its rows, and no `check` lets it go below 0.
@@ -13,7 +13,9 @@
 //! Captions and comments 2,200 characters, 10 media a post, 10,000 follows a person, 100 items a page.
 
 pub mod config;
+pub mod media;
 pub mod model;
+pub mod pages;
 pub mod view;
 
 mod api;

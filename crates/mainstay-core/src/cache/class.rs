@@ -182,6 +182,11 @@ where
         self.gauge();
     }
 
+    /// Milliseconds since the load that gave this value began: an HTTP answer's `Age`, in thousandths.
+    pub fn age_ms(&self, hit: &Hit<V>) -> i64 {
+        (self.epochs.mono().now() - hit.filled_at()).max(0) / 1_000
+    }
+
     /// Entries in memory and their weight in bytes.
     pub fn size(&self) -> (usize, u64) {
         (self.memory.len(), self.memory.weight())
@@ -234,10 +239,11 @@ where
     }
 
     fn verdict(&self, meta: &Meta, now: i64) -> Verdict {
-        if now >= meta.hard || meta.log_epoch != self.epochs.log_epoch() {
+        if now >= meta.hard {
             Verdict::Gone
         } else if !self.epochs.current(meta.log_epoch, meta.stamp, &meta.tags) {
-            Verdict::Outdated
+            let own_log = meta.log_epoch == self.epochs.log_epoch();
+            if own_log { Verdict::Outdated } else { Verdict::Gone }
         } else if self.epochs.lag_us(now) > self.policy.staleness.within_us() {
             Verdict::Unverified
         } else {
@@ -260,7 +266,7 @@ where
         // Up to a tenth earlier, so that entries filled together are not refreshed together.
         let jitter = mix(self.flights.ticket() ^ (began as u64)) % (soft as u64 / 10 + 1);
         let meta = Meta {
-            log_epoch,
+            log_epoch: loaded.log_epoch.unwrap_or(log_epoch),
             stamp: loaded.stamp,
             tags: loaded.tags,
             filled: began,

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::tag::{Stamp, Tags};
+use super::tag::{Stamp, Tag, Tags};
 
 /// What a loader has read.
 #[derive(Debug)]
@@ -20,17 +20,26 @@ pub struct Loaded<V> {
     pub tags: Tags,
     /// The stamp of the *first* snapshot that was read (see [`crate::cache`] on what a stamp is).
     pub stamp: Stamp,
+    /// The log epoch stored in the database that was read, if the loader has read it. A load from a replica must: one
+    /// that still shows the time before a failover would otherwise pass for the new log.
+    pub log_epoch: Option<u64>,
 }
 
 impl<V> Loaded<V> {
     /// A value that was found.
-    pub fn found(value: V, tags: impl Into<Tags>, stamp: Stamp) -> Self {
-        Self { value: Some(value), tags: tags.into(), stamp }
+    pub fn found(value: V, tags: impl IntoIterator<Item = Tag>, stamp: Stamp) -> Self {
+        Self { value: Some(value), tags: tags.into_iter().collect(), stamp, log_epoch: None }
+    }
+
+    /// The same, read in a snapshot that shows this log epoch.
+    #[must_use]
+    pub fn in_log(self, log_epoch: u64) -> Self {
+        Self { log_epoch: Some(log_epoch), ..self }
     }
 
     /// There is no such thing.
-    pub fn absent(tags: impl Into<Tags>, stamp: Stamp) -> Self {
-        Self { value: None, tags: tags.into(), stamp }
+    pub fn absent(tags: impl IntoIterator<Item = Tag>, stamp: Stamp) -> Self {
+        Self { value: None, tags: tags.into_iter().collect(), stamp, log_epoch: None }
     }
 }
 

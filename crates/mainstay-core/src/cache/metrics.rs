@@ -36,6 +36,12 @@ impl CacheMetrics {
         Self { scope: Arc::new(metrics.scope("cache")) }
     }
 
+    /// Declares the metrics of a class that is not made yet.
+    #[cfg(test)]
+    pub(crate) fn declare_class(&self, name: &'static str) {
+        self.class(name);
+    }
+
     pub(super) fn class(&self, name: &'static str) -> ClassMetrics {
         let counter = |metric: &'static str, help: &'static str| {
             self.scope.counter_family(metric, help, Unit::None, &["class"]).with(&[name])

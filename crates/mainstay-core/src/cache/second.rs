@@ -21,6 +21,7 @@ use redis::{
 pub(super) use shelf::{Lease, Place, Shelf};
 
 use super::monotonic::Mono;
+use crate::telemetry::Masked;
 
 /// The longest pause before Redis is tried again.
 const AWAY_MS_MAX: i64 = 5_000;
@@ -33,8 +34,8 @@ const RELEASE: &str =
 /// How Redis is reached.
 #[derive(Debug, Clone)]
 pub struct SecondLevelConfig {
-    /// `redis://[user:password@]host:port[/db]`.
-    pub url: String,
+    /// `redis://[user:password@]host:port[/db]` or `redis+unix:///path`; masked, as it may hold a password.
+    pub url: Masked<String>,
     /// Each call takes at most this long, then the level is skipped (default 20).
     pub timeout_ms: u32,
     /// Longer values are not written (default 1 MiB).
@@ -44,7 +45,7 @@ pub struct SecondLevelConfig {
 impl SecondLevelConfig {
     /// The defaults with this address.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), timeout_ms: 20, value_bytes_max: 1 << 20 }
+        Self { url: Masked::new(url.into()), timeout_ms: 20, value_bytes_max: 1 << 20 }
     }
 }
 
@@ -75,7 +76,7 @@ impl SecondLevel {
     /// # Errors
     /// When the address is not one of Redis.
     pub fn new(config: &SecondLevelConfig, mono: Mono) -> Result<Self, SecondLevelError> {
-        let client = Client::open(config.url.as_str()).map_err(SecondLevelError)?;
+        let client = Client::open(config.url.reveal().as_str()).map_err(SecondLevelError)?;
         let timeout = Duration::from_millis(u64::from(config.timeout_ms.max(1)));
         let settings = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(Duration::from_secs(1)))

@@ -10,7 +10,7 @@ pub type Tags = SmallVec<[Tag; 4]>;
 /// Two different names can share a tag or an epoch bucket by accident of hashing. The only effect is a load that
 /// was not needed. The number is the same in every build, so it can be stored and sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tag(pub u64);
+pub struct Tag(u64);
 
 impl Tag {
     /// The tag of the thing of this `kind` (a stable lower-case word such as `post`) with this id.
@@ -23,6 +23,16 @@ impl Tag {
     /// The tag of something there is only one of, or of all of a kind: `Tag::named("posts")`.
     pub const fn named(name: &str) -> Self {
         Self::of(name, 0)
+    }
+
+    /// A tag that was stored or sent as [`Tag::bits`]. Numbers of other origin fall into few buckets.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The tag as a number, the same in every build.
+    pub const fn bits(self) -> u64 {
+        self.0
     }
 
     /// The tag of something known by a text, such as a hashtag or a handle.

@@ -8,12 +8,13 @@ use std::{
     },
 };
 
-use smallvec::smallvec;
 use tokio::sync::Notify;
 
 use super::*;
 use crate::telemetry::Metrics;
 
+mod properties;
+mod redis;
 mod threads;
 
 #[derive(Debug, PartialEq)]
@@ -44,7 +45,7 @@ const STRICT: Staleness = Staleness::Strict { within_ms: 2_000 };
 const FAIL_SAFE: Staleness = Staleness::FailSafe { within_ms: 2_000 };
 
 fn read(value: u64, stamp: i64) -> Result<Loaded<u64>, Failed> {
-    Ok(Loaded::found(value, smallvec![POST, LIST], Stamp(stamp)))
+    Ok(Loaded::found(value, [POST, LIST], Stamp(stamp)))
 }
 
 async fn load(class: &Posts, value: u64, stamp: i64) -> u64 {
@@ -124,6 +125,16 @@ async fn another_log_epoch_refuses_everything_old_even_loads_under_way() {
 }
 
 #[tokio::test]
+async fn what_a_replica_shows_of_another_log_is_not_kept() {
+    let epochs = epochs();
+    let posts = class(&epochs, BOUNDED);
+    posts.put(7, read(10, 500).unwrap().in_log(9));
+    assert_eq!(kept(&posts), None);
+    posts.put(7, read(10, 500).unwrap().in_log(1));
+    assert_eq!(kept(&posts), Some(10));
+}
+
+#[tokio::test]
 async fn beyond_the_bound_a_strict_class_fails_closed() {
     let epochs = epochs();
     let posts = class(&epochs, STRICT);
@@ -170,7 +181,7 @@ async fn a_fail_safe_class_serves_old_values_marked_until_their_hard_lifetime_en
 async fn what_does_not_exist_is_remembered_for_its_own_time_and_until_it_exists() {
     let epochs = epochs();
     let posts = class(&epochs, BOUNDED);
-    let absent = || async { Ok::<_, Failed>(Loaded::absent(smallvec![POST], Stamp(5))) };
+    let absent = || async { Ok::<_, Failed>(Loaded::absent([POST], Stamp(5))) };
     assert!(posts.get_or_load(&7, absent).await.unwrap().is_none());
     assert!(matches!(posts.get(&7), Lookup::Absent));
     epochs.apply(POST, 5);
@@ -197,6 +208,9 @@ async fn one_caller_refreshes_what_is_due_and_a_failure_hurts_nobody() {
     });
     assert_eq!(*refreshed.await.unwrap().unwrap(), 12);
     assert_eq!(kept(&posts), Some(12));
+    let Lookup::Hit(hit) = posts.get(&7) else { unreachable!("it was just there") };
+    epochs.mono().advance_ms(30);
+    assert_eq!(posts.age_ms(&hit), 30);
 }
 
 /// Polls `waiting` until it has nothing to do but wait.
@@ -338,7 +352,7 @@ async fn memory_stays_within_its_weight() {
     let policy = Policy { capacity_bytes: 100_000, items: 100, ..policy(BOUNDED) };
     let pages = Class::new(policy, epochs, &metrics, |_: &u64, page: &Vec<u8>| page.len());
     for key in 0..1_000 {
-        pages.put(key, Loaded::found(vec![0; 1_000], smallvec![POST], Stamp(5)));
+        pages.put(key, Loaded::found(vec![0; 1_000], [POST], Stamp(5)));
     }
     let (entries, bytes) = pages.size();
     assert!(bytes <= 100_000, "{bytes}");

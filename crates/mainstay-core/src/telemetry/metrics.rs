@@ -45,7 +45,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    fn suffix(self) -> Option<&'static str> {
+    pub(super) fn suffix(self) -> Option<&'static str> {
         match self {
             Self::None => None,
             Self::Seconds => Some("seconds"),
@@ -363,3 +363,6 @@ impl<M> fmt::Debug for Family<M> {
         f.debug_struct("Family").field("labels", &self.labels).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

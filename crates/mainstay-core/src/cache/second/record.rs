@@ -6,7 +6,8 @@
 //! 2  stamp   i64  } little endian
 //! 10 soft    i64  } milliseconds since the Unix epoch
 //! 18 hard    i64  }
-//! 26 tags    u16, then that many u64
+//! 26 filled  i64  }
+//! 34 tags    u16, then that many u64
 //!    value   the rest
 //! ```
 //! What does not read as this is treated as not there.
@@ -14,7 +15,7 @@
 use crate::cache::tag::{Stamp, Tag, Tags};
 
 const FORMAT: u8 = 1;
-const HEAD_LEN: usize = 28;
+const HEAD_LEN: usize = 36;
 /// A record that claims more is broken.
 const TAGS_MAX: usize = 1_024;
 
@@ -28,6 +29,7 @@ pub(super) struct Record<'a> {
     pub(super) stamp: Stamp,
     pub(super) soft_ms: i64,
     pub(super) hard_ms: i64,
+    pub(super) filled_ms: i64,
     pub(super) tags: Tags,
     pub(super) body: &'a [u8],
 }
@@ -41,9 +43,10 @@ impl<'a> Record<'a> {
         bytes.extend(self.stamp.0.to_le_bytes());
         bytes.extend(self.soft_ms.to_le_bytes());
         bytes.extend(self.hard_ms.to_le_bytes());
+        bytes.extend(self.filled_ms.to_le_bytes());
         bytes.extend(tags.to_le_bytes());
         for tag in &self.tags {
-            bytes.extend(tag.0.to_le_bytes());
+            bytes.extend(tag.bits().to_le_bytes());
         }
         bytes.extend(self.body);
         Some(bytes)
@@ -56,17 +59,19 @@ impl<'a> Record<'a> {
         if head[0] != FORMAT || !matches!(head[1], CODEC_ABSENT | CODEC_JSON) {
             return None;
         }
-        let count = usize::from(u16::from_le_bytes([head[26], head[27]]));
+        let count = usize::from(u16::from_le_bytes([head[34], head[35]]));
         if count > TAGS_MAX {
             return None;
         }
         let (tags, body) = rest.split_at_checked(count * 8)?;
-        let tags = tags.as_chunks::<8>().0.iter().map(|tag| Tag(u64::from_le_bytes(*tag)));
+        let tags =
+            tags.as_chunks::<8>().0.iter().map(|tag| Tag::from_bits(u64::from_le_bytes(*tag)));
         Some(Self {
             codec: head[1],
             stamp: Stamp(number(2)?),
             soft_ms: number(10)?,
             hard_ms: number(18)?,
+            filled_ms: number(26)?,
             tags: tags.collect(),
             body,
         })
@@ -84,13 +89,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_record_reads_as_it_was_written(
-            stamp in any::<i64>(), soft in any::<i64>(), hard in any::<i64>(),
+            stamp in any::<i64>(), soft in any::<i64>(), hard in any::<i64>(), filled in any::<i64>(),
             tags in proptest::collection::vec(any::<u64>(), 0..9),
             body in proptest::collection::vec(any::<u8>(), 0..64),
         ) {
-            let tags = tags.into_iter().map(Tag).collect();
+            let tags = tags.into_iter().map(Tag::from_bits).collect();
             let record = Record {
-                codec: CODEC_JSON, stamp: Stamp(stamp), soft_ms: soft, hard_ms: hard, tags, body: &body,
+                codec: CODEC_JSON, stamp: Stamp(stamp), soft_ms: soft, hard_ms: hard, filled_ms: filled, tags, body: &body,
             };
             let bytes = record.encode().unwrap();
             prop_assert_eq!(Record::decode(&bytes), Some(record.clone()));

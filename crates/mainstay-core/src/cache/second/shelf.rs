@@ -89,7 +89,7 @@ impl<K, V> Shelf<K, V> {
             log_epoch,
             stamp: record.stamp,
             tags: record.tags,
-            filled: now,
+            filled: from_wall(record.filled_ms).min(now),
             soft: from_wall(record.soft_ms).into(),
             hard: from_wall(record.hard_ms),
         };
@@ -118,6 +118,7 @@ impl<K, V> Shelf<K, V> {
             soft_ms: wall
                 .saturating_add(in_ms(meta.soft.load(std::sync::atomic::Ordering::Relaxed))),
             hard_ms: wall.saturating_add(ttl_ms),
+            filled_ms: wall.saturating_add(in_ms(meta.filled)),
             tags: meta.tags.clone(),
             body: &body,
         };

@@ -68,7 +68,7 @@ async fn read_until(
         let load = || async move {
             let (value, stamp) = table.read();
             tokio::task::yield_now().await; // lands late
-            Ok::<_, Failed>(Loaded::found(value, smallvec![POST], stamp))
+            Ok::<_, Failed>(Loaded::found(value, [POST], stamp))
         };
         let seen = *posts.get_or_load(&7, load).await.unwrap().unwrap();
         assert!(seen >= must_see, "got {seen} after {must_see} was applied");

@@ -1,0 +1,384 @@
+//! Every page, in every state.
+
+use mainstay_console::{
+    account::{self, Register, Settings, SignIn},
+    fault::{Fault, fault_page},
+    form::{FieldError, FormErrors},
+    shell::{Flash, Shell, Theme, Viewer},
+};
+use mainstay_contract::{feed::VisibilityV1, id::PostId, id::TypedId};
+use maud::Markup;
+use svc_feed::{
+    pages::{
+        NAV,
+        compose::{ComposeForm, compose_page},
+        discover::Discover,
+        moderation::{ModerationPage, moderation_page},
+        notifications::notifications_page,
+        people::{PeoplePage, RequestLine, people_page, requests_page},
+        post::{PostPage, post_gone, post_page},
+        profile::{ProfileForm, ProfilePage, ProfileTab, profile_form, profile_page},
+        search::{Found, SearchPage, search_page},
+        shelf::drafts_page,
+        timeline::{Timeline, Which, timeline},
+    },
+    view::{
+        HashtagView, NotificationKind, NotificationView, NotifiedPostView, Page, PostState,
+        ProfileView, RelationView, ReportedView,
+    },
+};
+
+use crate::fixtures::{Fixtures, NOW};
+
+type Sheet = (&'static str, Markup);
+
+fn page<T>(items: Vec<T>) -> Page<T> {
+    Page { items, next_cursor: None }
+}
+
+fn shell<'a>(made: &Fixtures, signed_in: bool) -> Shell<'a> {
+    let me = &made.people[0];
+    Shell {
+        viewer: signed_in.then(|| Viewer {
+            id: me.id,
+            handle: me.handle.clone(),
+            display_name: me.display_name.clone(),
+            avatar_url: me
+                .avatar
+                .as_ref()
+                .and_then(|media| media.variants.first())
+                .map(|copy| copy.url.clone()),
+            profile_href: format!("/people/{}", me.handle),
+            moderator: true,
+        }),
+        nav: &NAV,
+        csrf: "csrf-token",
+        unread_count: if signed_in { 12 } else { 0 },
+        theme: Theme::System,
+        flash: None,
+        locale: "en-GB",
+        now: NOW,
+        path: "/home",
+        fragment: false,
+    }
+}
+
+fn wrong(errors: &[(&str, &str)]) -> FormErrors {
+    let make = |(pointer, detail): &(&str, &str)| FieldError {
+        pointer: (*pointer).into(),
+        detail: (*detail).into(),
+    };
+    FormErrors(errors.iter().map(make).collect())
+}
+
+/// Name and page of each.
+pub(crate) fn all(made: &Fixtures) -> Vec<Sheet> {
+    let mut sheets = timelines(made);
+    sheets.extend(accounts(made));
+    sheets.extend(one_post(made));
+    sheets.extend(profiles(made));
+    sheets.extend(writing(made));
+    sheets.extend(lists(made));
+    sheets.push(("moderation", moderation(made)));
+    sheets.extend(faults(made));
+    sheets
+}
+
+fn beside(made: &Fixtures) -> Discover {
+    let tag = |tag: &str, post_count| HashtagView { tag: tag.into(), post_count };
+    Discover {
+        hashtags: vec![
+            tag("alps", 1_204),
+            tag("morning", 318),
+            tag("القاهرة", 77),
+            tag("boats", 1),
+        ],
+        people: made.people.iter().skip(2).take(3).cloned().collect(),
+    }
+}
+
+fn timelines(made: &Fixtures) -> Vec<Sheet> {
+    let (reader, stranger) = (shell(made, true), shell(made, false));
+    let with = |which, posts| Timeline { which, posts, discover: beside(made) };
+    let full = Page { items: made.posts.clone(), next_cursor: Some("abc".into()) };
+    let flash = Some(Flash { good: true, text: "Your post is published.".into() });
+    let told = Shell { flash, ..reader.clone() };
+    vec![
+        ("home", timeline(&reader, &with(Which::Home, full.clone()))),
+        ("home-empty", timeline(&told, &with(Which::Home, page(vec![])))),
+        ("explore", timeline(&stranger, &with(Which::Explore, page(made.posts.clone())))),
+        ("latest", timeline(&reader, &with(Which::Latest, full))),
+        ("tag", timeline(&reader, &with(Which::Tag("alps"), page(made.posts[..2].to_vec())))),
+        ("tag-empty", timeline(&stranger, &with(Which::Tag("nothing"), page(vec![])))),
+    ]
+}
+
+fn accounts(made: &Fixtures) -> Vec<Sheet> {
+    let (reader, stranger) = (shell(made, true), shell(made, false));
+    let refused = SignIn {
+        login: "ines_m",
+        return_to: "/",
+        errors: wrong(&[("", "Handle or password is not right. Check both.")]),
+    };
+    let taken = Register {
+        handle: "mira_k",
+        email: "mira@",
+        return_to: "/",
+        errors: wrong(&[
+            ("/handle", "This handle is taken. Try another one."),
+            ("/email", "This is not an e-mail address."),
+            ("/password", "Use at least 8 characters."),
+        ]),
+    };
+    let more = [
+        ("user", "Profile", "Name, picture, bio and privacy", "/settings/profile"),
+        ("user-plus", "Follow requests", "People who wait for your answer", "/requests"),
+    ];
+    vec![
+        ("sign-in", account::sign_in(&stranger, &SignIn::default())),
+        ("sign-in-error", account::sign_in(&stranger, &refused)),
+        ("register", account::register(&stranger, &Register::default())),
+        ("register-error", account::register(&stranger, &taken)),
+        (
+            "settings",
+            account::settings(
+                &reader,
+                &Settings { email: "ines@example.org", session_count: 3 },
+                &more,
+            ),
+        ),
+    ]
+}
+
+fn one_post(made: &Fixtures) -> Vec<Sheet> {
+    let (reader, stranger) = (shell(made, true), shell(made, false));
+    let of = |at: usize, comments, typed: &str, errors| PostPage {
+        post: made.posts[at].clone(),
+        comments,
+        more_href: Some("/posts/x?cursor=y".into()),
+        typed: typed.into(),
+        errors,
+    };
+    let tree = made.tree(&made.posts[1]);
+    vec![
+        ("post", post_page(&reader, &of(1, tree.clone(), "", FormErrors::default()))),
+        ("post-stranger", post_page(&stranger, &of(0, tree, "", FormErrors::default()))),
+        ("post-no-comments", post_page(&reader, &of(2, vec![], "", FormErrors::default()))),
+        (
+            "post-comment-error",
+            post_page(&reader, &of(5, vec![], " ", wrong(&[("/text", "Write something first.")]))),
+        ),
+        ("post-tall", post_page(&reader, &of(7, vec![], "", FormErrors::default()))),
+        ("post-gone", post_gone(&reader)),
+    ]
+}
+
+fn profile(made: &Fixtures, at: usize, relation: Option<RelationView>) -> ProfileView {
+    ProfileView {
+        person: made.people[at].clone(),
+        bio:
+            "Mountains before breakfast, boats after. Friend of @mira_k. #alps\nhttps://example.org"
+                .into(),
+        private: at == 2,
+        post_count: 214,
+        follower_count: 12_804,
+        following_count: 391,
+        relation,
+        created_at: NOW.plus_s(-86_400 * 500),
+    }
+}
+
+fn profiles(made: &Fixtures) -> Vec<Sheet> {
+    let reader = shell(made, true);
+    let posts = || Some(page(made.posts.clone()));
+    let of = |at, relation, tab, posts| ProfilePage {
+        profile: profile(made, at, relation),
+        mentions: made.mentions(),
+        tab,
+        posts,
+    };
+    let follows =
+        Some(RelationView { following: true, followed_by: true, ..RelationView::default() });
+    let asked = Some(RelationView { requested: true, muting: true, ..RelationView::default() });
+    let blocked = Some(RelationView { blocking: true, ..RelationView::default() });
+    let form = |errors| ProfileForm { profile: profile(made, 0, None), errors };
+    let bad = wrong(&[
+        ("/display_name", "A name has at most 60 characters."),
+        ("/avatar", "This is not a picture."),
+    ]);
+    vec![
+        ("profile", profile_page(&reader, &of(1, follows, ProfileTab::Posts, posts()))),
+        ("profile-own", profile_page(&reader, &of(0, None, ProfileTab::Posts, Some(page(vec![]))))),
+        (
+            "profile-media",
+            profile_page(
+                &reader,
+                &of(3, Some(RelationView::default()), ProfileTab::Media, posts()),
+            ),
+        ),
+        ("profile-private", profile_page(&reader, &of(2, asked, ProfileTab::Posts, None))),
+        ("profile-blocked", profile_page(&reader, &of(5, blocked, ProfileTab::Posts, None))),
+        ("profile-edit", profile_form(&reader, &form(FormErrors::default()))),
+        ("profile-edit-error", profile_form(&reader, &form(bad))),
+    ]
+}
+
+fn writing(made: &Fixtures) -> Vec<Sheet> {
+    let reader = shell(made, true);
+    let bad = ComposeForm {
+        caption: "x".repeat(2_201),
+        visibility: VisibilityV1::Followers,
+        publish_at: Some(NOW.plus_s(-60)),
+        media: made.pictures[..3].to_vec(),
+        post: Some(PostId::from_bits(1)),
+        errors: wrong(&[
+            ("/caption", "A caption has at most 2,200 characters; this one has 2,201."),
+            ("/publish_at", "Choose a time that is still to come."),
+        ]),
+        ..ComposeForm::default()
+    };
+    let edit = ComposeForm {
+        post: Some(made.posts[1].id),
+        published: true,
+        caption: made.posts[1].caption.clone(),
+        media: made.posts[1].media.clone(),
+        ..ComposeForm::default()
+    };
+    let mut shelf: Vec<_> = made.posts[..4].to_vec();
+    for (at, post) in shelf.iter_mut().enumerate() {
+        post.state = if at == 1 { PostState::Scheduled } else { PostState::Draft };
+        post.published_at = (at == 1).then_some(NOW.plus_s(90_000));
+    }
+    vec![
+        ("compose", compose_page(&reader, &ComposeForm::default())),
+        ("compose-error", compose_page(&reader, &bad)),
+        ("edit", compose_page(&reader, &edit)),
+        ("drafts", drafts_page(&reader, &page(shelf))),
+        ("drafts-empty", drafts_page(&reader, &page(vec![]))),
+    ]
+}
+
+fn lists(made: &Fixtures) -> Vec<Sheet> {
+    let reader = shell(made, true);
+    let (requests, lines) = (
+        made.people[1..4]
+            .iter()
+            .map(|person| RequestLine { person: person.clone(), asked_at: NOW.plus_s(-7_300) })
+            .collect(),
+        made.lines(),
+    );
+    let people =
+        |following, people| PeoplePage { person: made.people[1].clone(), following, people };
+    let found = |query, hashtags, found| SearchPage { query, hashtags, found };
+    let tags = beside(made).hashtags;
+    vec![
+        ("notifications", notifications_page(&reader, &page(notes(made)))),
+        (
+            "notifications-empty",
+            notifications_page(&Shell { unread_count: 0, ..reader.clone() }, &page(vec![])),
+        ),
+        ("requests", requests_page(&reader, &page(requests))),
+        ("requests-empty", requests_page(&reader, &page(vec![]))),
+        ("followers", people_page(&reader, &people(false, page(lines.clone())))),
+        ("following-empty", people_page(&reader, &people(true, page(vec![])))),
+        ("search", search_page(&reader, &found("", false, Found::Nothing(tags.clone())))),
+        ("search-people", search_page(&reader, &found("mi", false, Found::People(page(lines))))),
+        ("search-tags", search_page(&reader, &found("a", true, Found::Hashtags(page(tags))))),
+        ("search-none", search_page(&reader, &found("zzzz", false, Found::People(page(vec![]))))),
+    ]
+}
+
+fn notes(made: &Fixtures) -> Vec<NotificationView> {
+    let kinds = [
+        (NotificationKind::Like, 43, true),
+        (NotificationKind::FollowRequest, 1, false),
+        (NotificationKind::Comment, 2, true),
+        (NotificationKind::Reply, 1, true),
+        (NotificationKind::Mention, 1, true),
+        (NotificationKind::Follow, 3, false),
+        (NotificationKind::CommentLike, 1, true),
+        (NotificationKind::FollowAccepted, 1, false),
+    ];
+    let make =
+        |(at, (kind, count, post)): (usize, &(NotificationKind, i64, bool))| NotificationView {
+            id: format!("n{at}"),
+            kind: *kind,
+            actors: made
+                .people
+                .iter()
+                .cycle()
+                .skip(at + 1)
+                .take((*count).min(3) as usize)
+                .cloned()
+                .collect(),
+            actor_count: *count,
+            post: post.then(|| {
+                let post = &made.posts[at % made.posts.len()];
+                NotifiedPostView {
+                    id: post.id,
+                    excerpt: post.caption.chars().take(80).collect(),
+                    thumbnail: post.media.first().cloned(),
+                }
+            }),
+            comment_id: None,
+            updated_at: NOW.plus_s(-600 * (at as i64 * at as i64 * 9 + 1)),
+            read: at > 2,
+        };
+    kinds.iter().enumerate().map(make).collect()
+}
+
+fn moderation(made: &Fixtures) -> Markup {
+    let of = |at: usize, status: &str| ReportedView {
+        target: made.posts[at].id.to_string(),
+        report_count: 3,
+        reasons: vec![
+            "Not theirs: I took this picture.".into(),
+            "Spam, the third time this week".into(),
+        ],
+        first_reported_at: NOW.plus_s(-80_000),
+        post: Some(Box::new(made.posts[at].clone())),
+        comment: None,
+        person: made.posts[at].author.clone(),
+        status: status.into(),
+    };
+    let comment = made.tree(&made.posts[0]).swap_remove(2).comment;
+    let talk = ReportedView {
+        target: comment.id.to_string(),
+        person: comment.author.clone(),
+        post: None,
+        comment: Some(comment),
+        ..of(0, "hidden")
+    };
+    let person = ReportedView {
+        target: made.people[4].id.to_string(),
+        person: made.people[4].clone(),
+        post: None,
+        ..of(0, "visible")
+    };
+    let first = of(3, "visible");
+    let view = ModerationPage {
+        refused: Some(first.target.clone()),
+        queue: page(vec![first, talk, person]),
+        errors: wrong(&[("/reason", "Give a reason: it is kept in the audit log.")]),
+    };
+    moderation_page(&shell(made, true), &view)
+}
+
+fn faults(made: &Fixtures) -> Vec<Sheet> {
+    let (reader, stranger) = (shell(made, true), shell(made, false));
+    let of = |status| Fault {
+        status,
+        title: "",
+        detail: "",
+        request_id: "req_01k3h7j1x2mre9kz6m4yt1a0bc",
+    };
+    let empty =
+        ModerationPage { queue: page(vec![]), refused: None, errors: FormErrors::default() };
+    let _tall = &made.tall;
+    vec![
+        ("error-500", fault_page(&reader, &of(500))),
+        ("error-404", fault_page(&stranger, &of(404))),
+        ("error-403", fault_page(&reader, &of(403))),
+        ("moderation-empty", moderation_page(&reader, &empty)),
+    ]
+}
