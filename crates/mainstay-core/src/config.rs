@@ -215,7 +215,7 @@ impl Config {
         for key in self.keys().filter(|key| matches!(key.kind, Kind::Secret | Kind::SecretUrl)) {
             let Some(entry) = self.entries.get(&key.path) else { continue };
             let secret = Secret::new(entry.value.as_str().unwrap_or_default());
-            if let Err(error) = secret.reveal().await {
+            if let Err(error) = secret.resolve().await {
                 let why = std::error::Error::source(&error).map(|source| format!(": {source}"));
                 let message =
                     format!("cannot be had; failed to {error}{}", why.unwrap_or_default());

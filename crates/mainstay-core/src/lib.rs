@@ -27,8 +27,8 @@ pub mod blobs;
 pub mod fetch;
 
 pub mod auth;
-pub mod http;
 pub mod health;
+pub mod http;
 pub mod limit;
 pub mod telemetry;
 

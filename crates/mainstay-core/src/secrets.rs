@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::io::AsyncReadExt as _;
 
-use crate::config::environment;
+use crate::{config::environment, telemetry::Masked};
 
 /// The schema format of a [`Secret`].
 pub const FORMAT: &str = "secret";
@@ -56,23 +56,6 @@ pub enum SecretError {
     NotText(String),
 }
 
-/// A secret's plain text. It prints as `***`; whoever needs it calls [`Revealed::expose`].
-#[derive(Clone, PartialEq, Eq)]
-pub struct Revealed(String);
-
-impl Revealed {
-    /// The plain text. Do not log it, and do not put it into an error.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Revealed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
 /// Where a secret is, by how its setting begins.
 enum Place<'a> {
     Here(&'a str),
@@ -109,8 +92,8 @@ impl Secret {
     ///
     /// # Errors
     /// If the place does not give it. A command has 10 s.
-    pub async fn reveal(&self) -> Result<Revealed, SecretError> {
-        reveal(&self.0).await
+    pub async fn resolve(&self) -> Result<Masked<String>, SecretError> {
+        resolve(&self.0).await
     }
 }
 
@@ -146,9 +129,9 @@ impl SecretUrl {
     /// The whole address, read anew from where it is.
     ///
     /// # Errors
-    /// As [`Secret::reveal`].
-    pub async fn reveal(&self) -> Result<Revealed, SecretError> {
-        reveal(&self.0).await
+    /// As [`Secret::resolve`].
+    pub async fn resolve(&self) -> Result<Masked<String>, SecretError> {
+        resolve(&self.0).await
     }
 }
 
@@ -190,9 +173,9 @@ pub fn masked_url(setting: &str) -> String {
     }
 }
 
-async fn reveal(setting: &str) -> Result<Revealed, SecretError> {
+async fn resolve(setting: &str) -> Result<Masked<String>, SecretError> {
     let text = match place(setting) {
-        Place::Here(text) => return Ok(Revealed(text.to_owned())),
+        Place::Here(text) => return Ok(Masked::new(text.to_owned())),
         Place::Variable(name) => {
             environment::variable(name).ok_or_else(|| SecretError::NoVariable(name.to_owned()))?
         }
@@ -203,7 +186,7 @@ async fn reveal(setting: &str) -> Result<Revealed, SecretError> {
         }
         Place::Command(line) => output_of(line).await?,
     };
-    Ok(Revealed(text.trim_end_matches(['\r', '\n']).to_owned()))
+    Ok(Masked::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// Reads at most [`BYTES_MAX`] of text; the outer error is that it is none.
@@ -302,20 +285,20 @@ mod tests {
         let file = folder.path().join("token");
         std::fs::write(&file, "from a file\n").unwrap();
         let secret = Secret::new(format!("file:{}", file.display()));
-        assert_eq!(secret.reveal().await.unwrap().expose(), "from a file");
+        assert_eq!(secret.resolve().await.unwrap().reveal(), "from a file");
         std::fs::write(&file, "rotated").unwrap();
-        assert_eq!(secret.reveal().await.unwrap().expose(), "rotated");
+        assert_eq!(secret.resolve().await.unwrap().reveal(), "rotated");
 
         let command = Secret::new("command:echo from a command");
-        assert_eq!(command.reveal().await.unwrap().expose(), "from a command");
+        assert_eq!(command.resolve().await.unwrap().reveal(), "from a command");
         let path = environment::variable("PATH").unwrap();
-        assert_eq!(Secret::new("env:PATH").reveal().await.unwrap().expose(), path);
+        assert_eq!(Secret::new("env:PATH").resolve().await.unwrap().reveal(), path);
     }
 
     #[tokio::test]
     async fn a_secret_that_cannot_be_read_says_where_it_should_be() {
         let said = |text: &'static str| async move {
-            Secret::new(text).reveal().await.unwrap_err().to_string()
+            Secret::new(text).resolve().await.unwrap_err().to_string()
         };
         assert!(said("env:MAINSTAY_NO_SUCH").await.contains("MAINSTAY_NO_SUCH, which is not set"));
         assert!(said("file:/nowhere/at/all").await.contains("`/nowhere/at/all`"));
@@ -324,7 +307,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_prints_without_end_is_refused() {
-        let said = Secret::new("command:yes").reveal().await.unwrap_err().to_string();
+        let said = Secret::new("command:yes").resolve().await.unwrap_err().to_string();
         assert!(said.contains("at most 64 KiB"), "{said}");
     }
 }

@@ -65,15 +65,15 @@ pub(crate) async fn open(config: &Config, data_dir: &DataDir) -> anyhow::Result<
 /// Where the configuration puts records.
 pub(crate) async fn location(config: &Config, data_dir: &DataDir) -> anyhow::Result<Location> {
     let db = &config.core().db;
-    let url = db.url.reveal().await.context("learn where the database is")?;
-    let Some(folder) = config.core().sqlite_folder(url.expose()) else {
+    let url = db.url.resolve().await.context("learn where the database is")?;
+    let Some(folder) = config.core().sqlite_folder(url.reveal()) else {
         return Ok(Location::Postgres(PgSettings {
-            url: url.expose().to_owned(),
+            url: url.reveal().to_owned(),
             connections_max: db.connections_max as usize,
             statement_timeout_ms: db.statement_timeout_ms,
         }));
     };
-    let folder = if url.expose() == "sqlite:" { data_dir.db() } else { folder };
+    let folder = if url.reveal() == "sqlite:" { data_dir.db() } else { folder };
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("make the database's folder `{}`", folder.display()))?;
     Ok(Location::Sqlite { folder, durable: true })

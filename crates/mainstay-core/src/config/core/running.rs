@@ -3,20 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{SettingFault, Settings};
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Text on a terminal, JSON otherwise.
-    #[default]
-    Auto,
-    /// For people.
-    Text,
-    /// For programs, one object a line.
-    Json,
-}
+use crate::{
+    config::{SettingFault, Settings},
+    telemetry::LogFormat,
+};
 
 /// Logs.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +16,7 @@ pub struct LogSettings {
     /// `info,svc_feed=debug`.
     #[schemars(extend("x-reloads" = true))]
     pub level: String,
-    /// `auto` writes text on a terminal and JSON otherwise; `text` and `json` do so always.
+    /// `auto` writes for people on a terminal and JSON otherwise; `human` and `json` do so always.
     pub format: LogFormat,
     /// A file to write to, rotated at 10 MB, three kept. Empty: standard error.
     pub file: String,

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::not_http;
 use crate::{
+    blobs::{S3Addressing, S3Settings},
     config::{SettingFault, Settings},
-    secrets::{Secret, SecretUrl},
+    secrets::{Secret, SecretError, SecretUrl},
 };
 
 /// What this program keeps on its own disk.
@@ -94,6 +95,11 @@ pub struct BlobSettings {
     pub url: String,
     /// The object store's address if it is not Amazon's, such as `https://minio.example.org:9000`.
     pub endpoint: String,
+    /// Where the bucket's name stands: `path` for https://endpoint/bucket, which every store takes; `host` for
+    /// https://bucket.endpoint.
+    pub addressing: S3Addressing,
+    /// `true` lets `blobs.endpoint` be plain `http://`, for a store on the same machine.
+    pub allow_http: bool,
     /// The object store's region, such as `eu-central-1`.
     pub region: String,
     /// The access key's id. Empty: the machine's own role is used, where the store offers that.
@@ -103,6 +109,23 @@ pub struct BlobSettings {
     /// Where browsers fetch public files from if a CDN stands in front, such as `https://cdn.example.org`. Empty: from
     /// this program.
     pub public_url: String,
+}
+
+impl BlobSettings {
+    /// What the object store's client is given.
+    ///
+    /// # Errors
+    /// If a secret cannot be had.
+    pub async fn s3(&self) -> Result<S3Settings, SecretError> {
+        Ok(S3Settings {
+            endpoint: self.endpoint.clone(),
+            region: self.region.clone(),
+            access_key_id: self.access_key.resolve().await?.reveal().clone(),
+            secret_access_key: self.secret_key.resolve().await?.reveal().clone(),
+            addressing: self.addressing,
+            allow_http: self.allow_http,
+        })
+    }
 }
 
 impl Settings for BlobSettings {
