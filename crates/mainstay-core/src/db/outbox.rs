@@ -331,13 +331,13 @@ pub(super) async fn record_answer(tx: &mut Tx, once: &Once, answer: String) -> R
 
 /// Eight bytes a tag, little-endian.
 fn encode_tags(tags: &[Tag]) -> Vec<u8> {
-    tags.iter().flat_map(|tag| tag.0.to_le_bytes()).collect()
+    tags.iter().flat_map(|tag| tag.bits().to_le_bytes()).collect()
 }
 
 fn decode_tags(bytes: &[u8]) -> Arc<[Tag]> {
     bytes
         .chunks_exact(8)
-        .map(|eight| Tag(u64::from_le_bytes(eight.try_into().unwrap_or_default())))
+        .map(|eight| Tag::from_bits(u64::from_le_bytes(eight.try_into().unwrap_or_default())))
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! What happens to every request, in one place and in this order:
 //!
-//! request id → deadline → shed → authenticate → limit → authorise → body bounds → handler → problem or entity tag and
-//! compression → headers → metrics and access log.
+//! request id → shed → body bounds → authenticate → limit by caller or address → authorise → handler within its time →
+//! problem, or entity tag and compression → headers → metrics and access log.
 //!
 //! One fused middleware rather than a stack of layers: five layers cost as much as the whole server.
 
@@ -27,6 +27,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use ipnet::IpNet;
+use mainstay_contract::ts::Ts;
 use tower::Service;
 
 use super::{
@@ -39,6 +40,8 @@ use crate::{
     clock::Clock,
     error::{Code, Problem},
     ids,
+    limit::{self, Decision, Limit, Limiter},
+    telemetry::{self, AccessLog, HttpMetrics, RouteMetrics},
 };
 
 /// Turns a problem into a page for the console: problem, request id, whether somebody is signed in.
@@ -62,6 +65,9 @@ pub struct Gate {
     settings: GateSettings,
     auth: Auth,
     clock: Clock,
+    limits: Limits,
+    metrics: HttpMetrics,
+    access: Option<AccessLog>,
     in_flight: AtomicUsize,
     draining: AtomicBool,
     error_page: OnceLock<ErrorPage>,
@@ -84,6 +90,7 @@ pub struct RequestId(pub Arc<str>);
 struct FormToken(Arc<str>);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("mainstay-token");
 const CSRF_TOKEN: &str = "x-csrf-token";
 const SITE: &str = "sec-fetch-site";
 
@@ -95,16 +102,32 @@ const API_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
 impl Gate {
-    /// The gate of a program.
-    pub fn new(settings: GateSettings, auth: Auth, clock: Clock) -> Self {
+    /// The gate of a program. Without `access` requests are counted but not logged.
+    pub fn new(
+        settings: GateSettings,
+        auth: Auth,
+        clock: Clock,
+        limits: Limits,
+        metrics: HttpMetrics,
+        access: Option<AccessLog>,
+    ) -> Self {
         Self {
             settings,
             auth,
             clock,
+            limits,
+            metrics,
+            access,
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             error_page: OnceLock::new(),
         }
+    }
+
+    /// A route with the handles of its metrics.
+    pub(super) fn watch(&self, route: Route) -> Watched {
+        let metrics = self.metrics.route(method_name(&route.method), route.path);
+        Watched { route, metrics }
     }
 
     /// Names what draws problems on pages; without it they are JSON. The first one given stays.
@@ -145,21 +168,44 @@ impl Gate {
     }
 
     /// Authenticates, counts and authorises; the handler runs only if this succeeds.
-    async fn admit(&self, route: &Route, request: &mut Request) -> Result<(), Problem> {
-        let caller = match self.auth.cached(request.headers()) {
-            Some(caller) => Some(caller),
-            None => self.auth.authenticate(request.headers()).await?,
+    async fn admit(
+        &self,
+        route: &Route,
+        request: &mut Request,
+        address: IpAddr,
+    ) -> Result<Option<Decision>, (Problem, Option<Decision>)> {
+        let known = self.auth.cached(request.headers());
+        let caller = match known {
+            Some(caller) => Ok(Some(caller)),
+            None => self.auth.authenticate(request.headers()).await,
         };
-        authorise(route.access, caller.as_ref(), request)?;
+        // Bad credentials count against the address, like none.
+        let who = match &caller {
+            Ok(Some(caller)) => Who::User(caller.user.bits()),
+            _ => Who::Address(address),
+        };
+        let decision = self.limits.check(route.limit, who, self.clock.now());
+        if let Some(decision) = decision.filter(|decision| !decision.allowed) {
+            let detail = format!(
+                "More requests than allowed came from you; wait {} s.",
+                decision.retry_after_s
+            );
+            let problem =
+                Problem::new(Code::RateLimited, detail).retry_after_s(decision.retry_after_s);
+            return Err((problem, Some(decision)));
+        }
+        let refused = |problem| (problem, decision);
+        let caller = caller.map_err(refused)?;
+        authorise(route.access, caller.as_ref(), request).map_err(refused)?;
         if let Some(caller) = caller {
             if let Credential::Console(session) = caller.credential {
                 let token: Arc<str> = self.auth.csrf_token(session).into();
-                self.same_site(route, request, &token)?;
+                self.same_site(route, request, &token).map_err(refused)?;
                 request.extensions_mut().insert(FormToken(token));
             }
             request.extensions_mut().insert(caller);
         }
-        Ok(())
+        Ok(decision)
     }
 
     /// A request that carries the console's cookie and changes something must come from the console.
@@ -321,47 +367,175 @@ impl Gate {
     }
 
     /// One request, from the first line of the order above to the last.
-    async fn handle<S>(&self, route: &Route, mut request: Request, inner: S) -> Response
+    async fn handle<S>(&self, watched: &Watched, mut request: Request, inner: S) -> Response
     where
         S: Service<Request, Response = Response, Error = Infallible>,
     {
+        let route = &watched.route;
         let began = self.clock.now();
         let mut asked = Asked::read(&request);
         let under_way = UnderWay::enter(&self.in_flight);
         let address = self.client_address(&request);
         request.extensions_mut().insert(ClientAddress(address));
         request.extensions_mut().insert(asked.id.clone());
+        let path = self.access.as_ref().map(|_| request.uri().path().to_owned());
         let admitted =
             if under_way.count > self.settings.in_flight_max && route.limit != LimitClass::Free {
                 let detail =
                     "More requests are under way than this server takes. Try again in a second.";
-                Err(Problem::new(Code::Overloaded, detail).retry_after_s(1))
+                Err((Problem::new(Code::Overloaded, detail).retry_after_s(1), None))
             } else {
                 match bound_body(route, &mut request) {
-                    Ok(()) => self.admit(route, &mut request).await,
-                    Err(problem) => Err(problem),
+                    Ok(()) => self.admit(route, &mut request, address).await,
+                    Err(problem) => Err((problem, None)),
                 }
             };
-        let caller = request.extensions().get::<Caller>().cloned();
-        asked.caller = caller;
-        let (response, written) = match admitted {
-            Ok(()) => self.answer(route, request, inner).await,
-            Err(problem) => (problem.into_response(), Vec::new()),
+        asked.caller = request.extensions().get::<Caller>().cloned();
+        let ((response, written), decision) = match admitted {
+            Ok(decision) => (self.answer(route, request, inner).await, decision),
+            Err((problem, decision)) => ((problem.into_response(), Vec::new()), decision),
         };
         let mut response = self.finish(route, &asked, response).await;
-        drop(written);
         self.headers(route, &asked, &mut response);
+        limit_headers(decision, &mut response);
+        self.token_header(&written, &mut response);
         drop(under_way);
-        let took_us = self.clock.now().micros_since(began);
-        tracing::debug!(
-            target: "access", id = %asked.id.0, method = %route.method, path = route.path,
-            status = response.status().as_u16(), took_us, "served"
-        );
+        let took_us = self.clock.now().micros_since(began).max(0);
+        watched.metrics.observe(response.status().as_u16(), took_us as f64 / 1e6);
+        if let Some(log) = &self.access {
+            self.log(
+                log,
+                route,
+                &asked,
+                &response,
+                path.as_deref().unwrap_or_default(),
+                address,
+                took_us,
+            );
+        }
         response
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one line of the access log; nothing else takes them together"
+    )]
+    fn log(
+        &self,
+        log: &AccessLog,
+        route: &Route,
+        asked: &Asked,
+        response: &Response,
+        path: &str,
+        address: IpAddr,
+        took_us: i64,
+    ) {
+        let user = asked.caller.as_ref().map(|caller| caller.user.to_string()).unwrap_or_default();
+        log.record(&telemetry::Access {
+            at_us: self.clock.now().as_micros(),
+            request_id: &asked.id.0,
+            method: route.method.as_str(),
+            route: route.path,
+            path,
+            status: response.status().as_u16(),
+            duration_us: took_us.cast_unsigned(),
+            bytes: http_body::Body::size_hint(response.body()).exact().unwrap_or(0),
+            user: &user,
+            remote: &address.to_string(),
+        });
+    }
+
+    /// Says with a write where it stands in its logs, for reads elsewhere that must see it.
+    fn token_header(&self, written: &Written, response: &mut Response) {
+        if written.is_empty() {
+            return;
+        }
+        let text: Vec<String> = written
+            .iter()
+            .map(|(log, position)| format!("{log}.{}.{}", position.xid, position.seq))
+            .collect();
+        if let Ok(value) = HeaderValue::from_str(&text.join("~")) {
+            response.headers_mut().insert(CONSISTENCY_TOKEN, value);
+        }
     }
 }
 
 type Written = Vec<(&'static str, crate::db::Position)>;
+
+/// A route and what it counts.
+pub(super) struct Watched {
+    pub(super) route: Route,
+    metrics: RouteMetrics,
+}
+
+/// Whom a limit counts.
+enum Who {
+    User(u128),
+    Address(IpAddr),
+}
+
+/// How many requests of each class a caller may send.
+pub struct Limits {
+    limiter: Limiter,
+    enabled: bool,
+    classes: [limit::LimitClass; 5],
+}
+
+impl Limits {
+    /// Limits as `rates` say, for `Read`, `Write`, `Auth`, `Upload` and `Search`; not counted at all unless `enabled`.
+    pub fn new(rates: [Limit; 5], enabled: bool) -> Self {
+        let limiter = Limiter::new(65_536);
+        let names = ["read", "write", "auth", "upload", "search"];
+        let mut place = 0;
+        let classes = rates.map(|rate| {
+            let name = names.get(place).copied().unwrap_or_default();
+            place += 1;
+            limiter.class(name, rate)
+        });
+        Self { limiter, enabled, classes }
+    }
+
+    fn check(&self, class: LimitClass, who: Who, now: Ts) -> Option<Decision> {
+        if !self.enabled {
+            return None;
+        }
+        let [read, write, auth, upload, search] = &self.classes;
+        let class = match class {
+            LimitClass::Read => read,
+            LimitClass::Write => write,
+            LimitClass::Auth => auth,
+            LimitClass::Upload => upload,
+            LimitClass::Search => search,
+            LimitClass::Free => return None,
+        };
+        let caller = match who {
+            Who::User(bits) => (bits ^ bits >> 64) as u64,
+            Who::Address(IpAddr::V4(address)) => u64::from(address.to_bits()),
+            // One caller has a whole /64 of addresses.
+            Who::Address(IpAddr::V6(address)) => (address.to_bits() >> 64) as u64 | 1 << 63,
+        };
+        Some(self.limiter.check(class, caller, now.as_micros()))
+    }
+}
+
+fn limit_headers(decision: Option<Decision>, response: &mut Response) {
+    let Some(decision) = decision else { return };
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("ratelimit-limit"), decision.limit.into());
+    headers.insert(HeaderName::from_static("ratelimit-remaining"), decision.remaining.into());
+    headers.insert(HeaderName::from_static("ratelimit-reset"), decision.reset_s.into());
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "OTHER",
+    }
+}
 
 /// What is kept of the request for its answer.
 struct Asked {
@@ -546,7 +720,7 @@ fn log_problem(route: &Route, asked: &Asked, problem: &Problem) {
 #[derive(Clone)]
 pub(super) struct Fused<S> {
     pub(super) inner: S,
-    pub(super) route: Arc<Route>,
+    pub(super) route: Arc<Watched>,
     pub(super) gate: Arc<Gate>,
 }
 

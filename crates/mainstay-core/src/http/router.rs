@@ -26,7 +26,7 @@ pub fn router(routes: Vec<Route>, gate: &Arc<Gate>) -> Router {
         (axum::routing::any(self::missing), axum::routing::any(self::refused));
     router.fallback_service(guarded(missing_endpoint, missing, gate)).method_not_allowed_fallback({
         let gate = gate.clone();
-        let route = Arc::new(refused);
+        let route = Arc::new(gate.watch(refused));
         move |request: axum::extract::Request| {
             let inner = refused_endpoint.clone();
             let mut fused = Fused { inner, route: route.clone(), gate: gate.clone() };
@@ -45,7 +45,7 @@ fn guarded(
     route: Route,
     gate: &Arc<Gate>,
 ) -> axum::routing::MethodRouter<()> {
-    let (route, gate) = (Arc::new(route), gate.clone());
+    let (route, gate) = (Arc::new(gate.watch(route)), gate.clone());
     endpoint.layer(layer_fn(move |inner| Fused { inner, route: route.clone(), gate: gate.clone() }))
 }
 

@@ -84,7 +84,7 @@ fn shorten(shown: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mainstay_contract::id::{TypedId, UserId};
+    use mainstay_contract::id::UserId;
 
     use super::*;
 

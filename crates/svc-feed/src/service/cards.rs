@@ -97,7 +97,7 @@ impl Feed {
             oldest = Some(oldest.map_or(stamp, |old| old.min(stamp)));
             for card in load(&mut tx, &missing).await? {
                 let card = Arc::new(card);
-                let loaded = Loaded::found(card.clone(), card.tags().as_slice(), stamp);
+                let loaded = Loaded::found(card.clone(), card.tags(), stamp);
                 self.inner.caches.cards.put(card.id(), loaded);
                 found.insert(card.id(), card);
             }

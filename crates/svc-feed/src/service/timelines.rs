@@ -123,7 +123,7 @@ impl Feed {
                     store::timelines::hidden_from(&mut tx, viewer).await?.into_iter().collect();
                 Ok(Loaded::found(
                     ViewerScope { follows, hidden },
-                    [tags::relations_of(viewer)].as_slice(),
+                    [tags::relations_of(viewer)],
                     stamp,
                 ))
             })
@@ -143,7 +143,7 @@ impl Feed {
                 let posts = store::likes::likes_of(&mut tx, viewer, LIKES_KEPT as i64).await?;
                 let complete = posts.len() < LIKES_KEPT;
                 let likes = ViewerLikes { posts: posts.into_iter().collect(), complete };
-                Ok::<_, DbError>(Loaded::found(likes, [tags::likes_of(viewer)].as_slice(), stamp))
+                Ok::<_, DbError>(Loaded::found(likes, [tags::likes_of(viewer)], stamp))
             })
             .await
             .map_err(shared)?;

@@ -208,8 +208,7 @@ impl Feed {
                 let mut posts = found.remove(author).unwrap_or_default();
                 posts.sort_unstable_by(|a, b| b.cmp(a));
                 let posts = Arc::new(AuthorPosts::of(posts));
-                let loaded =
-                    Loaded::found(posts.clone(), [tags::posts_of(*author)].as_slice(), stamp);
+                let loaded = Loaded::found(posts.clone(), [tags::posts_of(*author)], stamp);
                 self.inner.caches.authors.put(*author, loaded);
                 lists.push((*author, posts));
             }
