@@ -11,10 +11,11 @@ use mainstay_core::{
     db::{Location, PgSettings},
     http::{
         Route,
-        middleware::{Gate, GateSettings},
+        middleware::Gate,
         router,
         server::{self, Drained, ServerSettings},
     },
+    telemetry::{AccessLog, HttpMetrics, Metrics},
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -41,25 +42,25 @@ struct Inner {
     router: axum::Router,
 }
 
-/// Opens everything that `config` names, on the data folder that is ours.
-pub(crate) async fn open(config: &Config, data_dir: &DataDir) -> anyhow::Result<House> {
+/// Opens everything that `config` names, on the data folder that is ours. Without `access` requests are not logged.
+pub(crate) async fn open(
+    config: &Config,
+    data_dir: &DataDir,
+    metrics: &Metrics,
+    access: Option<AccessLog>,
+) -> anyhow::Result<House> {
+    let core = config.core();
     let _location = location(config, data_dir).await?;
-    let http = &config.core().http;
-    let gate = GateSettings {
-        in_flight_max: http.in_flight_max as usize,
-        trusted_proxies: http.trusted_proxies.clone(),
-        cors_origins: http.cors_origins.clone(),
-        https: http.public_url.starts_with("https://"),
-    };
-    let gate = Arc::new(Gate::new(gate, Auth, Clock::system()));
-    let settings = ServerSettings {
-        connections_max: http.connections_max as usize,
-        header_bytes_max: http.header_bytes_max as usize,
-        drain: std::time::Duration::from_millis(http.drain_ms.into()),
-        ..ServerSettings::default()
-    };
+    let gate = Arc::new(Gate::new(
+        core.http.gate(),
+        Auth,
+        Clock::system(),
+        core.limit.limits(),
+        HttpMetrics::new(metrics),
+        access,
+    ));
     let router = router::router(Vec::new(), &gate);
-    Ok(House { inner: Arc::new(Inner { gate, settings, router }) })
+    Ok(House { inner: Arc::new(Inner { gate, settings: core.http.server(), router }) })
 }
 
 /// Where the configuration puts records.

@@ -1,11 +1,14 @@
 //! `mainstay serve`.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use mainstay_core::{
     config::Config,
     control::{ControlServer, Request, Response},
     data_dir::DataDir,
     db::BoxFuture,
+    telemetry::{Logs, Metrics},
 };
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -32,12 +35,29 @@ pub(super) struct Args {
     pub(super) settings: ServeFlags,
 }
 
+/// What was logged last has this long to reach its file or terminal.
+const LOG_FLUSH_MAX: Duration = Duration::from_secs(2);
+
 pub(super) async fn run(config: Config, json: bool) -> anyhow::Result<Exit> {
     // Before anything else, so that a signal during a long start is not lost.
     let shutdown = Shutdown::on_signals().context("listen for signals")?;
+    let metrics = Metrics::new();
+    let logs = Logs::install(&config.core().log.log(), &metrics)?;
     tracing::info!(version = version::long(), "starting");
+    let ended = serve(&config, &metrics, &logs, shutdown, json).await;
+    logs.flush(LOG_FLUSH_MAX);
+    ended.map(|()| Exit::Done)
+}
+
+async fn serve(
+    config: &Config,
+    metrics: &Metrics,
+    logs: &Logs,
+    shutdown: Shutdown,
+    json: bool,
+) -> anyhow::Result<()> {
     let data_dir = DataDir::open(&config.core().data.dir)?;
-    let house = services::open(&config, &data_dir).await?;
+    let house = services::open(config, &data_dir, metrics, Some(logs.access())).await?;
     let listen = config.core().http.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("listen on {listen}; if another program does, choose another port with --listen")
@@ -47,8 +67,7 @@ pub(super) async fn run(config: Config, json: bool) -> anyhow::Result<Exit> {
     let orders = tokio::spawn(control.serve(orders(house.clone()), shutdown.begun()));
     say_ready(&format!("http://{address}"), json)?;
     house.serve(listener, shutdown.begun()).await;
-    orders.await.context("end the control socket")?;
-    Ok(Exit::Done)
+    orders.await.context("end the control socket")
 }
 
 fn say_ready(address: &str, json: bool) -> anyhow::Result<()> {

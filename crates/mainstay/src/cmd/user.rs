@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use mainstay_core::{
     control::{self, Request, Response},
     data_dir::{DataDir, DataDirError},
+    telemetry::Metrics,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -80,7 +81,7 @@ pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
     let user = NewUser { handle, email, role, password: read_password()? };
     let made = match DataDir::open(&config.core().data.dir) {
         Ok(data_dir) => {
-            let house = services::open(&config, &data_dir).await?;
+            let house = services::open(&config, &data_dir, &Metrics::new(), None).await?;
             let made = house.create_user(user).await;
             house.close().await;
             made?

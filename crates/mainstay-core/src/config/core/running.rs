@@ -1,11 +1,13 @@
 //! What goes on beside requests: logs, facts, jobs.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{SettingFault, Settings},
-    telemetry::LogFormat,
+    telemetry::{LogConfig, LogFormat},
 };
 
 /// Logs.
@@ -25,6 +27,18 @@ pub struct LogSettings {
 impl Default for LogSettings {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Auto, file: String::new() }
+    }
+}
+
+impl LogSettings {
+    /// What the log is given.
+    pub fn log(&self) -> LogConfig {
+        LogConfig {
+            level: self.level.clone(),
+            format: self.format,
+            file: (!self.file.is_empty()).then(|| PathBuf::from(&self.file)),
+            ..LogConfig::default()
+        }
     }
 }
 

@@ -1,13 +1,20 @@
 //! Who is let in and how much: the server, rates, accounts, live connections.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::not_http;
-use crate::config::{SettingFault, Settings};
+use crate::{
+    config::{SettingFault, Settings},
+    http::{
+        middleware::{GateSettings, Limits},
+        server::ServerSettings,
+    },
+    limit::Limit,
+};
 
 /// The server. Limits on size, number and time hold for every route; a route may have a tighter one.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +71,28 @@ impl Default for HttpSettings {
     }
 }
 
+impl HttpSettings {
+    /// What the gate is given.
+    pub fn gate(&self) -> GateSettings {
+        GateSettings {
+            in_flight_max: self.in_flight_max as usize,
+            trusted_proxies: self.trusted_proxies.clone(),
+            cors_origins: self.cors_origins.clone(),
+            https: self.public_url.starts_with("https://"),
+        }
+    }
+
+    /// What the sockets are given.
+    pub fn server(&self) -> ServerSettings {
+        ServerSettings {
+            header_bytes_max: self.header_bytes_max as usize,
+            connections_max: self.connections_max as usize,
+            drain: Duration::from_millis(self.drain_ms.into()),
+            ..ServerSettings::default()
+        }
+    }
+}
+
 impl Settings for HttpSettings {
     fn faults(&self) -> Vec<SettingFault> {
         let mut faults = not_http("public_url", &self.public_url);
@@ -102,7 +131,7 @@ impl Default for Rate {
     }
 }
 
-/// Rates, per caller: key, person or address. Health, metrics, static files and media are not counted. Whoever goes
+/// Rates, per caller: the person, or the address of whoever is not signed in. Health, metrics, static files and media are not counted. Whoever goes
 /// over is answered 429 with `Retry-After`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -110,8 +139,6 @@ pub struct LimitSettings {
     /// `false` turns the rates off, and nothing else: limits on size, time and number at once stay.
     #[schemars(extend("x-reloads" = true))]
     pub enabled: bool,
-    /// Everything from one address, before anybody is recognised. Wide, because many people can share an address.
-    pub address: Rate,
     /// Reading.
     pub read: Rate,
     /// Writing.
@@ -129,13 +156,26 @@ impl Default for LimitSettings {
         let rate = |per_min, burst| Rate { per_min, burst };
         Self {
             enabled: true,
-            address: rate(30_000, 1_000),
             read: rate(6_000, 200),
             write: rate(600, 20),
             auth: rate(20, 10),
             upload: rate(60, 20),
             search: rate(600, 30),
         }
+    }
+}
+
+impl From<Rate> for Limit {
+    fn from(rate: Rate) -> Self {
+        Self::per_min(rate.per_min, rate.burst)
+    }
+}
+
+impl LimitSettings {
+    /// What the gate is given.
+    pub fn limits(&self) -> Limits {
+        let rates = [self.read, self.write, self.auth, self.upload, self.search];
+        Limits::new(rates.map(Limit::from), self.enabled)
     }
 }
 
