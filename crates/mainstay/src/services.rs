@@ -91,6 +91,11 @@ impl House {
         }
     }
 
+    /// Takes over what may change while the program runs.
+    pub(crate) fn take_over(&self, config: &Config) {
+        self.inner.gate.set_limits(config.core().limit.limits());
+    }
+
     /// Makes an account and returns it as it is shown.
     pub(crate) async fn create_user(&self, _user: NewUser) -> anyhow::Result<Value> {
         anyhow::bail!("make the account; this program has no accounts yet")

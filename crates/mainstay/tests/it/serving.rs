@@ -79,3 +79,20 @@ fn a_second_signal_ends_it_at_once() {
     serving.signal("TERM");
     assert_eq!(serving.end().0, Some(128 + 15));
 }
+
+#[test]
+fn a_hangup_takes_over_what_the_file_says_now() {
+    let place = Place::new();
+    place.write("mainstay.toml", "[limit.read]\nper_min = 60000\nburst = 1000\n");
+    let serving = place.serve();
+    // A file that is not valid changes nothing and ends nothing.
+    place.write("mainstay.toml", "[limit.read]\nburst = 0\n");
+    serving.signal("HUP");
+    assert!(serving.get("/nothing").starts_with("HTTP/1.1 404"));
+
+    place.write("mainstay.toml", "[limit.read]\nper_min = 1\nburst = 1\n");
+    serving.signal("HUP");
+    // Under the first file all of them would be let through.
+    let limited = (0..200).any(|_| serving.get("/nothing").starts_with("HTTP/1.1 429"));
+    assert!(limited, "the new limit does not hold");
+}
