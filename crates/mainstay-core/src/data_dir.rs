@@ -67,8 +67,8 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Makes what is missing in the folder at `path`, and takes it for this program. A folder that is made is private to
-    /// its owner.
+    /// Makes what is missing in the folder at `path`, and takes it for this program. A new folder is private to its
+    /// owner.
     ///
     /// # Errors
     /// `InUse` if another program has it; `Io` if it cannot be written.

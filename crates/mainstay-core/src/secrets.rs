@@ -292,7 +292,7 @@ mod tests {
         let command = Secret::new("command:echo from a command");
         assert_eq!(command.resolve().await.unwrap().reveal(), "from a command");
         let path = environment::variable("PATH").unwrap();
-        assert_eq!(Secret::new("env:PATH").resolve().await.unwrap().reveal(), path);
+        assert_eq!(Secret::new("env:PATH").resolve().await.unwrap().reveal(), &path);
     }
 
     #[tokio::test]

@@ -131,8 +131,8 @@ impl Default for Rate {
     }
 }
 
-/// Rates, per caller: the person, or the address of whoever is not signed in. Health, metrics, static files and media are not counted. Whoever goes
-/// over is answered 429 with `Retry-After`.
+/// Rates, per caller: the person, or the address of whoever is not signed in. Health, metrics, static files and media
+/// are not counted. Whoever goes over is answered 429 with `Retry-After`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
