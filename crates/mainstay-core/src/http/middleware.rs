@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use axum::{
     body::Body,
     extract::Request,
@@ -65,7 +66,7 @@ pub struct Gate {
     settings: GateSettings,
     auth: Auth,
     clock: Clock,
-    limits: Limits,
+    limits: ArcSwap<Limits>,
     metrics: HttpMetrics,
     access: Option<AccessLog>,
     in_flight: AtomicUsize,
@@ -115,13 +116,18 @@ impl Gate {
             settings,
             auth,
             clock,
-            limits,
+            limits: ArcSwap::from_pointee(limits),
             metrics,
             access,
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             error_page: OnceLock::new(),
         }
+    }
+
+    /// From now on these limits hold. What callers have used up so far is forgotten.
+    pub fn set_limits(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
     }
 
     /// A route with the handles of its metrics.
@@ -187,7 +193,7 @@ impl Gate {
             Ok(Some(caller)) => Who::User(caller.user.bits()),
             _ => Who::Address(address),
         };
-        let decision = self.limits.check(route.limit, who, self.clock.now());
+        let decision = self.limits.load().check(route.limit, who, self.clock.now());
         if let Some(decision) = decision.filter(|decision| !decision.allowed) {
             let detail = format!(
                 "More requests than allowed came from you; wait {} s.",

@@ -40,7 +40,9 @@ const LEVELS: [(Level, &str); 5] = [
 ];
 
 /// How lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// For people on a terminal, else JSON.

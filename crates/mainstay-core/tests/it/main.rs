@@ -4,4 +4,6 @@
 mod auth;
 mod bucket;
 mod live;
+mod configuration;
+mod data_folder;
 mod writes;
