@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`data_dir`] and [`control`] (one program
 //! owns a data folder), [`db`] (records and the one write path), [`events`] (facts out and in), [`cache`], [`http`]
-//! (routes as data), [`auth`] (who calls), [`audit`] (who did what), [`live`] (updates to clients), and [`mount`] (what a
-//! service hands to the program).
+//! (routes as data), [`auth`] (who calls), [`audit`] (who did what), [`live`] (updates to clients), [`mount`] (what a
+//! service hands to the program), and [`program`] (how it runs).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -36,5 +36,6 @@ pub mod live;
 pub mod telemetry;
 
 pub mod mount;
+pub mod program;
 
 pub use mainstay_contract as contract;

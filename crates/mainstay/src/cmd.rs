@@ -9,7 +9,10 @@ mod settings;
 mod user;
 mod version;
 
-pub(crate) use self::{demo::Size, user::NewUser};
+pub(crate) use self::{
+    user::{NewUser, RoleName},
+    version::long as version_text,
+};
 use std::process::ExitCode;
 
 use anyhow::Context as _;

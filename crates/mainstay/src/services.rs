@@ -1,33 +1,39 @@
 //! What the program is made of: the core and its services, opened from the configuration.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use mainstay_core::{
-    auth::Auth,
+    auth::{self, Actor, Auth, Origin, Role, Secrets, load_or_create_master_key},
+    blobs::{Blobs, S3Settings},
     clock::Clock,
     config::{Config, Section},
     data_dir::DataDir,
     db::{Location, PgSettings},
-    http::{
-        Route,
-        middleware::Gate,
-        router,
-        server::{self, Drained, ServerSettings},
-    },
-    telemetry::{AccessLog, HttpMetrics, Metrics},
+    http::{Route, middleware::Gate, server::Drained},
+    live::LiveSettings,
+    mount::{Core, CoreParts, Service},
+    program::{Program, ProgramSettings},
+    telemetry::{AccessLog, Metrics, register_system_metrics},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::{
-    cmd::{NewUser, Size},
-    exit::Exit,
-};
+use crate::cmd::{self, NewUser, RoleName};
+
+/// Every service; the one place where they are named.
+const SERVICES: &[Service] = &[
+    // One line for each; `cargo xtask new-service` adds it.
+    svc_feed::SERVICE,
+];
 
 /// The settings of every service.
 pub(crate) fn sections() -> Vec<Section> {
-    vec![Section::of::<svc_feed::Config>("feed")]
+    SERVICES.iter().map(|service| (service.section)()).collect()
 }
 
 /// The opened program. Cloning is cheap.
@@ -37,9 +43,10 @@ pub(crate) struct House {
 }
 
 struct Inner {
+    auth: Auth,
     gate: Arc<Gate>,
-    settings: ServerSettings,
-    router: axum::Router,
+    /// Taken by whoever serves or closes it.
+    program: Mutex<Option<Program>>,
 }
 
 /// Opens everything that `config` names, on the data folder that is ours. Without `access` requests are not logged.
@@ -49,18 +56,57 @@ pub(crate) async fn open(
     metrics: &Metrics,
     access: Option<AccessLog>,
 ) -> anyhow::Result<House> {
-    let core = config.core();
-    let _location = location(config, data_dir).await?;
-    let gate = Arc::new(Gate::new(
-        core.http.gate(),
-        Auth,
-        Clock::system(),
-        core.limit.limits(),
-        HttpMetrics::new(metrics),
-        access,
-    ));
-    let router = router::router(Vec::new(), &gate);
-    Ok(House { inner: Arc::new(Inner { gate, settings: core.http.server(), router }) })
+    let settings = config.core();
+    register_system_metrics(metrics, vec![data_dir.path().to_owned()]);
+    let core = Core::open(CoreParts {
+        clock: Clock::system(),
+        location: location(config, data_dir).await?,
+        blobs: blobs(config, data_dir).await?,
+        secrets: secrets(config, data_dir).await?,
+        auth: auth::Settings {
+            access_ttl_s: settings.auth.access_token_s.into(),
+            refresh_ttl_s: i64::from(settings.auth.refresh_token_days) * 24 * 3_600,
+            ..auth::Settings::default()
+        },
+        live: LiveSettings {
+            origins: origins(config),
+            connections_max: settings.live.connections_max as usize,
+            queue_len_max: settings.live.queue_len as usize,
+            ..LiveSettings::default()
+        },
+        metrics: metrics.clone(),
+    })
+    .await
+    .context("open the core")?;
+    let auth = core.auth.clone();
+    let mut services = Vec::with_capacity(SERVICES.len());
+    for service in SERVICES {
+        services.push((service.mount)(&core, config).await.context("open a service")?);
+    }
+    let program = Program::assemble(
+        core,
+        services,
+        Vec::new(),
+        ProgramSettings {
+            gate: settings.http.gate(),
+            limits: settings.limit.limits(),
+            server: settings.http.server(),
+            access,
+            poll: Duration::from_millis(settings.events.poll_ms.into()),
+            retention_days: settings.events.retention_days,
+            version: cmd::version_text(),
+        },
+    )?;
+    let gate = Arc::clone(program.gate());
+    Ok(House { inner: Arc::new(Inner { auth, gate, program: Mutex::new(Some(program)) }) })
+}
+
+/// Browsers on these pages may follow live updates: our own public address and those of CORS.
+fn origins(config: &Config) -> Vec<String> {
+    let http = &config.core().http;
+    let own =
+        (!http.public_url.is_empty()).then(|| http.public_url.trim_end_matches('/').to_owned());
+    own.into_iter().chain(http.cors_origins.iter().cloned()).collect()
 }
 
 /// Where the configuration puts records.
@@ -80,15 +126,56 @@ pub(crate) async fn location(config: &Config, data_dir: &DataDir) -> anyhow::Res
     Ok(Location::Sqlite { folder, durable: true })
 }
 
+async fn blobs(config: &Config, data_dir: &DataDir) -> anyhow::Result<Blobs> {
+    let blobs = &config.core().blobs;
+    let url = match blobs.url.as_str() {
+        "" => data_dir.blobs().display().to_string(),
+        url => url.to_owned(),
+    };
+    let secret = async |secret: &mainstay_core::secrets::Secret| -> anyhow::Result<String> {
+        if secret.is_empty() {
+            return Ok(String::new());
+        }
+        Ok(secret.resolve().await.context("read the blob store's key")?.reveal().to_owned())
+    };
+    let s3 = S3Settings {
+        endpoint: blobs.endpoint.clone(),
+        region: blobs.region.clone(),
+        access_key_id: secret(&blobs.access_key).await?,
+        secret_access_key: secret(&blobs.secret_key).await?,
+        addressing: blobs.addressing,
+        allow_http: blobs.allow_http,
+    };
+    Blobs::open(&url, &s3).context("open the blob store")
+}
+
+async fn secrets(config: &Config, data_dir: &DataDir) -> anyhow::Result<Secrets> {
+    let setting = &config.core().secrets.master_key;
+    if setting.is_empty() {
+        return from_file(data_dir.path());
+    }
+    let text = setting.resolve().await.context("read secrets.master_key")?;
+    Secrets::from_hex(text.reveal()).context("use secrets.master_key; write 64 hexadecimal digits")
+}
+
+fn from_file(folder: &Path) -> anyhow::Result<Secrets> {
+    load_or_create_master_key(folder).context("open the master key")
+}
+
 impl House {
     /// Serves until `shutdown`, then drains.
     pub(crate) async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let inner = &self.inner;
-        let (gate, settings) = (Arc::clone(&inner.gate), inner.settings.clone());
-        match server::serve(listener, inner.router.clone(), gate, settings, shutdown).await {
+        let Some(mut program) = self.take() else { return };
+        program.start();
+        program.look().await;
+        match program.serve(listener, shutdown).await {
             Drained::Whole => tracing::info!("ended: every request was answered"),
             Drained::Cut => tracing::warn!("ended: the time was up and some requests were cut"),
         }
+    }
+
+    fn take(&self) -> Option<Program> {
+        self.inner.program.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Takes over what may change while the program runs.
@@ -97,25 +184,34 @@ impl House {
     }
 
     /// Makes an account and returns it as it is shown.
-    pub(crate) async fn create_user(&self, _user: NewUser) -> anyhow::Result<Value> {
-        anyhow::bail!("make the account; this program has no accounts yet")
+    pub(crate) async fn create_user(&self, user: NewUser) -> anyhow::Result<Value> {
+        let NewUser { handle, email, role, password } = user;
+        let role = match role {
+            RoleName::User => Role::User,
+            RoleName::Moderator => Role::Moderator,
+            RoleName::Admin => Role::Admin,
+        };
+        let new = auth::NewUser { handle, email, password: Some(password), role };
+        let made = self.inner.auth.create_user(new, Actor::Operator, &Origin::default()).await?;
+        Ok(json!({ "id": made.id, "handle": made.handle, "role": made.role }))
     }
 
     /// Closes the records, for a command that ends right after.
-    pub(crate) async fn close(&self) {}
+    pub(crate) async fn close(&self) {
+        if let Some(mut program) = self.take() {
+            program.end().await;
+        }
+    }
 }
 
-/// Every route of the program.
+/// Every route of the program, opened on a folder that goes away again.
 pub(crate) async fn routes() -> anyhow::Result<Vec<Route>> {
-    Ok(Vec::new())
-}
-
-/// Fills a folder and serves it.
-pub(crate) async fn demo(
-    _size: Size,
-    _listen: &str,
-    _data: Option<PathBuf>,
-    _json: bool,
-) -> anyhow::Result<Exit> {
-    anyhow::bail!("start the demo; this program has nothing to fill it with yet")
+    let folder = tempfile::tempdir().context("make a folder")?;
+    let data_dir = DataDir::open(folder.path())?;
+    let config = Config::defaults(sections())?;
+    let house = open(&config, &data_dir, &Metrics::new(), None).await?;
+    let mut program = house.take().context("open the program")?;
+    let routes = program.routes().to_vec();
+    program.end().await;
+    Ok(routes)
 }

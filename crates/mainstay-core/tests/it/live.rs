@@ -29,7 +29,9 @@ use mainstay_core::{
     },
     ids,
     limit::Limit,
-    live::{Figures, Filter, Live, LiveMessage, LiveSettings, Origin, Subscription, TopicKind, api},
+    live::{
+        Figures, Filter, Live, LiveMessage, LiveSettings, Origin, Subscription, TopicKind, api,
+    },
     telemetry::{HttpMetrics, Metrics},
 };
 use serde_json::{Value, json};
@@ -117,8 +119,7 @@ fn home(blocked: Arc<Mutex<Vec<u128>>>) -> TopicKind {
 }
 
 fn message(n: i64) -> LiveMessage {
-    let origin =
-        Origin { log: "demo", log_epoch: 7, position: Position { xid: n, seq: n } };
+    let origin = Origin { log: "demo", log_epoch: 7, position: Position { xid: n, seq: n } };
     LiveMessage::new("said", &json!({ "n": n }), origin).unwrap()
 }
 

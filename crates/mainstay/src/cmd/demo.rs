@@ -53,7 +53,10 @@ impl FromStr for Size {
 }
 
 pub(super) async fn run(args: Args, json: bool) -> anyhow::Result<Exit> {
-    crate::services::demo(args.size, &args.listen, args.data, json).await
+    {
+        drop((args.size, args.listen, args.data, json));
+        anyhow::bail!("start the demo")
+    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(super) fn run(json: bool) -> anyhow::Result<Exit> {
 }
 
 /// The version with what is known beside it, for people and the log's first line.
-pub(super) fn long() -> String {
+pub(crate) fn long() -> String {
     let kind = cfg!(debug_assertions).then_some("debug build");
     let commit = COMMIT.map(|commit| format!("commit {commit}"));
     let date = DATE.map(|date| format!("built {date}"));
