@@ -13,14 +13,11 @@ use std::{
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use mainstay_core::{
-    auth::{
-        Auth, Caller, Credential, Role,
-        caller::{ApiKeyKind, SessionKind},
-    },
+    auth::{self, Auth, Caller, Credential, Role, Scopes, Secrets, Settings},
     cache::Tag,
     clock::Clock,
     contract::id::User,
-    db::Position,
+    db::{Db, Location, Position},
     error::{Code, Problem},
     http::{
         middleware::{Gate, GateSettings, Limits},
@@ -47,6 +44,8 @@ const HANG: Duration = Duration::from_secs(20);
 /// A running server with the topics `room:NAME` for everybody, `home` for the signed-in, and `broken`.
 struct House {
     live: Live,
+    /// Accounts, which these tests do not ask.
+    _folder: tempfile::TempDir,
     clock: Clock,
     address: SocketAddr,
     /// Bits of authors whose messages `home` does not show.
@@ -71,7 +70,12 @@ async fn house(settings: LiveSettings) -> House {
     };
     let limits = Limits::new([Limit::per_s(1, 1); 5], false);
     let metrics = HttpMetrics::new(&Metrics::new());
-    let gate = Gate::new(gate_settings, Auth, clock.clone(), limits, metrics, None);
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite { folder: folder.path().to_owned(), durable: true };
+    let db = Db::open(&location, "core", auth::MIGRATIONS, clock.clone()).await.unwrap();
+    let secrets = Secrets { master: [7; 32] };
+    let auth = Auth::open(db, &secrets, Settings::default(), clock.clone()).await.unwrap();
+    let gate = Gate::new(gate_settings, auth, clock.clone(), limits, metrics, None);
     let gate = Arc::new(gate);
     let router = router::router(api::routes(&live), &gate);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -83,7 +87,17 @@ async fn house(settings: LiveSettings) -> House {
         let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
         serve(listener, router, gate, ServerSettings::default(), stop).await;
     });
-    House { live, clock, address, blocked, stop_live, stop_server, running, serving }
+    House {
+        live,
+        _folder: folder,
+        clock,
+        address,
+        blocked,
+        stop_live,
+        stop_server,
+        running,
+        serving,
+    }
 }
 
 fn room() -> TopicKind {
@@ -129,7 +143,7 @@ fn person() -> Caller {
         user: ids::new_id::<User>(clock.now()),
         handle: "ada".into(),
         role: Role::User,
-        credential: Credential::Session(ids::new_id::<SessionKind>(clock.now())),
+        credential: Credential::Session(ids::new_id(clock.now())),
     }
 }
 

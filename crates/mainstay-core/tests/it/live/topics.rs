@@ -123,8 +123,8 @@ async fn signing_out_ends_the_sessions_connections_and_tickets() {
 async fn a_key_without_the_scope_does_not_listen() {
     let house = house(LiveSettings::default()).await;
     let mut caller = person();
-    let key = ids::new_id::<ApiKeyKind>(house.clock.now());
-    caller.credential = Credential::ApiKey(key, Arc::from([]));
+    let key = ids::new_id(house.clock.now());
+    caller.credential = Credential::ApiKey(key, Scopes::default());
     let ticket = house.live.ticket(caller).unwrap();
     assert_eq!(status(house.connect_with(&format!("?ticket={ticket}"), &[]).await), 403);
     house.end().await;
