@@ -29,7 +29,9 @@ use mainstay_core::{
     },
     ids,
     limit::Limit,
-    live::{Figures, Filter, Live, LiveMessage, LiveSettings, Origin, Subscription, TopicKind, api},
+    live::{
+        Figures, Filter, Live, LiveMessage, LiveSettings, Origin, Subscription, TopicKind, api,
+    },
     telemetry::{HttpMetrics, Metrics},
 };
 use serde_json::{Value, json};
@@ -46,6 +48,7 @@ const HANG: Duration = Duration::from_secs(20);
 struct House {
     live: Live,
     clock: Clock,
+    metrics: Metrics,
     address: SocketAddr,
     /// Bits of authors whose messages `home` does not show.
     blocked: Arc<Mutex<Vec<u128>>>,
@@ -57,7 +60,8 @@ struct House {
 
 async fn house(settings: LiveSettings) -> House {
     let clock = Clock::system();
-    let live = Live::new(settings, Figures::default(), clock.clone());
+    let metrics = Metrics::new();
+    let live = Live::new(settings, Figures::new(&metrics), clock.clone());
     let blocked = Arc::<Mutex<Vec<u128>>>::default();
     live.topic(room());
     live.topic(home(blocked.clone()));
@@ -68,8 +72,8 @@ async fn house(settings: LiveSettings) -> House {
         https: false,
     };
     let limits = Limits::new([Limit::per_s(1, 1); 5], false);
-    let metrics = HttpMetrics::new(&Metrics::new());
-    let gate = Gate::new(gate_settings, Auth, clock.clone(), limits, metrics, None);
+    let counted = HttpMetrics::new(&metrics);
+    let gate = Gate::new(gate_settings, Auth, clock.clone(), limits, counted, None);
     let gate = Arc::new(gate);
     let router = router::router(api::routes(&live), &gate);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -81,7 +85,7 @@ async fn house(settings: LiveSettings) -> House {
         let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
         serve(listener, router, gate, ServerSettings::default(), stop).await;
     });
-    House { live, clock, address, blocked, stop_live, stop_server, running, serving }
+    House { live, clock, metrics, address, blocked, stop_live, stop_server, running, serving }
 }
 
 fn room() -> TopicKind {
@@ -117,8 +121,7 @@ fn home(blocked: Arc<Mutex<Vec<u128>>>) -> TopicKind {
 }
 
 fn message(n: i64) -> LiveMessage {
-    let origin =
-        Origin { log: "demo", log_epoch: 7, position: Position { xid: n, seq: n } };
+    let origin = Origin { log: "demo", log_epoch: 7, position: Position { xid: n, seq: n } };
     LiveMessage::new("said", &json!({ "n": n }), origin).unwrap()
 }
 

@@ -12,7 +12,8 @@ fn in_order(got: &[i64], upto: i64) {
 async fn reconnecting_while_others_publish_neither_skips_nor_repeats() {
     const MESSAGES: i64 = 6_000;
     const READERS: usize = 4;
-    let settings = LiveSettings { queue_len_max: 10_000, replay_len_max: 10_000, ..Default::default() };
+    let settings =
+        LiveSettings { queue_len_max: 10_000, replay_len_max: 10_000, ..Default::default() };
     let house = Arc::new(house(settings).await);
     // Every reader begins before the first message, so all are owed all of them.
     let ready = Arc::new(tokio::sync::Barrier::new(READERS + 1));
@@ -22,7 +23,8 @@ async fn reconnecting_while_others_publish_neither_skips_nor_repeats() {
         readers.spawn(async move {
             let mut got = Vec::new();
             let mut client = house.connect().await;
-            let mut after = client.subscribe("room:a", None).await["id"].as_str().unwrap().to_owned();
+            let mut after =
+                client.subscribe("room:a", None).await["id"].as_str().unwrap().to_owned();
             ready.wait().await;
             let mut replays = 0;
             while (got.len() as i64) < MESSAGES {
@@ -67,7 +69,8 @@ async fn reconnecting_while_others_publish_neither_skips_nor_repeats() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn topics_begun_in_the_middle_of_publishing_get_a_tail_without_gaps() {
-    let house = Arc::new(house(LiveSettings { queue_len_max: 100_000, ..Default::default() }).await);
+    let house =
+        Arc::new(house(LiveSettings { queue_len_max: 100_000, ..Default::default() }).await);
     let (stop, mut stopped) = watch::channel(false);
     let publisher = {
         let house = house.clone();

@@ -10,7 +10,10 @@ async fn a_subscriber_gets_what_is_published_and_nothing_else() {
     house.say("b", 1);
     house.say("a", 2);
     let got = client.next().await;
-    assert_eq!((&got["topic"], &got["type"], &got["data"]), (&json!("room:a"), &json!("said"), &json!({ "n": 2 })));
+    assert_eq!(
+        (&got["topic"], &got["type"], &got["data"]),
+        (&json!("room:a"), &json!("said"), &json!({ "n": 2 }))
+    );
     assert!(got["id"].is_string());
     client.send(json!({ "unsubscribe": ["room:a"], "subscribe": ["room:b"] })).await;
     assert_eq!(client.next().await["topic"], "room:b");
@@ -26,7 +29,9 @@ async fn a_topic_that_one_may_not_see_is_refused_and_the_others_go_on() {
     let house = house(LiveSettings::default()).await;
     let mut client = house.connect().await;
     client.send(json!({ "subscribe": ["room:secret", "home", "nothing:1", "room:a"] })).await;
-    for (topic, code) in [("room:secret", "not_found"), ("home", "unauthenticated"), ("nothing:1", "not_found")] {
+    for (topic, code) in
+        [("room:secret", "not_found"), ("home", "unauthenticated"), ("nothing:1", "not_found")]
+    {
         let answer = client.next().await;
         assert_eq!((&answer["topic"], &answer["type"]), (&json!(topic), &json!("refused")));
         assert_eq!(answer["data"]["code"], code);
@@ -84,7 +89,8 @@ async fn a_ticket_ends_after_its_minute_and_one_person_has_only_so_many() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_sites_page_may_not_connect() {
-    let settings = LiveSettings { origins: vec!["https://app.example".into()], ..Default::default() };
+    let settings =
+        LiveSettings { origins: vec!["https://app.example".into()], ..Default::default() };
     let house = house(settings).await;
     let own = format!("http://{}", house.address);
     for foreign in ["https://evil.example", "null", "http://127.0.0.1:1"] {
