@@ -319,3 +319,6 @@ impl Conn {
         pending.waiting_since = None;
     }
 }
+
+#[cfg(test)]
+mod tests;
