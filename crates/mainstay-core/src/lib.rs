@@ -1,8 +1,9 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
-//! Reading order: [`clock`] and [`ids`], [`error`], [`db`] (records and the one write path), [`events`] (facts out and
-//! in), [`cache`], [`http`] (routes as data), [`auth`], [`live`] (updates to clients), and
-//! [`mount`] (what a service hands to the program).
+//! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`data_dir`] and [`control`] (one program
+//! owns a data folder), [`db`] (records and the one write path), [`events`] (facts out and in), [`cache`], [`http`]
+//! (routes as data), [`auth`] (who calls), [`audit`] (who did what), [`live`] (updates to clients), and [`mount`] (what a
+//! service hands to the program).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -10,6 +11,12 @@ pub mod clock;
 pub mod ids;
 
 pub mod error;
+
+pub mod config;
+pub mod secrets;
+
+pub mod control;
+pub mod data_dir;
 
 pub mod cache;
 pub mod db;
@@ -20,6 +27,7 @@ pub mod request;
 pub mod blobs;
 pub mod fetch;
 
+pub mod audit;
 pub mod auth;
 pub mod health;
 pub mod http;

@@ -42,7 +42,7 @@ use self::{
 };
 pub use self::{figures::Figures, ring::RingBounds};
 use crate::{
-    auth::{Caller, caller::SessionId},
+    auth::{Caller, SessionId},
     cache::Tag,
     clock::Clock,
     db::{BoxFuture, Emitted, Position},
