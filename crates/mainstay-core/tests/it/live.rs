@@ -13,14 +13,14 @@ use std::{
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use mainstay_core::{
-    auth::{
-        Auth, Caller, Credential, Role,
-        caller::{ApiKeyKind, SessionKind},
-    },
+    auth::{self, Auth, Caller, Credential, NewAccount, PasswordCost, Role, Scopes, Secrets},
     cache::Tag,
     clock::Clock,
-    contract::id::User,
-    db::Position,
+    contract::{
+        account::{ApiKey, Session},
+        id::User,
+    },
+    db::{Db, Location, Position},
     error::{Code, Problem},
     http::{
         middleware::{Gate, GateSettings, Limits},
@@ -49,6 +49,9 @@ struct House {
     live: Live,
     clock: Clock,
     metrics: Metrics,
+    auth: Auth,
+    /// The records of accounts, gone with the house.
+    _folder: tempfile::TempDir,
     address: SocketAddr,
     /// Bits of authors whose messages `home` does not show.
     blocked: Arc<Mutex<Vec<u128>>>,
@@ -65,6 +68,8 @@ async fn house(settings: LiveSettings) -> House {
     let blocked = Arc::<Mutex<Vec<u128>>>::default();
     live.topic(room());
     live.topic(home(blocked.clone()));
+    let folder = tempfile::tempdir().unwrap();
+    let auth = accounts(folder.path(), clock.clone()).await;
     let gate_settings = GateSettings {
         in_flight_max: 1_000,
         trusted_proxies: Vec::new(),
@@ -73,7 +78,7 @@ async fn house(settings: LiveSettings) -> House {
     };
     let limits = Limits::new([Limit::per_s(1, 1); 5], false);
     let counted = HttpMetrics::new(&metrics);
-    let gate = Gate::new(gate_settings, Auth, clock.clone(), limits, counted, None);
+    let gate = Gate::new(gate_settings, auth.clone(), clock.clone(), limits, counted, None);
     let gate = Arc::new(gate);
     let router = router::router(api::routes(&live), &gate);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -85,7 +90,28 @@ async fn house(settings: LiveSettings) -> House {
         let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
         serve(listener, router, gate, ServerSettings::default(), stop).await;
     });
-    House { live, clock, metrics, address, blocked, stop_live, stop_server, running, serving }
+    House {
+        live,
+        clock,
+        metrics,
+        auth,
+        _folder: folder,
+        address,
+        blocked,
+        stop_live,
+        stop_server,
+        running,
+        serving,
+    }
+}
+
+async fn accounts(folder: &std::path::Path, clock: Clock) -> Auth {
+    let location = Location::Sqlite { folder: folder.to_owned(), durable: false };
+    let db = Db::open(&location, "core", auth::MIGRATIONS, clock.clone()).await.unwrap();
+    // These tests are not about what a password costs.
+    let password_cost = PasswordCost { memory_kib: 64, passes: 1, lanes: 1 };
+    let settings = auth::Settings { password_cost, ..Default::default() };
+    Auth::open(db, &Secrets { master: [7; 32] }, settings, clock).await.unwrap()
 }
 
 fn room() -> TopicKind {
@@ -131,7 +157,7 @@ fn person() -> Caller {
         user: ids::new_id::<User>(clock.now()),
         handle: "ada".into(),
         role: Role::User,
-        credential: Credential::Session(ids::new_id::<SessionKind>(clock.now())),
+        credential: Credential::Session(ids::new_id::<Session>(clock.now())),
     }
 }
 

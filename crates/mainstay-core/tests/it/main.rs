@@ -3,7 +3,7 @@
 
 mod auth;
 mod bucket;
-mod live;
 mod configuration;
 mod data_folder;
+mod live;
 mod writes;
