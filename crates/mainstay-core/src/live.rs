@@ -30,6 +30,7 @@ use std::{
 };
 
 use mainstay_contract::id::UserId;
+use prometheus_client::metrics::gauge::Gauge;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
@@ -290,7 +291,9 @@ impl Live {
         let work = async {
             loop {
                 tokio::select! {
-                    () = hub.rung() => hub.spread(),
+                    () = hub.rung() => while hub.spread() {
+                        tokio::task::yield_now().await;
+                    },
                     _ = sweep.tick() => hub.sweep(),
                 }
             }
@@ -329,6 +332,22 @@ impl Live {
         let most = self.inner.hub.settings.life_max;
         let less = (crate::ids::random_u64() >> 32) as f64 / f64::from(u32::MAX) / 10.0;
         most.mul_f64(1.0 - less)
+    }
+}
+
+/// Counts a connection while it lives.
+struct Open(Gauge);
+
+impl Open {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

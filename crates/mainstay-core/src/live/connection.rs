@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -92,7 +93,12 @@ impl Sub {
 
     /// Asked when a message enters the queue and again when it leaves it, so that a block in between is heeded.
     pub(super) fn wants(&self, entry: &Entry) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter(&entry.message))
+        let Some(filter) = &self.filter else { return true };
+        // A filter that panics must not end the hub for everybody.
+        catch_unwind(AssertUnwindSafe(|| filter(&entry.message))).unwrap_or_else(|_panic| {
+            tracing::error!(topic = &*self.topic.name, "the filter of a live topic panicked");
+            false
+        })
     }
 
     pub(super) fn end(&self) {
@@ -313,3 +319,6 @@ impl Conn {
         pending.waiting_since = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! is taken last.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -33,6 +33,8 @@ use crate::{
 
 /// Messages that wait to be spread; one more loses all that wait, and every reader is told to reset.
 const INBOX_LEN_MAX: usize = 16_384;
+/// Messages that are spread before others may have the table.
+const BATCH: usize = 128;
 
 /// Who a connection counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,9 +45,16 @@ pub(super) enum Holder {
 
 #[derive(Default)]
 struct Inbox {
-    messages: Vec<(Tag, LiveMessage)>,
+    messages: VecDeque<(Tag, LiveMessage)>,
     /// The highest transaction of each log of which messages were lost.
     lost: Vec<(&'static str, i64)>,
+}
+
+/// The oldest messages of the inbox, what was lost before them, and whether more are left.
+struct Batch {
+    messages: Vec<(Tag, LiveMessage)>,
+    lost: Vec<(&'static str, i64)>,
+    more: bool,
 }
 
 struct Table {
@@ -98,7 +107,7 @@ impl Hub {
     pub(super) fn publish(&self, channel: Tag, message: LiveMessage) {
         self.figures.published.inc();
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-        inbox.messages.push((channel, message));
+        inbox.messages.push_back((channel, message));
         if inbox.messages.len() > INBOX_LEN_MAX {
             let messages = std::mem::take(&mut inbox.messages);
             self.figures.lost.inc_by(messages.len() as u64);
@@ -119,21 +128,24 @@ impl Hub {
         self.bell.notified().await;
     }
 
-    /// Spreads what waits in the inbox.
-    pub(super) fn spread(&self) {
-        self.spread_in(&mut self.table());
+    /// Spreads some of what waits in the inbox; says whether more waits.
+    pub(super) fn spread(&self) -> bool {
+        self.spread_in(&mut self.table())
     }
 
-    fn spread_in(&self, table: &mut Table) {
+    fn spread_in(&self, table: &mut Table) -> bool {
         // Read first: whatever lies below these horizons is in the inbox by now, or has been.
         let horizons = table.ring.horizons();
-        let inbox = std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
+        let Batch { messages, lost, more } = self.take_some();
         let now = Instant::now();
-        if !inbox.lost.is_empty() {
-            table.ring.gap(&inbox.lost);
+        if !lost.is_empty() {
+            table.ring.gap(&lost);
             table.tell_all_to_reset();
         }
-        for (channel, message) in inbox.messages {
+        for (channel, message) in messages {
+            if table.ring.another_life(&message.origin) {
+                table.tell_all_to_reset();
+            }
             let entry = table.ring.push(channel, message, now);
             let Some(subs) = table.channels.get(&channel) else { continue };
             for sub in subs.values().filter(|sub| sub.wants(&entry)) {
@@ -143,7 +155,18 @@ impl Hub {
                 }
             }
         }
-        table.ring.settle(&horizons);
+        if !more {
+            table.ring.settle(&horizons);
+        }
+        more
+    }
+
+    fn take_some(&self) -> Batch {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = inbox.messages.len().min(BATCH);
+        let messages = inbox.messages.drain(..count).collect();
+        let lost = std::mem::take(&mut inbox.lost);
+        Batch { messages, lost, more: !inbox.messages.is_empty() }
     }
 
     /// A place for a connection.

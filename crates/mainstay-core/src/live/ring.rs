@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    LiveMessage,
+    LiveMessage, Origin,
     token::{ABOVE_MAX, Mark, Token},
 };
 use crate::{
@@ -128,14 +128,17 @@ impl Ring {
     /// Takes a message in.
     pub(super) fn push(&mut self, channel: Tag, message: LiveMessage, now: Instant) -> Arc<Entry> {
         let origin = message.origin;
-        let at = self.log(origin.log, origin.log_epoch, origin.position);
         let mut part = 0;
-        if let Some(log) = self.logs.get_mut(at)
-            && log.epochs.is_some()
-        {
-            let parts = log.above.entry(origin.position).or_default();
-            part = *parts;
-            *parts = parts.saturating_add(1);
+        match self.logs.iter_mut().find(|log| log.name == origin.log) {
+            Some(log) if log.epochs.is_some() => {
+                let parts = log.above.entry(origin.position).or_default();
+                part = *parts;
+                *parts = parts.saturating_add(1);
+            }
+            Some(_) => {}
+            None => {
+                self.logs.push(LogState::new(origin.log, origin.log_epoch, origin.position.xid));
+            }
         }
         let seq = self.next;
         self.next += 1;
@@ -146,19 +149,16 @@ impl Ring {
         entry
     }
 
-    /// The log's place in the list. Another life of it begins empty.
-    fn log(&mut self, name: &'static str, epoch: u64, position: Position) -> usize {
-        let at = self.logs.iter().position(|log| log.name == name).unwrap_or(self.logs.len());
-        match self.logs.get_mut(at) {
-            None => self.logs.push(LogState::new(name, epoch, position.xid)),
-            Some(log) if log.epoch != epoch => {
-                let epochs = log.epochs.take();
-                *log = LogState::new(name, epoch, position.xid);
-                log.epochs = epochs;
-            }
-            Some(_) => {}
-        }
-        at
+    /// Whether this is the first message of another life of its log, restored or failed over. What was told before may
+    /// not have happened in it, so nobody can be brought up to date from before.
+    pub(super) fn another_life(&mut self, origin: &Origin) -> bool {
+        let known = self.logs.iter_mut().find(|log| log.name == origin.log);
+        let Some(log) = known.filter(|log| log.epoch != origin.log_epoch) else { return false };
+        let epochs = log.epochs.take();
+        *log = LogState::new(origin.log, origin.log_epoch, origin.position.xid);
+        log.epochs = epochs;
+        self.gap(&[]);
+        true
     }
 
     /// Messages were lost before they entered: nobody can be brought up to date from before. `lost` is the highest
@@ -168,7 +168,8 @@ impl Ring {
         self.bytes = 0;
         self.next += 1;
         for log in &mut self.logs {
-            log.floor = log.above.keys().next_back().map_or(log.floor, |last| last.xid + 1);
+            let last = log.above.keys().next_back().map_or(i64::MIN, |last| last.xid);
+            log.floor = log.floor.max(last.saturating_add(1));
             for (_, xid) in lost.iter().filter(|(name, _)| *name == log.name) {
                 log.floor = log.floor.max(xid.saturating_add(1));
             }

@@ -10,13 +10,16 @@ use futures_util::{
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use super::{Place, connection::Close, protocol, protocol::ClientMessage};
+use super::{Open, Place, connection::Close, protocol, protocol::ClientMessage};
 use crate::error::{Code, Problem, Tolerate as _};
 
 /// The largest message and frame that a client may send: 200 topics and a token fit.
 pub(super) const MESSAGE_BYTES_MAX: usize = 32 << 10;
 /// Frames that are written before they are flushed.
 const BATCH: usize = 64;
+/// Messages of a client that are read in [`PACE_PERIOD`]: each can cost a look into the records.
+const PACE_MAX: u32 = 200;
+const PACE_PERIOD: Duration = Duration::from_secs(5);
 /// How long a client may take to take leave.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -25,18 +28,17 @@ type Stream = SplitStream<WebSocket>;
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(socket: WebSocket, place: Place, request_id: String) {
-    place.live.figures().websockets.inc();
+    let _open = Open::new(&place.live.figures().websockets);
     let (mut sink, mut stream) = socket.split();
     let life = tokio::time::sleep(place.live.life());
     let why = tokio::select! {
+        biased;
         why = place.conn.closed() => why,
         why = read(&mut stream, &place, &request_id) => why,
         why = write(&mut sink, &place) => why,
         () = life => Close::Restart,
     };
-    // The place is free at once; a client that does not take its goodbye holds nothing but the socket.
-    place.live.figures().websockets.dec();
-    drop(place);
+    // The place is kept until the goodbye is out: the program waits for all places before it ends.
     if why != Close::Gone {
         let leave = say_goodbye(sink, stream, why);
         tokio::time::timeout(GOODBYE, leave).await.tolerate("the client does not take its goodbye");
@@ -89,7 +91,9 @@ async fn read(stream: &mut Stream, place: &Place, request_id: &str) -> Close {
     let mut mistakes = 0;
     let mut heard = Instant::now();
     let mut idle_since = Some(heard);
+    let mut pace = Pace { since: heard, count: 0 };
     loop {
+        pace.keep().await;
         let silent = heard + settings.silent_max;
         let idle = idle_since.map_or(silent, |since| since + settings.idle_max);
         let message = match tokio::time::timeout_at(silent.min(idle), stream.next()).await {
@@ -117,6 +121,24 @@ async fn read(stream: &mut Stream, place: &Place, request_id: &str) -> Close {
             }
         }
         idle_since = place.conn.subs().is_empty().then(|| idle_since.unwrap_or(heard));
+    }
+}
+
+/// How fast a client may speak; beyond it, it is read more slowly.
+struct Pace {
+    since: Instant,
+    count: u32,
+}
+
+impl Pace {
+    async fn keep(&mut self) {
+        self.count += 1;
+        if self.count > PACE_MAX {
+            tokio::time::sleep_until(self.since + PACE_PERIOD).await;
+        }
+        if self.since.elapsed() >= PACE_PERIOD {
+            *self = Self { since: Instant::now(), count: 1 };
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 
-use super::{Place, protocol::Frame};
+use super::{Open, Place, protocol::Frame};
 use crate::ids;
 
 /// How often a comment keeps proxies from ending a quiet stream.
@@ -14,23 +14,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Frames in one piece of the body.
 const BATCH: usize = 64;
 
-/// Counts an open stream while it lives.
-struct Open(Place);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.live.figures().streams.dec();
-    }
-}
-
 /// An answer that goes on until the connection ends. `from` is where it begins.
 pub(super) fn answer(place: Place, from: &Arc<str>) -> Response {
     // Clients come back after one to three seconds, not all at once.
     let retry_ms = 1_000 + ids::random_u64() % 2_000;
     let head = format!("retry: {retry_ms}\nid: {from}\n\n");
-    place.live.figures().streams.inc();
+    let open = Open::new(&place.live.figures().streams);
     let life = Box::pin(tokio::time::sleep(place.live.life()));
-    let state = (Open(place), life, Some(head));
+    let state = ((place, open), life, Some(head));
     let body = futures_util::stream::unfold(state, |(open, mut life, head)| async move {
         if let Some(head) = head {
             return Some((

@@ -30,8 +30,10 @@ impl Place {
         let most = self.live.inner.hub.settings.topics_max;
         let mut seen = HashSet::new();
         for name in names.iter().filter(|name| seen.insert(name.as_str())) {
-            let topic = Topic::new(name.get(..TOPIC_LEN_MAX).unwrap_or(name));
-            if have.contains(&topic.name) {
+            let topic = Topic::new(&name[..name.floor_char_boundary(TOPIC_LEN_MAX)]);
+            if name.len() > TOPIC_LEN_MAX {
+                resolved.refused.push((topic, no_such_topic()));
+            } else if have.contains(&topic.name) {
                 resolved.known.push(topic);
             } else if have.len() + resolved.new.len() >= most {
                 let detail =
@@ -48,15 +50,10 @@ impl Place {
     }
 
     async fn resolve_one(&self, name: &str) -> Result<Subscription, Problem> {
-        let nothing =
-            || Problem::new(Code::NotFound, "There is no such topic, or it is not for you to see.");
-        if name.len() > TOPIC_LEN_MAX {
-            return Err(nothing());
-        }
         let (prefix, rest) = name.split_once(':').unwrap_or((name, ""));
         let kinds = &self.live.inner.kinds;
         let kind = kinds.read().unwrap_or_else(PoisonError::into_inner).get(prefix).cloned();
-        let kind = kind.ok_or_else(nothing)?;
+        let kind = kind.ok_or_else(no_such_topic)?;
         let found = (kind.resolve)(self.conn.caller.clone(), rest.to_owned());
         tokio::time::timeout(RESOLVE_TIME, found).await.unwrap_or_else(|late| {
             let detail = "It took too long to find out what this topic is. Subscribe again.";
@@ -77,6 +74,10 @@ impl Place {
         }
         self.live.inner.hub.begin(&self.conn, resolved.new, after, answers, true);
     }
+}
+
+fn no_such_topic() -> Problem {
+    Problem::new(Code::NotFound, "There is no such topic, or it is not for you to see.")
 }
 
 /// A failure of ours is logged; that somebody may not see something is no news.

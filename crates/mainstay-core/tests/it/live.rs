@@ -13,10 +13,13 @@ use std::{
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use mainstay_core::{
-    auth::{self, Auth, Caller, Credential, Role, Scopes, Secrets, Settings},
+    auth::{self, Auth, Caller, Credential, NewAccount, PasswordCost, Role, Scopes, Secrets},
     cache::Tag,
     clock::Clock,
-    contract::id::User,
+    contract::{
+        account::{ApiKey, Session},
+        id::User,
+    },
     db::{Db, Location, Position},
     error::{Code, Problem},
     http::{
@@ -44,9 +47,11 @@ const HANG: Duration = Duration::from_secs(20);
 /// A running server with the topics `room:NAME` for everybody, `home` for the signed-in, and `broken`.
 struct House {
     live: Live,
-    /// Accounts, which these tests do not ask.
-    _folder: tempfile::TempDir,
     clock: Clock,
+    metrics: Metrics,
+    auth: Auth,
+    /// The records of accounts, gone with the house.
+    _folder: tempfile::TempDir,
     address: SocketAddr,
     /// Bits of authors whose messages `home` does not show.
     blocked: Arc<Mutex<Vec<u128>>>,
@@ -58,10 +63,13 @@ struct House {
 
 async fn house(settings: LiveSettings) -> House {
     let clock = Clock::system();
-    let live = Live::new(settings, Figures::default(), clock.clone());
+    let metrics = Metrics::new();
+    let live = Live::new(settings, Figures::new(&metrics), clock.clone());
     let blocked = Arc::<Mutex<Vec<u128>>>::default();
     live.topic(room());
     live.topic(home(blocked.clone()));
+    let folder = tempfile::tempdir().unwrap();
+    let auth = accounts(folder.path(), clock.clone()).await;
     let gate_settings = GateSettings {
         in_flight_max: 1_000,
         trusted_proxies: Vec::new(),
@@ -69,13 +77,8 @@ async fn house(settings: LiveSettings) -> House {
         https: false,
     };
     let limits = Limits::new([Limit::per_s(1, 1); 5], false);
-    let metrics = HttpMetrics::new(&Metrics::new());
-    let folder = tempfile::tempdir().unwrap();
-    let location = Location::Sqlite { folder: folder.path().to_owned(), durable: true };
-    let db = Db::open(&location, "core", auth::MIGRATIONS, clock.clone()).await.unwrap();
-    let secrets = Secrets { master: [7; 32] };
-    let auth = Auth::open(db, &secrets, Settings::default(), clock.clone()).await.unwrap();
-    let gate = Gate::new(gate_settings, auth, clock.clone(), limits, metrics, None);
+    let counted = HttpMetrics::new(&metrics);
+    let gate = Gate::new(gate_settings, auth.clone(), clock.clone(), limits, counted, None);
     let gate = Arc::new(gate);
     let router = router::router(api::routes(&live), &gate);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -89,8 +92,10 @@ async fn house(settings: LiveSettings) -> House {
     });
     House {
         live,
-        _folder: folder,
         clock,
+        metrics,
+        auth,
+        _folder: folder,
         address,
         blocked,
         stop_live,
@@ -98,6 +103,15 @@ async fn house(settings: LiveSettings) -> House {
         running,
         serving,
     }
+}
+
+async fn accounts(folder: &std::path::Path, clock: Clock) -> Auth {
+    let location = Location::Sqlite { folder: folder.to_owned(), durable: false };
+    let db = Db::open(&location, "core", auth::MIGRATIONS, clock.clone()).await.unwrap();
+    // These tests are not about what a password costs.
+    let password_cost = PasswordCost { memory_kib: 64, passes: 1, lanes: 1 };
+    let settings = auth::Settings { password_cost, ..Default::default() };
+    Auth::open(db, &Secrets { master: [7; 32] }, settings, clock).await.unwrap()
 }
 
 fn room() -> TopicKind {
@@ -143,7 +157,7 @@ fn person() -> Caller {
         user: ids::new_id::<User>(clock.now()),
         handle: "ada".into(),
         role: Role::User,
-        credential: Credential::Session(ids::new_id(clock.now())),
+        credential: Credential::Session(ids::new_id::<Session>(clock.now())),
     }
 }
 

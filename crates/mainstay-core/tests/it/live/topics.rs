@@ -74,6 +74,34 @@ async fn a_ticket_is_good_once() {
     house.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_signed_in_gets_tickets_and_nobody_else() {
+    let house = house(LiveSettings::default()).await;
+    let account = NewAccount {
+        handle: "ada".into(),
+        email: "ada@example.org".into(),
+        password: "correct horse battery".into(),
+    };
+    let from = auth::Origin { address: None, agent: None };
+    let signed_in = house.auth.register(account, &from).await.unwrap();
+    let address = format!("http://{}/api/v1/live/tickets", house.address);
+    let client = reqwest::Client::new();
+    assert_eq!(within(client.post(&address).send()).await.unwrap().status().as_u16(), 401);
+    let asked = client.post(&address).bearer_auth(&signed_in.access_token).send();
+    let answer = within(asked).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 201);
+    let body: Value = serde_json::from_str(&within(answer.text()).await.unwrap()).unwrap();
+    let query = format!("?ticket={}", body["ticket"].as_str().unwrap());
+    let mut socket = house.connect_with(&query, &[]).await.unwrap();
+    assert_eq!(socket.subscribe("home", None).await["type"], "subscribed");
+    // The header does as well.
+    let bearer = format!("Bearer {}", signed_in.access_token);
+    let mut socket = house.connect_with("", &[("authorization", &bearer)]).await.unwrap();
+    assert_eq!(socket.subscribe("home", None).await["type"], "subscribed");
+    drop((socket, client));
+    house.end().await;
+}
+
 #[tokio::test]
 async fn a_ticket_ends_after_its_minute_and_one_person_has_only_so_many() {
     let clock = Clock::manual(Clock::system().now());
@@ -123,7 +151,7 @@ async fn signing_out_ends_the_sessions_connections_and_tickets() {
 async fn a_key_without_the_scope_does_not_listen() {
     let house = house(LiveSettings::default()).await;
     let mut caller = person();
-    let key = ids::new_id(house.clock.now());
+    let key = ids::new_id::<ApiKey>(house.clock.now());
     caller.credential = Credential::ApiKey(key, Scopes::default());
     let ticket = house.live.ticket(caller).unwrap();
     assert_eq!(status(house.connect_with(&format!("?ticket={ticket}"), &[]).await), 403);
