@@ -1,6 +1,7 @@
 //! Typed identifiers: a prefix that names the kind, and a UUIDv7 in Crockford's base 32 (the TypeID format).
 //!
-//! `post_01h455vb4pex5vsknk084sn02q` is a post; giving it where a comment is expected is a parse error, not a wrong row.
+//! `post_01h455vb4pex5vsknk084sn02q` is a post; giving it where a comment is expected is a parse error, not a wrong
+//! row.
 
 use std::{
     borrow::Cow,

@@ -3,7 +3,8 @@
 //! Reading order: [`id`] (typed identifiers), [`ts`] (instants), then one module for each service's facts.
 //!
 //! **Invariant:** data only. No clock, file, socket or async here, so that any program may read a fact.
-//! A fact that was released is never changed; a new shape is a new `…V2` type, and golden files keep the old one readable.
+//! A fact that was released is never changed; a new shape is a new `…V2` type, and golden files keep the old one
+//! readable.
 
 pub mod id;
 pub mod ts;

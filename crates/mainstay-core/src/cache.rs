@@ -10,7 +10,7 @@
 //! | Engine | Position of a fact | Stamp of a read |
 //! |---|---|---|
 //! | SQLite | its number in the outbox, given by the one writer | `committed_seq + 1`, taken before the read begins |
-//! | Postgres | `pg_current_xact_id()` of its transaction | `pg_snapshot_xmin(pg_current_snapshot())` of the statement |
+//! | Postgres | `pg_current_xact_id()` of its transaction | `pg_snapshot_xmin(pg_current_snapshot())` of the read |
 //!
 //! A stamp promises: *each transaction with a lower position is finished, and its effect is in what was read*.
 //! Anything weaker breaks the proof: the own transaction's position, the newest position, the position applied
@@ -25,8 +25,8 @@
 //!
 //! The first horizon becomes the floor: an entry stamped below it may be outdated by facts that this instance will
 //! never be shown, and is refused. When the log itself is another one (a restore, a failover that lost commits),
-//! [`Epochs::restart`] gives it a new random epoch, which is part of every entry and of every second-level key. The epoch
-//! belongs in the database too: a load from a replica reads it in the same snapshot ([`Loaded::in_log`]).
+//! [`Epochs::restart`] gives it a new random epoch, which is part of every entry and of every second-level key. The
+//! epoch belongs in the database too: a load from a replica reads it in the same snapshot ([`Loaded::in_log`]).
 //!
 //! **Invariant:** what is served unmarked contains every fact that this instance had applied when it looked.
 

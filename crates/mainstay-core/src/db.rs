@@ -5,14 +5,14 @@
 //!
 //! A write is one closure, which may run more than once and changes nothing outside its transaction:
 //!
-//! ```ignore
+//! ```text
 //! db.write(move |tx| Box::pin(async move { store::insert_like(tx, like).await })).await?;
 //! ```
 //!
-//! On SQLite the closure runs on the file's one writer thread, grouped with whatever else waits into one durable commit,
-//! and is polled once: a closure that stays pending has awaited something outside of the transaction and is rolled back.
-//! On Postgres it runs at SERIALIZABLE and is retried on a conflict. Either way nobody is answered before the commit is
-//! durable, and the facts that it emitted are applied in this process before the caller goes on.
+//! On SQLite the closure runs on the file's one writer thread, grouped with whatever else waits into one durable
+//! commit, and is polled once: a closure that stays pending has awaited something outside of the transaction and is
+//! rolled back. On Postgres it runs at SERIALIZABLE and is retried on a conflict. Either way nobody is answered
+//! before the commit is durable, and the facts that it emitted are applied in this process before the caller goes on.
 
 pub mod migrate;
 pub mod outbox;
@@ -234,6 +234,24 @@ impl Db {
         }
     }
 
+    /// The same as [`Db::write_locking`] without an idempotency key, for outcomes that must not be kept, such as secrets.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_queued<T, E, F>(
+        &self,
+        lock: &'static Sql,
+        params: &[Param<'_>],
+        work: F,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        self.write_with(Some((lock, params)), work).await
+    }
+
     /// The same as [`Db::write`], once for each idempotency key: what the closure returned is recorded in its own
     /// transaction, and a repeat of the request returns it again without running the closure.
     ///
@@ -277,8 +295,8 @@ impl Db {
         Ok(value)
     }
 
-    /// A transaction to read with. On SQLite every statement sees one snapshot; on Postgres each statement sees what was
-    /// committed when it began, and [`Tx::stamp`] is the oldest of them.
+    /// A transaction to read with. On SQLite every statement sees one snapshot; on Postgres each statement sees what
+    /// was committed when it began, and [`Tx::stamp`] is the oldest of them.
     ///
     /// # Errors
     /// `Unavailable` if there is no connection.

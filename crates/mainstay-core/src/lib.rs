@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`data_dir`] and [`control`] (one program
 //! owns a data folder), [`db`] (records and the one write path), [`events`] (facts out and in), [`cache`], [`http`]
-//! (routes as data), [`auth`], and [`mount`] (what a service hands to the program).
+//! (routes as data), [`auth`] (who calls), [`audit`] (who did what), and [`mount`] (what a service hands to the
+//! program).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -26,6 +27,7 @@ pub mod request;
 pub mod blobs;
 pub mod fetch;
 
+pub mod audit;
 pub mod auth;
 pub mod health;
 pub mod http;

@@ -1,6 +1,7 @@
 //! What the program gives to a service, and what a service hands to the program.
 
 use crate::{
+    blobs::Blobs,
     cache::{CacheMetrics, Mono},
     clock::Clock,
     db::{Db, DbError, Location, Sql, migrate::Migration},
@@ -22,6 +23,8 @@ pub struct Core {
     pub cursors: Cursors,
     /// Figures of the cache classes.
     pub cache_metrics: CacheMetrics,
+    /// Where large bytes are.
+    pub blobs: Blobs,
 }
 
 impl Core {

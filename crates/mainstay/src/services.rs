@@ -4,17 +4,20 @@ use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use mainstay_core::{
-    auth::Auth,
+    auth::{self, Actor, Auth, AuthError, Origin, Secrets},
+    cache::Mono,
     clock::Clock,
-    config::{Config, Section},
+    config::{Config, Flag, Section, Sources},
     data_dir::DataDir,
-    db::{Location, PgSettings},
+    db::{Db, Location, PgSettings},
+    events::Log,
     http::{
         Route,
         middleware::Gate,
         router,
         server::{self, Drained, ServerSettings},
     },
+    mount::Mount,
     telemetry::{AccessLog, HttpMetrics, Metrics},
 };
 use serde_json::Value;
@@ -22,7 +25,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     cmd::{NewUser, Size},
-    exit::Exit,
+    exit::{Exit, Refusal},
 };
 
 /// The settings of every service.
@@ -37,6 +40,7 @@ pub(crate) struct House {
 }
 
 struct Inner {
+    auth: Auth,
     gate: Arc<Gate>,
     settings: ServerSettings,
     router: axum::Router,
@@ -50,17 +54,40 @@ pub(crate) async fn open(
     access: Option<AccessLog>,
 ) -> anyhow::Result<House> {
     let core = config.core();
-    let _location = location(config, data_dir).await?;
+    let (clock, mono) = (Clock::system(), Mono::start().context("start the clock")?);
+    let location = location(config, data_dir).await?;
+    let (auth, accounts) = accounts(config, data_dir, &location, &clock, mono).await?;
     let gate = Arc::new(Gate::new(
         core.http.gate(),
-        Auth,
-        Clock::system(),
+        auth.clone(),
+        clock,
         core.limit.limits(),
         HttpMetrics::new(metrics),
         access,
     ));
-    let router = router::router(Vec::new(), &gate);
-    Ok(House { inner: Arc::new(Inner { gate, settings: core.http.server(), router }) })
+    let router = router::router(accounts.routes, &gate);
+    Ok(House { inner: Arc::new(Inner { auth, gate, settings: core.http.server(), router }) })
+}
+
+/// Accounts, which every service needs.
+async fn accounts(
+    config: &Config,
+    data_dir: &DataDir,
+    location: &Location,
+    clock: &Clock,
+    mono: Mono,
+) -> anyhow::Result<(Auth, Mount)> {
+    let core = config.core();
+    let secrets = match core.secrets.master().await? {
+        Some(master) => Secrets { master },
+        None => auth::load_or_create_master_key(data_dir.path())?,
+    };
+    let db = Db::open(location, "core", auth::MIGRATIONS, clock.clone()).await?;
+    let auth = Auth::open(db.clone(), &secrets, core.auth.accounts(), clock.clone());
+    let auth = auth.await.context("open the accounts")?;
+    let log = Log::open(db, mono).await.context("follow the accounts")?;
+    let mount = auth::mount(&auth, log);
+    Ok((auth, mount))
 }
 
 /// Where the configuration puts records.
@@ -97,17 +124,48 @@ impl House {
     }
 
     /// Makes an account and returns it as it is shown.
-    pub(crate) async fn create_user(&self, _user: NewUser) -> anyhow::Result<Value> {
-        anyhow::bail!("make the account; this program has no accounts yet")
+    pub(crate) async fn create_user(&self, user: NewUser) -> anyhow::Result<Value> {
+        let new = auth::NewUser {
+            handle: user.handle,
+            email: user.email,
+            password: Some(user.password),
+            role: user.role.into(),
+        };
+        let made = self.inner.auth.create_user(new, Actor::Operator, &Origin::default()).await;
+        match made {
+            Ok(account) => serde_json::to_value(account).context("show the account"),
+            Err(AuthError::Invalid(faults) | AuthError::Taken(faults)) => {
+                let said = faults.iter().map(|fault| {
+                    format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.detail)
+                });
+                let said: Vec<String> = said.collect();
+                Err(Refusal(format!("make the account: {}", said.join(" "))).into())
+            }
+            Err(error) => Err(anyhow::Error::from(error).context("make the account")),
+        }
     }
 
     /// Closes the records, for a command that ends right after.
-    pub(crate) async fn close(&self) {}
+    pub(crate) async fn close(&self) {
+        self.inner.auth.db().close().await;
+    }
 }
 
-/// Every route of the program.
+/// Every route of the program. They are asked of the parts themselves, opened on a folder that goes right after.
 pub(crate) async fn routes() -> anyhow::Result<Vec<Route>> {
-    Ok(Vec::new())
+    let folder = tempfile::tempdir().context("make a temporary folder")?;
+    let dir = Flag {
+        name: "--data".to_owned(),
+        key: "data.dir".to_owned(),
+        value: folder.path().display().to_string(),
+    };
+    let config = Config::load(sections(), Sources { flags: vec![dir], ..Sources::default() })?;
+    let data_dir = DataDir::open(folder.path())?;
+    let location = location(&config, &data_dir).await?;
+    let (clock, mono) = (Clock::system(), Mono::start().context("start the clock")?);
+    let (auth, mount) = accounts(&config, &data_dir, &location, &clock, mono).await?;
+    auth.db().close().await;
+    Ok(mount.routes)
 }
 
 /// Fills a folder and serves it.

@@ -47,6 +47,8 @@ create table feed.post (
 create index post_by_author on feed.post (author_id, published_at desc, id desc) where state = 2;
 -- Public posts, newest first: the latest timeline.
 create index post_by_time on feed.post (published_at desc, id desc) where state = 2 and visibility = 0;
+-- Scheduled posts by their time.
+create index post_due on feed.post (published_at) where state = 1;
 -- Drafts and scheduled posts of an author.
 create index post_unpublished on feed.post (author_id, created_at desc) where state < 2;
 
@@ -154,16 +156,11 @@ create table feed.view_mark (
 ); -- without rowid
 create index view_mark_by_age on feed.view_mark (counted_at);
 
--- Bytes in the blob store, by content. A blob that lost its last reference is `dying`; if the same bytes come again
--- meanwhile they get the next generation, so that the deletion of the old one cannot take them.
-create table feed.blob (
+-- Content that lost a reference at that time; a sweep removes the bytes when no file refers to them.
+create table feed.blob_gone (
     hash bytea primary key,
-    generation bigint not null,
-    refs bigint not null check (refs >= 0),
-    dying boolean not null,
-    size_bytes bigint not null
+    at timestamptz not null
 );
-create index blob_dying on feed.blob (dying) where dying;
 
 -- An upload: a picture or film of one person. `post_id` is null until it is attached; unattached ones end.
 create table feed.media (

@@ -1,6 +1,7 @@
 //! Feed's routes, as data; each handler extracts, calls one use case, and shows what it answers.
 
 mod comments;
+mod media;
 mod posts;
 mod timelines;
 
@@ -10,7 +11,7 @@ use crate::service::Feed;
 
 /// Every route of Feed.
 pub(crate) fn routes(feed: &Feed) -> Vec<Route> {
-    [posts::routes(feed), comments::routes(feed), timelines::routes(feed)]
+    [posts::routes(feed), comments::routes(feed), timelines::routes(feed), media::routes(feed)]
         .into_iter()
         .flatten()
         .collect()

@@ -1,9 +1,25 @@
 //! Feed's configuration.
 
-use mainstay_core::config::{SettingFault, Settings};
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::rank::Weights;
+use mainstay_core::{
+    config::{SettingFault, Settings},
+    fetch::{Allow, FetchLimits, Fetcher},
+    mount::MountError,
+};
+
+use crate::{
+    media::{
+        Limits,
+        pool::{Pool, PoolSettings},
+    },
+    model::rank::Weights,
+};
+
+/// The longest that fetching a `media_url` may take.
+const FETCH_TIME: Duration = Duration::from_secs(15);
 
 /// Feed's settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -26,7 +42,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             memory_bytes_max: 256 << 20,
-            image_bytes_max: 20 << 20,
+            image_bytes_max: 30 << 20,
             video_bytes_max: 200 << 20,
             fetch_allow: Vec::new(),
             weights: Weights::default(),
@@ -34,10 +50,44 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// What is taken of pictures and films.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            image_bytes_max: self.image_bytes_max,
+            video_bytes_max: self.video_bytes_max,
+            ..Limits::default()
+        }
+    }
+
+    /// Where pictures are worked on.
+    pub(crate) fn pool(&self) -> Pool {
+        Pool::new(PoolSettings { limits: self.limits(), ..PoolSettings::default() })
+    }
+
+    /// What fetches `media_url`.
+    pub(crate) fn fetcher(&self) -> Result<Fetcher, MountError> {
+        let allow: Result<Vec<Allow>, _> =
+            self.fetch_allow.iter().map(|text| text.parse()).collect();
+        let allow = allow.map_err(|error| MountError::new(format!("feed.fetch_allow: {error}")))?;
+        let max_bytes = self.video_bytes_max.max(self.image_bytes_max);
+        Ok(Fetcher::new(FetchLimits { total: FETCH_TIME, max_bytes, allow }))
+    }
+}
+
 impl Settings for Config {
     fn faults(&self) -> Vec<SettingFault> {
-        let message = "hold a number that is negative or larger than a million, or are all zero";
-        let fault = || SettingFault::new("weights", message);
-        (!self.weights.are_valid()).then(fault).into_iter().collect()
+        let mut faults = Vec::new();
+        if !self.weights.are_valid() {
+            let message = "hold a number that is negative or above a million, or nothing but zeros";
+            faults.push(SettingFault::new("weights", message));
+        }
+        for text in &self.fetch_allow {
+            if let Err(error) = text.parse::<Allow>() {
+                let message = format!("holds `{text}`, which cannot be read: {error}");
+                faults.push(SettingFault::new("fetch_allow", message));
+            }
+        }
+        faults
     }
 }

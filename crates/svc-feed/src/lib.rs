@@ -4,7 +4,8 @@
 //! `store` (statements), `api` (routes), [`pages`] (markup), [`config`].
 //!
 //! # Invariants
-//! - A counter changes in the transaction of the row it counts, so it equals its rows, and no `check` lets it go below 0.
+//! - A counter changes in the transaction of the row it counts, so it equals its rows, and no `check` lets it go
+//!   below 0.
 //! - Caches and memory only propose. Whether somebody sees a post is decided by [`model::Sight`] from the records, or
 //!   from a cached reading of them that no applied fact has outdated.
 //! - The hash of a file never leaves the store; a client knows uploads by their own id.
@@ -24,8 +25,11 @@ mod events;
 mod service;
 mod store;
 
+use std::{sync::Arc, time::Duration};
+
 use mainstay_core::{
-    db::Sql,
+    db::{BoxFuture, Sql},
+    jobs::Periodic,
     mount::{Core, Mount, MountError},
 };
 
@@ -47,10 +51,32 @@ pub async fn mount(core: &Core, config: Config) -> Result<(Feed, Mount), MountEr
         routes: api::routes(&feed),
         consumers: events::consumers(&feed),
         jobs: Vec::new(),
-        periodic: Vec::new(),
+        periodic: periodic(&feed),
         statements: statements(),
     };
     Ok((feed, mount))
+}
+
+/// What Feed does again and again; each is harmless when two instances do it at once.
+fn periodic(feed: &Feed) -> Vec<Periodic> {
+    let task = |name, every_s, run: fn(Feed) -> BoxFuture<'static, Result<(), error::Error>>| {
+        let feed = feed.clone();
+        let run = move || -> BoxFuture<'static, Result<(), String>> {
+            let work = run(feed.clone());
+            Box::pin(async move { work.await.map_err(|error| error.to_string()) })
+        };
+        Periodic { name, every: Duration::from_secs(every_s), run: Arc::new(run) }
+    };
+    vec![
+        task("feed.publish_due", 1, |feed| {
+            Box::pin(async move { feed.publish_due().await.map(drop) })
+        }),
+        task("feed.sweep_views", 60, |feed| {
+            Box::pin(async move { feed.sweep_views().await.map(drop) })
+        }),
+        task("feed.sweep_media", 30, |feed| Box::pin(async move { feed.sweep_media().await })),
+        task("feed.forget_moves", 60, |feed| Box::pin(async move { feed.forget_moves().await })),
+    ]
 }
 
 fn statements() -> Vec<&'static Sql> {

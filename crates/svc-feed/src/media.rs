@@ -227,8 +227,8 @@ fn clean(format: Format, bytes: &[u8], limits: &Limits) -> Result<Clean, MediaEr
 
 /// The most memory that [`process`] takes beside `bytes`; read from the header, 0 if it is refused there.
 ///
-/// Per pixel at most 10 bytes: the decoded copy (3 or 4) with the turned copy (as many), or with what a decoder keeps (a
-/// progressive JPEG 6, WebP 4). Beside that the file and its cleaned copy.
+/// Per pixel at most 10 bytes: the decoded copy (3 or 4) with the turned copy (as many), or with what a decoder keeps
+/// (a progressive JPEG 6, WebP 4). Beside that the file and its cleaned copy.
 pub fn cost_bytes(bytes: &[u8], limits: &Limits) -> u64 {
     let Ok(format) = sniff::sniff(bytes) else { return 0 };
     let size = match format {

@@ -3,6 +3,7 @@
 mod cards;
 mod comments;
 mod likes;
+mod media;
 mod posts;
 mod timelines;
 
@@ -10,20 +11,23 @@ use std::sync::Arc;
 
 use mainstay_contract::id::{PostId, UserId};
 use mainstay_core::{
+    blobs::Blobs,
     cache::{Class, Policy, Tag},
     clock::Clock,
     db::Db,
     events::Log,
+    fetch::Fetcher,
     http::Cursors,
     mount::{Core, MountError},
 };
 
 use self::cards::Card;
-use crate::{MIGRATIONS, config::Config};
+use crate::{MIGRATIONS, config::Config, media::pool::Pool};
 
 pub(crate) use self::{
     comments::{LikedComment, NewComment},
     likes::{Liked, ViewId},
+    media::Served,
     posts::{EditPost, NewPost},
     timelines::TimelinePage,
 };
@@ -40,6 +44,9 @@ struct Inner {
     cursors: Cursors,
     config: Config,
     caches: Caches,
+    blobs: Blobs,
+    pool: Pool,
+    fetcher: Fetcher,
 }
 
 /// What is kept in memory; each class is outdated by facts (see [`tags`]).
@@ -65,14 +72,29 @@ impl Feed {
         }
         let log = core.log("feed", MIGRATIONS).await?;
         let caches = Caches::new(core, &log, &config);
-        let inner =
-            Inner { log, clock: core.clock.clone(), cursors: core.cursors.clone(), config, caches };
+        let (pool, fetcher) = (config.pool(), config.fetcher()?);
+        let inner = Inner {
+            log,
+            clock: core.clock.clone(),
+            cursors: core.cursors.clone(),
+            config,
+            caches,
+            blobs: core.blobs.clone(),
+            pool,
+            fetcher,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Feed's log, which other services and the program follow.
     pub fn log(&self) -> &Log {
         &self.inner.log
+    }
+
+    /// The largest file that is taken.
+    pub(crate) fn upload_bytes_max(&self) -> usize {
+        let bytes = self.inner.config.video_bytes_max.max(self.inner.config.image_bytes_max);
+        usize::try_from(bytes).unwrap_or(usize::MAX / 2)
     }
 
     fn db(&self) -> &Db {

@@ -67,8 +67,8 @@ impl Folder {
         options.write(true).create_new(true);
         #[cfg(unix)]
         options.mode(0o600);
-        // The guard comes first, so that nothing below leaves the file behind. (Dropped while the file is being made, this
-        // future may be too early for the guard; then the cleaning finds the file.)
+        // The guard comes first, so that nothing below leaves the file behind. (Dropped while the file is being made,
+        // this future may be too early for the guard; then the cleaning finds the file.)
         let staged = StagedFile(path);
         let mut file =
             options.open(&staged.0).await.map_err(BlobError::unavailable("make a file"))?;

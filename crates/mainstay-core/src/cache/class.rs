@@ -102,7 +102,7 @@ where
     ///
     /// `load` runs at most once, and on this instance one at a time for each key: others wait for it. What a caller
     /// gets unmarked contains every fact that this instance had applied when the call began, even if a later
-    /// fact has outdated it meanwhile (then it is not kept). Dropping the call leaves nothing behind: another caller loads.
+    /// fact has outdated it meanwhile (then it is not kept). Dropping the call leaves nothing behind: another loads.
     /// A caller that meets a value due for refresh loads while the others are answered from memory.
     ///
     /// # Errors

@@ -1,3 +1,5 @@
+//! What a class promises, on one thread and with time that stands still.
+
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use std::{

@@ -58,7 +58,7 @@ pub(super) fn for_sqlite(text: &str, schema: &str) -> String {
 
 /// Declares statements as `static`s and lists them all, so that a test prepares each on both engines.
 ///
-/// ```ignore
+/// ```text
 /// statements! {
 ///     /// The post with this id.
 ///     POST = "select … from feed.post where id = $1";

@@ -21,8 +21,8 @@ impl Cursors {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
-    /// A cursor into `list` that holds `place`. `list` names everything that the place depends on besides: the route and
-    /// whatever must not change between two pages.
+    /// A cursor into `list` that holds `place`. `list` names everything that the place depends on besides: the route
+    /// and whatever must not change between two pages.
     pub fn seal<T: Serialize>(&self, list: &str, place: &T) -> String {
         let mut bytes = serde_json::to_vec(place).unwrap_or_default();
         let mark = self.mark(list, &bytes);

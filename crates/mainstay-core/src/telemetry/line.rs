@@ -3,7 +3,6 @@
 use std::{
     fmt::{self, Write as _},
     io::Write as _,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use mainstay_contract::ts::Ts;
@@ -14,12 +13,6 @@ use tracing::{
 
 /// Bytes of one field's text; the rest is cut off and marked.
 const TEXT_BYTES_MAX: usize = 16 << 10;
-
-/// The wall clock's time.
-pub(super) fn now() -> Ts {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ts::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-}
 
 /// A line while it is written. The message of a human line comes first, so its fields wait.
 #[derive(Debug)]

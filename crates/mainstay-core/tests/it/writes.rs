@@ -1,7 +1,5 @@
 //! One closure is one transaction, on every engine.
 
-use std::time::Duration;
-
 use mainstay_core::{
     clock::Clock,
     db::{Db, DbError, Location, migrate::Migration},
@@ -47,7 +45,7 @@ async fn a_closure_that_awaits_something_else_is_rolled_back() {
         .write(|tx| {
             Box::pin(async move {
                 tx.execute(&ADD, params![1_i64]).await?;
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::task::yield_now().await;
                 Ok(())
             })
         })

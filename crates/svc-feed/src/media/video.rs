@@ -1,8 +1,8 @@
 //! Films: the container is checked and freed of metadata while the bytes pass; pictures and sound are not touched.
 //!
-//! What tells where and by whom a film was made (`udta`, `meta`, `uuid` and others in MP4; `Tags`, `Attachments` in WebM)
-//! is overwritten with padding of the same length, so that no offset in the file changes. A track of positions that runs
-//! beside pictures and sound, as some action cameras write, is not looked into.
+//! What tells where and by whom a film was made (`udta`, `meta`, `uuid` and others in MP4; `Tags`, `Attachments` in
+//! WebM) is overwritten with padding of the same length, so that no offset in the file changes. A track of positions
+//! that runs beside pictures and sound, as some action cameras write, is not looked into.
 
 use super::{Limits, MediaError, sniff::Format};
 

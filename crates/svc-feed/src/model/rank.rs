@@ -1,8 +1,8 @@
 //! Explore's score, and the key that orders by it without growing old.
 //!
 //! The score is `(likes·wl + comments·wc + views·wv) · e^(−decay·hours)`. Its order does not change with time alone:
-//! `ln(weight) + decay·published_hours` orders the same and moves only when something happens, so it is a column with an
-//! index and nothing is ever recomputed in the background.
+//! `ln(weight) + decay·published_hours` orders the same and moves only when something happens, so it is a column with
+//! an index and nothing is ever recomputed in the background.
 
 use mainstay_contract::ts::Ts;
 use serde::{Deserialize, Serialize};

@@ -53,8 +53,8 @@ impl Feed {
     /// Adds a comment.
     ///
     /// # Errors
-    /// `NotFound` if the caller may not see the post, or the comment that is answered is not under it; `Conflict` if the
-    /// post takes no comments; `Invalid` for its words.
+    /// `NotFound` if the caller may not see the post, or the comment that is answered is not under it; `Conflict` if
+    /// the post takes no comments; `Invalid` for its words.
     pub(crate) async fn comment(
         &self,
         caller: &Caller,

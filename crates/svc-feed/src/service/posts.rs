@@ -112,6 +112,11 @@ impl Feed {
         let caption = text::tidy(&new.caption);
         check(&caption, &new.media, new.media_url.is_some(), new.publish_at, now)?;
         let (state, published_at) = life(new.draft, new.publish_at, now);
+        let mut new = new;
+        if let Some(url) = new.media_url.take() {
+            // Before the transaction: nothing in it waits for the network. Not attached, it ends like any upload.
+            new.media.push(self.fetch_media(user, &url).await?);
+        }
         self.db()
             .write_once(once, move |tx| {
                 let (new, caption, handle) = (new.clone(), caption.clone(), handle.clone());
@@ -208,10 +213,6 @@ impl Feed {
                         return Err(Error::NotFound);
                     }
                     set_post_state(tx, &held, post_state::DELETED, &weights).await?;
-                    store::posts::clear(tx, id).await?;
-                    for media in store::media::ids_of_post(tx, id).await? {
-                        store::media::detach(tx, media, id).await?;
-                    }
                     Ok(())
                 })
             })
@@ -406,7 +407,12 @@ pub(super) async fn set_post_state(
         version,
     };
     tx.emit(&fact, &outdated(held)).await?;
-    list(tx, held, state, held.sight.visibility, &held.hashtags, weights).await
+    list(tx, held, state, held.sight.visibility, &held.hashtags, weights).await?;
+    if matches!(state, post_state::DELETED | post_state::REMOVED) {
+        store::posts::clear(tx, held.id).await?;
+        super::media::drop_media_of(tx, held.id).await?;
+    }
+    Ok(())
 }
 
 /// Brings tags, the author's count and the place in explore from what `before` says to the new state. The fact of the

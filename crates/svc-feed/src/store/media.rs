@@ -1,6 +1,9 @@
 //! Uploads: what a post needs of them.
 
-use mainstay_contract::id::{MediaId, PostId, UserId};
+use mainstay_contract::{
+    id::{MediaId, PostId, UserId},
+    ts::Ts,
+};
 use mainstay_core::{
     db::{DbError, Tx},
     params, row, statements,
@@ -27,8 +30,71 @@ statements! {
               and (post_id is null or post_id = $2)";
     /// Takes an upload off its post.
     DETACH = "update feed.media set post_id = null where id = $1 and post_id = $2";
+    /// Adds an upload.
+    INSERT = "insert into feed.media (id, owner_id, post_id, position, is_avatar, kind, alt, width, height, blurhash, created_at)
+              values ($1, $2, null, 0, false, $3, $4, $5, $6, $7, $8)";
+    /// Adds a file of an upload.
+    INSERT_FILE = "insert into feed.media_file (media_id, width, height, content_type, size_bytes, hash)
+                   values ($1, $2, $3, $4, $5, $6)";
+    /// Changes the words for a picture.
+    SET_ALT = "update feed.media set alt = $3 where id = $1 and owner_id = $2 returning post_id";
+    /// One file of an upload and whom it belongs to.
+    FILE = "select m.owner_id, m.post_id, m.is_avatar, f.content_type, f.size_bytes, f.hash
+            from feed.media m join feed.media_file f on f.media_id = m.id where m.id = $1 and f.width = $2";
+    /// Uploads that nobody attached in time.
+    UNATTACHED = "select id from feed.media where post_id is null and not is_avatar and created_at < $1 limit $2";
+    /// Notes that the files of an upload lose a reference.
+    LET_GO = "insert into feed.blob_gone (hash, at) select distinct hash, $2::timestamptz from feed.media_file where media_id = $1
+              on conflict (hash) do update set at = excluded.at",
+        sqlite "insert into feed.blob_gone (hash, at) select distinct hash, $2 from feed.media_file where media_id = $1
+              on conflict (hash) do update set at = excluded.at";
+    /// Removes the files of an upload.
+    DROP_FILES = "delete from feed.media_file where media_id = $1";
+    /// Removes an upload.
+    DROP = "delete from feed.media where id = $1";
+    /// Content that may have no reference any more.
+    GONE = "select hash, at, exists (select 1 from feed.media_file f where f.hash = g.hash) from feed.blob_gone g
+            where hash > $1 order by hash limit $2";
+    /// Forgets content that is gone or used again.
+    FORGET_GONE = "delete from feed.blob_gone where hash = $1";
     /// The uploads of a post, in order.
     IDS_OF_POST = "select id from feed.media where post_id = $1 order by position, id";
+}
+
+row! {
+    /// A file that is asked for, and whom it belongs to.
+    #[derive(Debug, Clone)]
+    pub(crate) struct ServedRow {
+        pub(crate) owner: UserId,
+        pub(crate) post: Option<PostId>,
+        pub(crate) is_avatar: bool,
+        pub(crate) content_type: String,
+        pub(crate) size_bytes: i64,
+        pub(crate) hash: Vec<u8>,
+    }
+}
+
+/// An upload as it is written.
+#[derive(Debug, Clone)]
+pub(crate) struct NewMedia {
+    pub(crate) id: MediaId,
+    pub(crate) owner: UserId,
+    pub(crate) kind: i64,
+    pub(crate) alt: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) blurhash: String,
+    pub(crate) files: Vec<NewFile>,
+}
+
+/// A file of an upload as it is written; the full size has width 0.
+#[derive(Debug, Clone)]
+pub(crate) struct NewFile {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) content_type: &'static str,
+    pub(crate) size_bytes: i64,
+    pub(crate) hash: [u8; 32],
 }
 
 row! {
@@ -82,4 +148,69 @@ pub(crate) async fn detach(tx: &mut Tx, media: MediaId, post: PostId) -> Result<
 pub(crate) async fn ids_of_post(tx: &mut Tx, post: PostId) -> Result<Vec<MediaId>, DbError> {
     let rows: Vec<(MediaId,)> = tx.all(&IDS_OF_POST, params![post]).await?;
     Ok(rows.into_iter().map(|(media,)| media).collect())
+}
+
+/// Adds an upload with its files.
+pub(crate) async fn insert(tx: &mut Tx, new: &NewMedia, now: Ts) -> Result<(), DbError> {
+    let params =
+        params![new.id, new.owner, new.kind, new.alt, new.width, new.height, new.blurhash, now];
+    tx.execute(&INSERT, params).await?;
+    for file in &new.files {
+        let params =
+            params![new.id, file.width, file.height, file.content_type, file.size_bytes, file.hash];
+        tx.execute(&INSERT_FILE, params).await?;
+    }
+    Ok(())
+}
+
+/// Changes the words for a picture of `owner`; with it the post that shows it. `None` if it is not theirs.
+pub(crate) async fn set_alt(
+    tx: &mut Tx,
+    media: MediaId,
+    owner: UserId,
+    alt: &str,
+) -> Result<Option<Option<PostId>>, DbError> {
+    let row: Option<(Option<PostId>,)> = tx.optional(&SET_ALT, params![media, owner, alt]).await?;
+    Ok(row.map(|(post,)| post))
+}
+
+/// One file of an upload; `width` 0 is the full size.
+pub(crate) async fn file(
+    tx: &mut Tx,
+    media: MediaId,
+    width: u32,
+) -> Result<Option<ServedRow>, DbError> {
+    tx.optional(&FILE, params![media, width]).await
+}
+
+/// Uploads made before `before` that nobody attached, at most `limit`.
+pub(crate) async fn unattached(
+    tx: &mut Tx,
+    before: Ts,
+    limit: i64,
+) -> Result<Vec<MediaId>, DbError> {
+    let rows: Vec<(MediaId,)> = tx.all(&UNATTACHED, params![before, limit]).await?;
+    Ok(rows.into_iter().map(|(media,)| media).collect())
+}
+
+/// Removes an upload; its bytes go with the next sweep if nothing else has the same.
+pub(crate) async fn drop_media(tx: &mut Tx, media: MediaId) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.execute(&LET_GO, params![media, now]).await?;
+    tx.execute(&DROP_FILES, params![media]).await?;
+    tx.execute(&DROP, params![media]).await.map(drop)
+}
+
+/// Content after `after` that lost a reference: its hash, when, and whether something refers to it.
+pub(crate) async fn gone(
+    tx: &mut Tx,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<(Vec<u8>, Ts, bool)>, DbError> {
+    tx.all(&GONE, params![after, limit]).await
+}
+
+/// Forgets content that is gone or used again.
+pub(crate) async fn forget_gone(tx: &mut Tx, hash: &[u8]) -> Result<(), DbError> {
+    tx.execute(&FORGET_GONE, params![hash]).await.map(drop)
 }

@@ -1,3 +1,5 @@
+//! What a line contains and when it is written.
+
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use std::{fs, sync::Mutex};

@@ -37,6 +37,8 @@ use crate::{
 
 /// Changes of places since a version that are put back; a cursor behind more has expired.
 const MOVES_MAX: usize = 500_000;
+/// Changes are kept longer than a cursor by what clocks may differ.
+const MOVES_SPARE_S: i64 = 300;
 /// Blocks that one page looks through.
 const BLOCKS_MAX: usize = 20;
 const LIST: &str = "explore";
@@ -139,6 +141,16 @@ impl Feed {
                 Some(ExplainView { reason, score: Some(score) })
             })
             .collect();
+    }
+
+    /// Forgets changes of places that no cursor asks for any more.
+    pub(crate) async fn forget_moves(&self) -> Result<(), Error> {
+        let before = self.inner.clock.now().plus_s(-RANKING_LIFE_S - MOVES_SPARE_S);
+        self.db()
+            .write(move |tx| {
+                Box::pin(async move { Ok(store::ranking::forget(tx, before).await.map(drop)?) })
+            })
+            .await
     }
 
     async fn load_page(
