@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`data_dir`] and [`control`] (one program
 //! owns a data folder), [`db`] (records and the one write path), [`events`] (facts out and in), [`cache`], [`http`]
-//! (routes as data), [`auth`] (who calls), [`audit`] (who did what), and [`mount`] (what a service hands to the
-//! program).
+//! (routes as data), [`auth`] (who calls), [`audit`] (who did what), [`live`] (updates to clients), and [`mount`] (what a
+//! service hands to the program).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -32,6 +32,7 @@ pub mod auth;
 pub mod health;
 pub mod http;
 pub mod limit;
+pub mod live;
 pub mod telemetry;
 
 pub mod mount;

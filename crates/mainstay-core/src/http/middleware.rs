@@ -325,6 +325,9 @@ impl Gate {
         if let Some(seconds) = problem.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        if problem.code == Code::UpgradeRequired {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
         if problem.code == Code::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -5,4 +5,5 @@ mod auth;
 mod bucket;
 mod configuration;
 mod data_folder;
+mod live;
 mod writes;
