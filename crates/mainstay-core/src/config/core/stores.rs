@@ -95,8 +95,8 @@ pub struct BlobSettings {
     pub url: String,
     /// The object store's address if it is not Amazon's, such as `https://minio.example.org:9000`.
     pub endpoint: String,
-    /// Where the bucket's name stands: `path` for https://endpoint/bucket, which every store takes; `host` for
-    /// https://bucket.endpoint.
+    /// Where the bucket's name stands: `path` for `https://endpoint/bucket`, which every store takes; `host` for
+    /// `https://bucket.endpoint`.
     pub addressing: S3Addressing,
     /// `true` lets `blobs.endpoint` be plain `http://`, for a store on the same machine.
     pub allow_http: bool,
