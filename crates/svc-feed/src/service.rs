@@ -3,6 +3,7 @@
 mod cards;
 mod comments;
 mod likes;
+mod live;
 mod media;
 mod posts;
 mod timelines;
@@ -47,6 +48,7 @@ struct Inner {
     blobs: Blobs,
     pool: Pool,
     fetcher: Fetcher,
+    readers: Arc<live::Readers>,
 }
 
 /// What is kept in memory; each class is outdated by facts (see [`tags`]).
@@ -82,8 +84,11 @@ impl Feed {
             blobs: core.blobs.clone(),
             pool,
             fetcher,
+            readers: Arc::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let feed = Self { inner: Arc::new(inner) };
+        feed.go_live(&core.live);
+        Ok(feed)
     }
 
     /// Feed's log, which other services and the program follow.
