@@ -39,7 +39,7 @@ const TEMPLATES: &[(&str, &str)] = &[
 const LISTS: &[(&str, &str)] = &[
     ("Cargo.toml", "svc-feed = "),
     ("crates/mainstay/Cargo.toml", "svc-feed.workspace"),
-    ("crates/mainstay/src/services.rs", "svc_feed::mount("),
+    ("crates/mainstay/src/services.rs", "svc_feed::SERVICE"),
 ];
 
 const NAME_LEN_MAX: usize = 24;
@@ -116,10 +116,10 @@ mod tests {
 
     #[test]
     fn a_line_is_copied_from_its_neighbour() {
-        let text = "a\n    svc_feed::mount(core)?,\n]\n";
-        let expected = "a\n    svc_feed::mount(core)?,\n    svc_notes::mount(core)?,\n]\n";
-        assert_eq!(with_line(text, "svc_feed::mount(", "notes").unwrap(), expected);
-        assert_eq!(with_line("a\n", "svc_feed::mount(", "notes"), None);
+        let text = "a\n    svc_feed::SERVICE,\n]\n";
+        let expected = "a\n    svc_feed::SERVICE,\n    svc_notes::SERVICE,\n]\n";
+        assert_eq!(with_line(text, "svc_feed::SERVICE", "notes").unwrap(), expected);
+        assert_eq!(with_line("a\n", "svc_feed::SERVICE", "notes"), None);
     }
 
     #[test]
