@@ -10,7 +10,7 @@
 //! | Engine | Position of a fact | Stamp of a read |
 //! |---|---|---|
 //! | SQLite | its number in the outbox, given by the one writer | `committed_seq + 1`, taken before the read begins |
-//! | Postgres | `pg_current_xact_id()` of its transaction | `pg_snapshot_xmin(pg_current_snapshot())` of the statement |
+//! | Postgres | `pg_current_xact_id()` of its transaction | `pg_snapshot_xmin(pg_current_snapshot())` of the read |
 //!
 //! A stamp promises: *each transaction with a lower position is finished, and its effect is in what was read*.
 //! Anything weaker breaks the proof: the own transaction's position, the newest position, the position applied

@@ -234,6 +234,24 @@ impl Db {
         }
     }
 
+    /// The same as [`Db::write_locking`] without an idempotency key, for outcomes that must not be kept, such as secrets.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_queued<T, E, F>(
+        &self,
+        lock: &'static Sql,
+        params: &[Param<'_>],
+        work: F,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        self.write_with(Some((lock, params)), work).await
+    }
+
     /// The same as [`Db::write`], once for each idempotency key: what the closure returned is recorded in its own
     /// transaction, and a repeat of the request returns it again without running the closure.
     ///

@@ -73,6 +73,8 @@ codes! {
     Invalid = "invalid", 422, "Not valid";
     /// The idempotency key was used with another request.
     KeyReused = "idempotency_key_reused", 422, "The idempotency key was used for another request";
+    /// The address speaks another protocol.
+    UpgradeRequired = "upgrade_required", 426, "Another protocol is spoken here";
     /// Headers are larger than allowed.
     HeadersTooLarge = "headers_too_large", 431, "The headers are too large";
     /// Too many requests.

@@ -1,10 +1,10 @@
 //! Whether the program and what it depends on work, known before anybody asks.
 //!
-//! Probes run in the background, all at the same time, each with its own time limit; a request only reads what they
-//! found last. A dependency is *required* (without it the program is not ready) or *degrades* (without it something
-//! is missing). At start-up every required one must have answered once; later a required one may miss [`LENIENCE`]
-//! rounds in a row before the instance stops taking requests, since taking all instances out of a balancer because of
-//! one slow moment of the database would turn a hiccup into an outage.
+//! Probes run in the background, all at the same time, each with its own time limit; a request only reads what
+//! they found last. A dependency is *required* (without it the program is not ready) or *degrades* (without it
+//! something is missing). At start-up every required one must have answered once; later a required one may miss
+//! [`LENIENCE`] rounds in a row before the instance stops taking requests, since taking all instances out of a
+//! balancer because of one slow moment of the database would turn a hiccup into an outage.
 
 use std::{
     fmt,

@@ -1,14 +1,36 @@
 //! What the program gives to a service, and what a service hands to the program.
 
 use crate::{
+    auth::{self, Auth, Secrets},
     blobs::Blobs,
     cache::{CacheMetrics, Mono},
     clock::Clock,
-    db::{Db, DbError, Location, Sql, migrate::Migration},
+    config::{Config, ConfigError, Section},
+    db::{BoxFuture, Db, DbError, Location, Sql, migrate::Migration},
     events::{Log, consumer::Consumer},
     http::{Cursors, Route},
     jobs::{Job, Periodic},
+    live::{Figures, Live, LiveSettings},
+    telemetry::Metrics,
 };
+
+/// What the core is opened with.
+pub struct CoreParts {
+    /// The wall clock.
+    pub clock: Clock,
+    /// Where records are.
+    pub location: Location,
+    /// Where large bytes are.
+    pub blobs: Blobs,
+    /// What must stay secret.
+    pub secrets: Secrets,
+    /// How accounts behave.
+    pub auth: auth::Settings,
+    /// Bounds of the live channel.
+    pub live: LiveSettings,
+    /// Where figures are declared.
+    pub metrics: Metrics,
+}
 
 /// The parts of the core that every service shares. Cloning is cheap.
 #[derive(Clone)]
@@ -21,13 +43,51 @@ pub struct Core {
     pub location: Location,
     /// Makes and reads cursors.
     pub cursors: Cursors,
+    /// Where figures are declared.
+    pub metrics: Metrics,
     /// Figures of the cache classes.
     pub cache_metrics: CacheMetrics,
     /// Where large bytes are.
     pub blobs: Blobs,
+    /// Accounts and credentials.
+    pub auth: Auth,
+    /// The log of accounts.
+    pub accounts: Log,
+    /// Updates to clients.
+    pub live: Live,
 }
 
 impl Core {
+    /// Opens accounts and what services share.
+    ///
+    /// # Errors
+    /// If the records cannot be opened, or were written under another master key.
+    pub async fn open(parts: CoreParts) -> Result<Self, MountError> {
+        let CoreParts { clock, location, blobs, secrets, auth, live, metrics } = parts;
+        let mono = Mono::start().map_err(|error| MountError::because("start the clock", error))?;
+        let db = Db::open(&location, "core", auth::MIGRATIONS, clock.clone()).await?;
+        let accounts = Log::open(db.clone(), mono.clone()).await?;
+        let auth = Auth::open(db, &secrets, auth, clock.clone())
+            .await
+            .map_err(|error| MountError::because("open accounts", error))?;
+        let cursors = Cursors::new(&secrets.derive("cursors v1"));
+        let live = Live::new(live, Figures::new(&metrics), clock.clone());
+        live.follow(&accounts);
+        let cache_metrics = CacheMetrics::new(&metrics);
+        Ok(Self {
+            clock,
+            mono,
+            location,
+            cursors,
+            metrics,
+            cache_metrics,
+            blobs,
+            auth,
+            accounts,
+            live,
+        })
+    }
+
     /// Opens the records of a service and follows its log.
     ///
     /// # Errors
@@ -38,17 +98,19 @@ impl Core {
         migrations: &'static [Migration],
     ) -> Result<Log, DbError> {
         let db = Db::open(&self.location, schema, migrations, self.clock.clone()).await?;
-        Log::open(db, self.mono.clone()).await
+        let log = Log::open(db, self.mono.clone()).await?;
+        self.live.follow(&log);
+        Ok(log)
     }
 }
 
-/// Why a service cannot run: read after "failed to start".
+/// Why the core or a service cannot run: read after "failed to".
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct MountError {
     message: String,
     #[source]
-    cause: Option<DbError>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl MountError {
@@ -56,12 +118,35 @@ impl MountError {
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), cause: None }
     }
+
+    /// With its cause.
+    pub fn because(
+        message: impl Into<String>,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { message: message.into(), cause: Some(cause.into()) }
+    }
 }
 
 impl From<DbError> for MountError {
     fn from(error: DbError) -> Self {
-        Self { message: "open its records".into(), cause: Some(error) }
+        Self::because("open its records", error)
     }
+}
+
+impl From<ConfigError> for MountError {
+    fn from(error: ConfigError) -> Self {
+        Self::because("read its configuration", error)
+    }
+}
+
+/// A service as the program names it: what is configured, and how it is opened.
+#[derive(Clone, Copy)]
+pub struct Service {
+    /// Its section of the configuration.
+    pub section: fn() -> Section,
+    /// Opens it.
+    pub mount: for<'a> fn(&'a Core, &'a Config) -> BoxFuture<'a, Result<Mount, MountError>>,
 }
 
 /// A service, ready to be run. The program builds its router, consumers, jobs and documents from nothing else.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use mainstay_core::{
+    config::{SettingFault, Settings},
     fetch::{Allow, FetchLimits, Fetcher},
     mount::MountError,
 };
@@ -46,6 +47,14 @@ impl Default for Config {
             fetch_allow: Vec::new(),
             weights: Weights::default(),
         }
+    }
+}
+
+impl Settings for Config {
+    fn faults(&self) -> Vec<SettingFault> {
+        let message = "hold a number that is negative or larger than a million, or are all zero";
+        let fault = || SettingFault::new("weights", message);
+        (!self.weights.are_valid()).then(fault).into_iter().collect()
     }
 }
 

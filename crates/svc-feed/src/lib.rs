@@ -28,9 +28,10 @@ mod store;
 use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{
+    config::Section,
     db::{BoxFuture, Sql},
     jobs::Periodic,
-    mount::{Core, Mount, MountError},
+    mount::{Core, Mount, MountError, Service},
 };
 
 pub use self::{config::Config, service::Feed};
@@ -38,6 +39,14 @@ pub use self::{config::Config, service::Feed};
 /// Feed's tables.
 static MIGRATIONS: &[mainstay_core::db::migrate::Migration] =
     mainstay_core::migrations![1 "feed" "../migrations/0001_feed.sql"];
+
+/// Feed, for the program.
+pub const SERVICE: Service = Service {
+    section: || Section::of::<Config>("feed"),
+    mount: |core, config| {
+        Box::pin(async move { Ok(mount(core, config.section("feed")?).await?.1) })
+    },
+};
 
 /// Opens Feed's records and returns what the program runs.
 ///

@@ -44,7 +44,18 @@ pub struct S3Settings {
 }
 
 /// How the bucket is named in a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum S3Addressing {
     /// `https://endpoint/bucket/key`: every server takes it.
     #[default]

@@ -101,9 +101,9 @@ where
     /// The value of `key`, from memory, the second level or `load`; `None` when there is none.
     ///
     /// `load` runs at most once, and on this instance one at a time for each key: others wait for it. What a caller
-    /// gets unmarked contains every fact that this instance had applied when the call began, even if a later fact has
-    /// outdated it meanwhile (then it is not kept). Dropping the call leaves nothing behind: another caller loads. A
-    /// caller that meets a value due for refresh loads while the others are answered from memory.
+    /// gets unmarked contains every fact that this instance had applied when the call began, even if a later
+    /// fact has outdated it meanwhile (then it is not kept). Dropping the call leaves nothing behind: another loads.
+    /// A caller that meets a value due for refresh loads while the others are answered from memory.
     ///
     /// # Errors
     /// What `load` answered, here or in the call that was waited for, unless the class may serve what it has.

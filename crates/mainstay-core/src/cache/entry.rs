@@ -1,6 +1,7 @@
 //! What a class keeps and what it hands out.
 
 use std::{
+    borrow::Borrow,
     fmt,
     ops::Deref,
     sync::{
@@ -27,8 +28,8 @@ pub struct Loaded<V> {
 
 impl<V> Loaded<V> {
     /// A value that was found.
-    pub fn found(value: V, tags: impl IntoIterator<Item = Tag>, stamp: Stamp) -> Self {
-        Self { value: Some(value), tags: tags.into_iter().collect(), stamp, log_epoch: None }
+    pub fn found(value: V, tags: impl IntoIterator<Item: Borrow<Tag>>, stamp: Stamp) -> Self {
+        Self { value: Some(value), tags: collect(tags), stamp, log_epoch: None }
     }
 
     /// The same, read in a snapshot that shows this log epoch.
@@ -38,9 +39,13 @@ impl<V> Loaded<V> {
     }
 
     /// There is no such thing.
-    pub fn absent(tags: impl IntoIterator<Item = Tag>, stamp: Stamp) -> Self {
-        Self { value: None, tags: tags.into_iter().collect(), stamp, log_epoch: None }
+    pub fn absent(tags: impl IntoIterator<Item: Borrow<Tag>>, stamp: Stamp) -> Self {
+        Self { value: None, tags: collect(tags), stamp, log_epoch: None }
     }
+}
+
+fn collect(tags: impl IntoIterator<Item: Borrow<Tag>>) -> Tags {
+    tags.into_iter().map(|tag| *tag.borrow()).collect()
 }
 
 /// The facts about an entry that decide whether it may be used. Times are [`super::Mono`] microseconds.

@@ -1,4 +1,4 @@
-//! The cache: what it may serve, and what it must refuse.
+//! What a class promises, on one thread and with time that stands still.
 
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 

@@ -182,20 +182,28 @@ base! {
     drop_job: "delete from {s}.job where name = $1 and key = $2";
     /// When the next job is due.
     next_job: "select min(case when leased_until is null then run_at else leased_until end) from {s}.job";
+    /// Makes those who append to the audit log queue up, until the transaction ends; one writer needs no lock.
+    lock_audit: "select pg_advisory_xact_lock(hashtext('{s} audit'))",
+        sqlite "delete from {s}.audit where 0";
     /// Which log this is.
     epoch: "select epoch from {s}.log";
     /// Names the log, if it has no name.
     set_epoch: "insert into {s}.log (one, epoch) values (1, $1) on conflict do nothing";
     /// The last entry of the audit log.
     last_audit: "select seq, hash from {s}.audit order by seq desc limit 1";
-    /// Appends to the audit log.
+    /// Appends to the audit log; changes nothing if somebody else took the number.
     add_audit: "insert into {s}.audit (seq, at, actor, action, target, detail, origin, hash)
-                values ($1, $2, $3, $4, $5, $6, $7, $8)";
+                values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (seq) do nothing";
     /// The audit log, newest first.
     audit: "select seq, at, actor, action, target, detail::text, origin, hash from {s}.audit
             where seq < $1 order by seq desc limit $2",
         sqlite "select seq, at, actor, action, target, detail, origin, hash from {s}.audit
             where seq < $1 order by seq desc limit $2";
+    /// The audit log, oldest first: what is verified.
+    audit_after: "select seq, at, actor, action, target, detail::text, origin, hash from {s}.audit
+            where seq > $1 order by seq limit $2",
+        sqlite "select seq, at, actor, action, target, detail, origin, hash from {s}.audit
+            where seq > $1 order by seq limit $2";
 }
 
 /// The text with the schema's name in it. Schemas are named in code, so the leak is a few kilobytes, once.

@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use axum::{
     body::Body,
     extract::Request,
@@ -65,7 +66,7 @@ pub struct Gate {
     settings: GateSettings,
     auth: Auth,
     clock: Clock,
-    limits: Limits,
+    limits: ArcSwap<Limits>,
     metrics: HttpMetrics,
     access: Option<AccessLog>,
     in_flight: AtomicUsize,
@@ -115,13 +116,18 @@ impl Gate {
             settings,
             auth,
             clock,
-            limits,
+            limits: ArcSwap::from_pointee(limits),
             metrics,
             access,
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             error_page: OnceLock::new(),
         }
+    }
+
+    /// From now on these limits hold. What callers have used up so far is forgotten.
+    pub fn set_limits(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
     }
 
     /// A route with the handles of its metrics.
@@ -174,17 +180,20 @@ impl Gate {
         request: &mut Request,
         address: IpAddr,
     ) -> Result<Option<Decision>, (Problem, Option<Decision>)> {
-        let known = self.auth.cached(request.headers());
+        // Who signs in or refreshes often still sends the token that has just expired; there nobody asks who calls.
+        let asks = route.limit != LimitClass::Auth || route.access != Access::Public;
+        let known = if asks { self.auth.cached(request.headers()) } else { None };
         let caller = match known {
             Some(caller) => Ok(Some(caller)),
-            None => self.auth.authenticate(request.headers()).await,
+            None if asks => self.auth.authenticate(request.headers()).await,
+            None => Ok(None),
         };
         // Bad credentials count against the address, like none.
         let who = match &caller {
             Ok(Some(caller)) => Who::User(caller.user.bits()),
             _ => Who::Address(address),
         };
-        let decision = self.limits.check(route.limit, who, self.clock.now());
+        let decision = self.limits.load().check(route.limit, who, self.clock.now());
         if let Some(decision) = decision.filter(|decision| !decision.allowed) {
             let detail = format!(
                 "More requests than allowed came from you; wait {} s.",
@@ -315,6 +324,9 @@ impl Gate {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = problem.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if problem.code == Code::UpgradeRequired {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
         if problem.code == Code::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -627,7 +639,7 @@ fn authorise(access: Access, caller: Option<&Caller>, request: &Request) -> Resu
             let near = peer.is_some_and(|peer| peer.0.ip().is_loopback());
             let forwarded = request.headers().contains_key("x-forwarded-for")
                 || request.headers().contains_key("forwarded");
-            let admin = caller.is_some_and(|caller| caller.role == crate::auth::Role::Admin);
+            let admin = caller.is_some_and(|caller| caller.acts_as(crate::auth::Role::Admin));
             if admin || (near && !forwarded) { Ok(()) } else { Err(strangers()) }
         }
     }

@@ -109,7 +109,7 @@ pub(super) struct ProblemJson<'a> {
     errors: &'a [crate::error::Fault],
 }
 
-pub(super) fn problem_json(problem: &Problem, request_id: &str) -> Bytes {
+pub(crate) fn problem_json(problem: &Problem, request_id: &str) -> Bytes {
     let view = ProblemJson {
         r#type: format!("/docs#problem-{}", problem.code.as_str()),
         title: problem.code.title(),

@@ -14,11 +14,6 @@ use tracing::{
 /// Bytes of one field's text; the rest is cut off and marked.
 const TEXT_BYTES_MAX: usize = 16 << 10;
 
-/// The wall clock's time.
-pub(super) fn now() -> Ts {
-    crate::clock::Clock::system().now()
-}
-
 /// A line while it is written. The message of a human line comes first, so its fields wait.
 #[derive(Debug)]
 pub(super) struct Line {

@@ -1,8 +1,9 @@
 //! The program's log: one line for each event, as JSON or for people, with the id of the request it belongs to.
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -18,9 +19,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+use crate::clock::Clock;
+
 use super::{
     access::AccessLog,
-    line::{Line, now},
+    line::Line,
     metrics::{Metrics, Unit},
     pipe::{Pipe, PipeWriter},
     rotate::RotatingFile,
@@ -37,7 +40,9 @@ const LEVELS: [(Level, &str); 5] = [
 ];
 
 /// How lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// For people on a terminal, else JSON.
@@ -80,7 +85,7 @@ impl Default for LogConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The file or the writing thread.
-    #[error("open the log{}; check that the folder is writable", file.as_ref().map(|f| format!(" {}", f.display())).unwrap_or_default())]
+    #[error("open the log {}; check that the folder is writable", place(file.as_deref()))]
     Open {
         /// The configured file.
         file: Option<PathBuf>,
@@ -105,6 +110,11 @@ pub enum LogError {
     /// The log has ended.
     #[error("change the level of a log that has ended")]
     Ended(#[source] reload::Error),
+}
+
+/// The log's file, for people.
+fn place(file: Option<&Path>) -> Cow<'_, str> {
+    file.map_or("on standard error".into(), |file| file.to_string_lossy())
 }
 
 /// What tracing is given: the registry, the filter, then the lines.
@@ -248,7 +258,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         if let Some((_, counter)) = self.events.iter().find(|(level, _)| level == meta.level()) {
             counter.inc();
         }
-        let mut line = Line::event(self.human, now(), *meta.level(), meta.target());
+        let mut line = Line::event(self.human, Clock::system().now(), *meta.level(), meta.target());
         event.record(&mut line);
         if let Some(id) = request_id() {
             line.text("request_id", &id);

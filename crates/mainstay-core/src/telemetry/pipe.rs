@@ -15,6 +15,8 @@ use std::{
 
 use prometheus_client::metrics::counter::Counter;
 
+use crate::clock::Clock;
+
 /// Lines that are not urgent wait at most this long.
 const DRAIN_EVERY: Duration = Duration::from_millis(20);
 /// Written at once, so that a rotating file is not overfilled by one large write.
@@ -150,8 +152,10 @@ fn drain(shared: &Shared, mut out: impl Write) {
         } else if dropped > told {
             let lost = dropped - told;
             told = dropped;
-            let told =
-                format!("{{\"level\":\"WARN\",\"message\":\"log lines lost\",\"lines\":{lost}}}\n");
+            let now = Clock::system().now();
+            let told = format!(
+                "{{\"ts\":\"{now}\",\"level\":\"WARN\",\"message\":\"log lines lost\",\"lines\":{lost}}}\n"
+            );
             let _counted_already = write(&mut out, told.as_bytes());
         }
         let mut buffer = shared.lock();

@@ -1,9 +1,10 @@
-//! `process_*` and `host_*`: what the system says about this process and its machine, read when somebody scrapes.
+//! `process_*` and `host_*`: what the system says about this process and its machine, read when somebody
+//! scrapes.
 //!
-//! Everything comes from `/proc`; on a system without it nothing is shown. Device names are few on a machine, but
-//! containers can have many, so at most [`DEVICES_MAX`] of a kind are shown.
+//! All but the space of file systems comes from `/proc`; on a system without it nothing else is shown. Device
+//! names are few on a machine, but containers can have many, so at most [`DEVICES_MAX`] of a kind are shown.
 
-use std::{fmt, fs, io};
+use std::{fmt, fs, io, path::PathBuf};
 
 use prometheus_client::{
     collector::Collector,
@@ -75,7 +76,17 @@ const HOST_NET_IN: Shown =
 const HOST_NET_OUT: Shown =
     shown("host_network_transmit", Kind::Counter, Unit::Bytes, "Sent", &["device"]);
 
-const ALL: [&Shown; 16] = [
+const HOST_FS_SIZE: Shown =
+    shown("host_filesystem_size", Kind::Gauge, Unit::Bytes, "Size of the file system", &["path"]);
+const HOST_FS_FREE: Shown = shown(
+    "host_filesystem_available",
+    Kind::Gauge,
+    Unit::Bytes,
+    "Space that can be written",
+    &["path"],
+);
+
+const ALL: [&Shown; 18] = [
     &PROCESS_CPU,
     &PROCESS_RESIDENT,
     &PROCESS_FDS,
@@ -92,10 +103,14 @@ const ALL: [&Shown; 16] = [
     &HOST_DISK_BUSY,
     &HOST_NET_IN,
     &HOST_NET_OUT,
+    &HOST_FS_SIZE,
+    &HOST_FS_FREE,
 ];
 
 /// Adds `process_*` and `host_*` to the metrics. Reading them costs about a millisecond per scrape.
-pub fn register_system_metrics(metrics: &Metrics) {
+///
+/// `folders` are those whose file systems must not fill up, such as the data folder.
+pub fn register_system_metrics(metrics: &Metrics, folders: Vec<PathBuf>) {
     let declared = ALL.iter().map(|shown| Declared {
         name: full_name(shown.name, shown.unit, shown.kind),
         kind: shown.kind,
@@ -103,15 +118,17 @@ pub fn register_system_metrics(metrics: &Metrics) {
         help: shown.help,
         labels: shown.labels,
     });
-    metrics.collect(declared.collect(), Box::new(System));
+    metrics.collect(declared.collect(), Box::new(System { folders }));
 }
 
 #[derive(Debug)]
-struct System;
+struct System {
+    folders: Vec<PathBuf>,
+}
 
 impl Collector for System {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        for (shown, values) in read() {
+        for (shown, values) in read(&self.folders) {
             if !values.is_empty() {
                 encode(&mut encoder, shown, &values)?;
             }
@@ -150,7 +167,7 @@ fn encode(encoder: &mut DescriptorEncoder, shown: &Shown, values: &[Value]) -> f
 }
 
 /// All that can be read now; a part that cannot is left out.
-fn read() -> Values {
+fn read(folders: &[PathBuf]) -> Values {
     let mut values = Vec::with_capacity(ALL.len());
     let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let stat = text("/proc/stat");
@@ -165,6 +182,7 @@ fn read() -> Values {
     values.push((&HOST_MEMORY_FREE, one(kib(&memory, "MemAvailable:"))));
     disks(&text("/proc/diskstats"), &mut values);
     network(&text("/proc/net/dev"), &mut values);
+    space(folders, &mut values);
     values
 }
 
@@ -257,6 +275,18 @@ fn network(dev: &str, values: &mut Values) {
     values.extend([(&HOST_NET_IN, received), (&HOST_NET_OUT, sent)]);
 }
 
+fn space(folders: &[PathBuf], values: &mut Values) {
+    let (mut size, mut free) = (Vec::new(), Vec::new());
+    for folder in folders.iter().take(DEVICES_MAX) {
+        if let Ok(space) = rustix::fs::statvfs(folder) {
+            let path = || Some(folder.display().to_string());
+            size.push((path(), space.f_blocks as f64 * space.f_frsize as f64));
+            free.push((path(), space.f_bavail as f64 * space.f_frsize as f64));
+        }
+    }
+    values.extend([(&HOST_FS_SIZE, size), (&HOST_FS_FREE, free)]);
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
@@ -304,7 +334,13 @@ mod tests {
 
     #[test]
     fn this_process_is_seen() {
-        let values = read();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display().to_string();
+        let values = read(&[folder.path().into(), "/no/such/folder".into()]);
+        let size = value(&values, &HOST_FS_SIZE, Some(&path)).unwrap();
+        let free = value(&values, &HOST_FS_FREE, Some(&path)).unwrap();
+        assert!(size >= free && free > 0.0);
+        assert_eq!(value(&values, &HOST_FS_FREE, Some("/no/such/folder")), None);
         assert!(value(&values, &PROCESS_RESIDENT, None).unwrap() > 1e6);
         assert!(value(&values, &PROCESS_FDS, None).unwrap() >= 3.0);
         assert!(value(&values, &PROCESS_FDS_MAX, None).unwrap() >= 3.0);

@@ -1,5 +1,9 @@
 //! The core through its own interface, on real engines.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod auth;
 mod bucket;
+mod configuration;
+mod data_folder;
+mod live;
 mod writes;

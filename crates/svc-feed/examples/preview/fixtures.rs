@@ -5,7 +5,7 @@ use std::{error::Error, fs, path::Path};
 use image::{DynamicImage, GenericImageView, imageops::FilterType};
 use mainstay_contract::{
     feed::VisibilityV1,
-    id::{CommentId, MediaId, PostId, TypedId, UserId},
+    id::{CommentId, MediaId, PostId, UserId},
     ts::Ts,
 };
 use svc_feed::{
@@ -156,7 +156,7 @@ fn picture_view(
     let (width, height) = picture.dimensions();
     let small = picture.resize_exact(32, 32, FilterType::Triangle).to_rgba8();
     let mut variants = Vec::new();
-    for side in [160, 320, 640, 1_280] {
+    for side in svc_feed::media::VARIANT_WIDTHS {
         if side >= width {
             break;
         }

@@ -6,7 +6,7 @@ use mainstay_console::{
     form::{FieldError, FormErrors},
     shell::{Flash, Shell, Theme, Viewer},
 };
-use mainstay_contract::{feed::VisibilityV1, id::PostId, id::TypedId};
+use mainstay_contract::{feed::VisibilityV1, id::PostId};
 use maud::Markup;
 use svc_feed::{
     pages::{

@@ -95,7 +95,8 @@ mod tests {
         ) {
             let tags = tags.into_iter().map(Tag::from_bits).collect();
             let record = Record {
-                codec: CODEC_JSON, stamp: Stamp(stamp), soft_ms: soft, hard_ms: hard, filled_ms: filled, tags, body: &body,
+                codec: CODEC_JSON, stamp: Stamp(stamp), soft_ms: soft,
+                hard_ms: hard, filled_ms: filled, tags, body: &body,
             };
             let bytes = record.encode().unwrap();
             prop_assert_eq!(Record::decode(&bytes), Some(record.clone()));

@@ -1,4 +1,4 @@
-//! Logs: what is written, masked and rotated.
+//! What a line contains and when it is written.
 
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 

@@ -1,4 +1,4 @@
-//! The metric registry: what is declared is what is shown.
+//! Names, units and the text that Prometheus reads.
 
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
@@ -12,7 +12,7 @@ use crate::{
 
 fn everything() -> Metrics {
     let metrics = Metrics::new();
-    register_system_metrics(&metrics);
+    register_system_metrics(&metrics, vec!["/".into()]);
     let http = HttpMetrics::new(&metrics);
     let route = http.route("GET", "/api/v1/posts/{id}");
     route.observe(200, 0.004);

@@ -1,0 +1,168 @@
+//! Slows down whoever guesses passwords: after some wrong ones, each further one makes the wait twice as long.
+//!
+//! Wrong passwords are counted for each pair of name and address, and for each address alone (with more patience), so that
+//! one address cannot try one password on many names. They are not counted for a name alone: anybody could then lock
+//! anybody out. The table is in memory and bounded; what it forgets when full was counted longest ago.
+
+use std::{
+    collections::HashMap,
+    hash::BuildHasher as _,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+
+use foldhash::quality::RandomState;
+use mainstay_contract::ts::Ts;
+
+/// Pairs and addresses that are remembered.
+const ENTRIES_MAX: usize = 65_536;
+/// Wrong passwords for one name from one address before the first wait.
+const PAIR_FREE: u32 = 5;
+/// Wrong passwords from one address for any names before the first wait.
+const ADDRESS_FREE: u32 = 50;
+/// The longest wait for a pair, and how long wrong passwords are remembered.
+const WAIT_MAX_S: i64 = 900;
+/// The longest wait for an address alone: many people may be behind it.
+const ADDRESS_WAIT_MAX_S: i64 = 60;
+
+/// Wrong passwords of the last quarter of an hour.
+#[derive(Debug, Default)]
+pub(crate) struct Lockout {
+    hasher: RandomState,
+    entries: Mutex<HashMap<u64, Strikes, RandomState>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Strikes {
+    count: u32,
+    last: Ts,
+    until: Ts,
+}
+
+impl Lockout {
+    /// Seconds until the next attempt is heard; `None` if it is heard now.
+    pub(crate) fn wait_s(&self, login: &str, from: Option<IpAddr>, now: Ts) -> Option<u32> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = self
+            .keys(login, from)
+            .into_iter()
+            .filter_map(|(key, ..)| entries.get(&key).map(|strikes| strikes.until))
+            .max()?;
+        let micros = until.micros_since(now);
+        (micros > 0).then(|| u32::try_from((micros - 1) / 1_000_000 + 1).unwrap_or(u32::MAX))
+    }
+
+    /// Counts a wrong password.
+    pub(crate) fn strike(&self, login: &str, from: Option<IpAddr>, now: Ts) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, free, wait_max_s) in self.keys(login, from) {
+            make_room(&mut entries, now);
+            let strikes = entries.entry(key).or_insert(Strikes { count: 0, last: now, until: now });
+            if now.micros_since(strikes.last) > WAIT_MAX_S * 1_000_000 {
+                strikes.count = 0;
+            }
+            strikes.count = strikes.count.saturating_add(1);
+            strikes.last = now;
+            if strikes.count >= free {
+                let wait = 1_i64 << (strikes.count - free).min(20);
+                strikes.until = now.plus_s(wait.min(wait_max_s));
+            }
+        }
+    }
+
+    /// Forgets the wrong passwords of a name from an address: its owner is there. The address alone is not forgiven, or a
+    /// guesser would clear it with an account of their own.
+    pub(crate) fn forgive(&self, login: &str, from: Option<IpAddr>) {
+        let [(pair, ..), _] = self.keys(login, from);
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&pair);
+    }
+
+    fn keys(&self, login: &str, from: Option<IpAddr>) -> [(u64, u32, i64); 2] {
+        let from = from.map(network);
+        [
+            (self.hasher.hash_one((login, from)), PAIR_FREE, WAIT_MAX_S),
+            (self.hasher.hash_one(from), ADDRESS_FREE, ADDRESS_WAIT_MAX_S),
+        ]
+    }
+}
+
+/// One household or host: an IPv6 caller owns at least a /64.
+fn network(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address) >> 64 << 64,
+    }
+}
+
+/// Drops what is too old to count; if that is not enough, the older half.
+fn make_room(entries: &mut HashMap<u64, Strikes, RandomState>, now: Ts) {
+    if entries.len() < ENTRIES_MAX {
+        return;
+    }
+    entries.retain(|_key, strikes| now.micros_since(strikes.last) <= WAIT_MAX_S * 1_000_000);
+    if entries.len() >= ENTRIES_MAX {
+        let mut times: Vec<_> = entries.values().map(|strikes| strikes.last).collect();
+        let middle = times.len() / 2;
+        let (_, median, _) = times.select_nth_unstable(middle);
+        let median = *median;
+        let mut kept = 0;
+        entries.retain(|_key, strikes| {
+            let keep = strikes.last >= median && kept < ENTRIES_MAX / 2;
+            kept += usize::from(keep);
+            keep
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOME: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
+    const CAFE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)));
+
+    #[test]
+    fn the_wait_grows_with_each_wrong_password_and_is_bounded() {
+        let lockout = Lockout::default();
+        let mut now = Ts::from_micros(0);
+        let mut waits = Vec::new();
+        for _ in 0..18 {
+            lockout.strike("bob", HOME, now);
+            let wait = lockout.wait_s("bob", HOME, now).unwrap_or(0);
+            waits.push(wait);
+            now = now.plus_s(i64::from(wait));
+        }
+        assert_eq!(waits[..8], [0, 0, 0, 0, 1, 2, 4, 8]);
+        assert_eq!(waits[14..], [900, 900, 900, 900]);
+    }
+
+    #[test]
+    fn one_guesser_does_not_lock_the_owner_out_elsewhere() {
+        let lockout = Lockout::default();
+        let now = Ts::from_micros(0);
+        (0..20).for_each(|_| lockout.strike("bob", HOME, now));
+        assert!(lockout.wait_s("bob", HOME, now).is_some());
+        assert_eq!(lockout.wait_s("bob", CAFE, now), None);
+    }
+
+    #[test]
+    fn one_address_that_tries_many_names_waits_for_all_of_them() {
+        let lockout = Lockout::default();
+        let now = Ts::from_micros(0);
+        (0..ADDRESS_FREE).for_each(|n| lockout.strike(&format!("name{n}"), HOME, now));
+        assert!(lockout.wait_s("another", HOME, now).is_some());
+        lockout.forgive("another", HOME);
+        assert!(lockout.wait_s("another", HOME, now).is_some());
+    }
+
+    #[test]
+    fn the_table_has_a_bound() {
+        let lockout = Lockout::default();
+        for n in 0..(ENTRIES_MAX as i64 * 2) {
+            let from = u32::try_from(n).ok().map(|n| IpAddr::V4(n.into()));
+            lockout.strike("bob", from, Ts::from_micros(n));
+        }
+        let len = lockout.entries.lock().unwrap_or_else(PoisonError::into_inner).len();
+        assert!(len <= ENTRIES_MAX, "{len}");
+    }
+}

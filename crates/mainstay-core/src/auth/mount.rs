@@ -1,0 +1,63 @@
+//! Accounts as the program runs them: routes, a consumer and the sweeping up.
+
+use std::{sync::Arc, time::Duration};
+
+use mainstay_contract::{Fact as _, feed::PersonSuspendedV1};
+
+use super::{Auth, api, store};
+use crate::{
+    events::{Log, consumer::Consumer},
+    jobs::Periodic,
+    mount::Mount,
+};
+
+/// How long a session that ended is kept, so that an old token of its is still known for what it is.
+const ENDED_KEPT_S: i64 = 7 * 24 * 3_600;
+
+/// Accounts, ready to be run; `log` follows the same records. From now on every instance heeds what another ended.
+pub fn mount(auth: &Auth, log: Log) -> Mount {
+    let heeds = auth.clone();
+    log.on_fact(Box::new(move |fact| heeds.apply(fact)));
+    Mount {
+        name: auth.db().schema(),
+        log,
+        routes: api::routes(auth),
+        consumers: vec![suspensions()],
+        jobs: Vec::new(),
+        periodic: vec![sweep(auth)],
+        statements: store::STATEMENTS.to_vec(),
+    }
+}
+
+/// Takes over whom a moderator suspended. The fact's own name says whose log it is in.
+fn suspensions() -> Consumer {
+    let source = PersonSuspendedV1::NAME.split('.').next().unwrap_or_default();
+    Consumer {
+        name: "suspensions",
+        source,
+        facts: &[PersonSuspendedV1::NAME],
+        take: Arc::new(|tx, fact| {
+            Box::pin(async move {
+                match fact.read::<PersonSuspendedV1>() {
+                    Some(fact) => Auth::on_person_suspended(tx, &fact).await,
+                    None => Ok(()),
+                }
+            })
+        }),
+    }
+}
+
+fn sweep(auth: &Auth) -> Periodic {
+    let auth = auth.clone();
+    Periodic {
+        name: "ended sessions",
+        every: Duration::from_secs(3_600),
+        run: Arc::new(move || {
+            let auth = auth.clone();
+            Box::pin(async move {
+                let before = auth.db().clock().now().plus_s(-ENDED_KEPT_S);
+                auth.prune_sessions(before).await.map(drop).map_err(|error| error.to_string())
+            })
+        }),
+    }
+}

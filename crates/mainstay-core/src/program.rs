@@ -1,0 +1,259 @@
+//! A program: the core and its services, from their mounts to sockets.
+//!
+//! [`Program::assemble`] turns mounts into a router, [`Program::start`] runs what works in the background, and
+//! [`Program::serve`] answers until it is told to end, then drains: first requests, then live connections, then work.
+
+mod system;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{
+    auth,
+    db::Sql,
+    error::Tolerate as _,
+    events::consumer::Consumer,
+    health::{Health, Importance, Probe},
+    http::{
+        Route,
+        middleware::{Gate, GateSettings, Limits},
+        router,
+        server::{self, Drained, ServerSettings},
+    },
+    jobs, live,
+    mount::{Core, Mount, MountError},
+    telemetry::{AccessLog, HttpMetrics},
+};
+
+/// How often the dependencies are looked at.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// The longest that a look may take.
+const PROBE_TIME: Duration = Duration::from_secs(2);
+/// How long background work may take to end.
+const END_TIME: Duration = Duration::from_secs(5);
+
+/// What a program is run with.
+pub struct ProgramSettings {
+    /// Bounds that are the same for every route.
+    pub gate: GateSettings,
+    /// How many requests a caller may send.
+    pub limits: Limits,
+    /// Bounds of the sockets.
+    pub server: ServerSettings,
+    /// Where requests are logged; without it they are counted only.
+    pub access: Option<AccessLog>,
+    /// How often a log is looked at when nothing hints at a change.
+    pub poll: Duration,
+    /// How long facts are kept.
+    pub retention_days: u32,
+    /// The version in the documents.
+    pub version: String,
+}
+
+/// A program that is ready to run.
+pub struct Program {
+    core: Core,
+    mounts: Vec<Mount>,
+    gate: Arc<Gate>,
+    health: Health,
+    router: Router,
+    routes: Vec<Route>,
+    settings: ServerSettings,
+    poll: Duration,
+    retention_days: u32,
+    stop: watch::Sender<bool>,
+    work: JoinSet<()>,
+}
+
+impl Program {
+    /// Builds the router of `mounts` and of the core's own routes; `pages` are those of the console's shell.
+    ///
+    /// # Errors
+    /// If two routes answer the same request.
+    pub fn assemble(
+        core: Core,
+        services: Vec<Mount>,
+        pages: Vec<Route>,
+        settings: ProgramSettings,
+    ) -> Result<Self, MountError> {
+        let ProgramSettings { gate, limits, server, access, poll, retention_days, version } =
+            settings;
+        let mut mounts = vec![auth::mount(&core.auth, core.accounts.clone())];
+        mounts.extend(services);
+        let health = Health::new();
+        let mut routes: Vec<Route> =
+            mounts.iter().flat_map(|mount| mount.routes.iter().cloned()).collect();
+        routes.extend(live::api::routes(&core.live));
+        routes.extend(pages);
+        let system = system::System::new(health.clone(), core.metrics.clone());
+        routes.extend(system.routes());
+        if let Some((method, path)) = router::clash(&routes) {
+            return Err(MountError::new(format!(
+                "serve `{method} {path}`, which two routes claim"
+            )));
+        }
+        system.describe(&routes, &version);
+        let metrics = HttpMetrics::new(&core.metrics);
+        let gate = Arc::new(Gate::new(
+            gate,
+            core.auth.clone(),
+            core.clock.clone(),
+            limits,
+            metrics,
+            access,
+        ));
+        let router = router::router(routes.clone(), &gate);
+        let (stop, _) = watch::channel(false);
+        Ok(Self {
+            core,
+            mounts,
+            gate,
+            health,
+            router,
+            routes,
+            settings: server,
+            poll,
+            retention_days,
+            stop,
+            work: JoinSet::new(),
+        })
+    }
+
+    /// The gate, for what may change while the program runs.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Every route, as declared.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The router, for tests that need no socket.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Every statement of every service, by schema.
+    pub fn statements(&self) -> Vec<(&Mount, Vec<&'static Sql>)> {
+        let all = self.mounts.iter().map(|mount| {
+            let base = mount.log.db().outbox().statements();
+            (mount, mount.statements.iter().copied().chain(base).collect())
+        });
+        all.collect()
+    }
+
+    /// Begins what works in the background: logs are followed, facts consumed, jobs done, dependencies looked at.
+    pub fn start(&mut self) {
+        let work = &mut self.work;
+        for mount in &self.mounts {
+            work.spawn(mount.log.clone().follow(self.poll, self.stop.subscribe()));
+            let db = mount.log.db().clone();
+            if !mount.jobs.is_empty() {
+                work.spawn(jobs::work(db.clone(), mount.jobs.clone(), self.stop.subscribe()));
+            }
+            for periodic in &mount.periodic {
+                work.spawn(jobs::repeat(periodic.clone(), self.stop.subscribe()));
+            }
+            work.spawn(jobs::repeat(
+                system::retention(&mount.log, self.retention_days),
+                self.stop.subscribe(),
+            ));
+            for consumer in &mount.consumers {
+                if let Some(task) = consume(consumer, mount, &self.mounts, &self.stop) {
+                    work.spawn(task);
+                }
+            }
+            self.health.register(probe(mount));
+        }
+        let blobs = self.core.blobs.clone();
+        self.health.register(Probe {
+            name: "blobs",
+            importance: Importance::Degrades,
+            timeout: PROBE_TIME,
+            check: Arc::new(move || {
+                let blobs = blobs.clone();
+                Box::pin(async move { blobs.check().await.map_err(|error| error.to_string()) })
+            }),
+        });
+        work.spawn(self.core.live.clone().run(self.stop.subscribe()));
+        drop(self.health.spawn(PROBE_EVERY, self.stop.subscribe()));
+    }
+
+    /// Looks at every dependency once, so that readiness is known before the first request.
+    pub async fn look(&self) {
+        self.health.round().await;
+    }
+
+    /// Serves until `shutdown`, then answers what is under way, ends the live connections and the background work.
+    pub async fn serve(
+        mut self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Drained {
+        let (health, stop) = (self.health.clone(), self.stop.clone());
+        let told = async move {
+            shutdown.await;
+            health.drain();
+            // Live connections would hold up the sockets' end; they are told to come back elsewhere.
+            stop.send_replace(true);
+        };
+        let drained = server::serve(
+            listener,
+            self.router.clone(),
+            self.gate.clone(),
+            self.settings.clone(),
+            told,
+        )
+        .await;
+        self.end().await;
+        drained
+    }
+
+    /// Ends the background work and closes the records.
+    pub async fn end(&mut self) {
+        self.stop.send_replace(true);
+        let ended = async { while self.work.join_next().await.is_some() {} };
+        tokio::time::timeout(END_TIME, ended)
+            .await
+            .tolerate("work that does not end is dropped; it is idempotent");
+        self.work.abort_all();
+        for mount in &self.mounts {
+            mount.log.db().close().await;
+        }
+    }
+}
+
+/// A consumer at work, if the service whose facts it takes is there.
+fn consume(
+    consumer: &Consumer,
+    mount: &Mount,
+    mounts: &[Mount],
+    stop: &watch::Sender<bool>,
+) -> Option<impl Future<Output = ()> + Send + use<>> {
+    let Some(source) = mounts.iter().find(|source| source.name == consumer.source) else {
+        tracing::warn!(
+            consumer = consumer.name,
+            source = consumer.source,
+            "no such service; it consumes nothing"
+        );
+        return None;
+    };
+    let (consumer, source) = (consumer.clone(), source.log.clone());
+    Some(consumer.run(source, mount.log.db().clone(), stop.subscribe()))
+}
+
+fn probe(mount: &Mount) -> Probe {
+    let db = mount.log.db().clone();
+    Probe {
+        name: mount.name,
+        importance: Importance::Required,
+        timeout: PROBE_TIME,
+        check: Arc::new(move || {
+            let db = db.clone();
+            Box::pin(async move { db.ping().await.map_err(|error| error.to_string()) })
+        }),
+    }
+}

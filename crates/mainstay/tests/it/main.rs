@@ -1,0 +1,6 @@
+//! The program as people and scripts use it: the built executable.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod command_line;
+mod program;
+mod serving;

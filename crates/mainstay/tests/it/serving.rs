@@ -1,0 +1,98 @@
+//! `mainstay serve` as a process: its one line, its end, and its data folder.
+
+use std::{fs, io::Write as _, net::TcpStream, os::unix::fs::PermissionsExt as _};
+
+use crate::program::Place;
+
+#[test]
+fn it_says_one_line_when_it_is_ready_and_ends_well_when_told_to() {
+    for signal in ["TERM", "INT"] {
+        let place = Place::new();
+        let serving = place.serve();
+        assert!(serving.address().starts_with("127.0.0.1:"), "{}", serving.ready);
+        assert!(serving.get("/nothing/here").starts_with("HTTP/1.1 404"));
+        serving.signal(signal);
+        assert_eq!(serving.end(), (Some(0), String::new()), "after SIG{signal}");
+        assert!(!place.path().join("data/control.sock").exists());
+    }
+}
+
+#[test]
+fn a_second_program_on_the_folder_is_refused_with_the_first_ones_pid() {
+    let place = Place::new();
+    let serving = place.serve();
+    let said = place.run("serve --listen 127.0.0.1:0").complained(4);
+    assert!(
+        said.contains(&format!("the program with process id {} uses it", serving.pid())),
+        "{said}"
+    );
+    assert!(said.contains("stop that program, or choose another folder with --data"), "{said}");
+    // The first one goes on, and another folder is free.
+    assert!(serving.get("/").starts_with("HTTP/1.1 "));
+    let other = Place::new().serve();
+    assert_ne!(other.address(), serving.address());
+}
+
+#[test]
+fn a_program_that_was_killed_leaves_nothing_in_the_way() {
+    let place = Place::new();
+    let serving = place.serve();
+    serving.signal("KILL");
+    assert_eq!(serving.end().0, None);
+    assert!(place.path().join("data/control.sock").exists(), "it had no time to remove it");
+    let again = place.serve();
+    assert!(again.get("/").starts_with("HTTP/1.1 "));
+    let mode = fs::metadata(place.path().join("data/control.sock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let place = Place::new();
+    let serving = place.serve();
+    let other = Place::new();
+    let said = other.run(&format!("serve --listen {}", serving.address())).complained(1);
+    assert!(said.contains(&format!("failed to listen on {}", serving.address())), "{said}");
+    assert!(said.contains("choose another port with --listen"), "{said}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_had_is_named() {
+    let place = Place::new();
+    place.write("file", "");
+    let said = place.run("serve --data file/data").complained(1);
+    assert!(said.contains("failed to use the data folder: `file/data`"), "{said}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let place = Place::new();
+    let serving = place.serve();
+    // Half a request keeps the program draining for as long as `http.drain_ms`; then it would end with 0.
+    let mut half = TcpStream::connect(serving.address()).unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nhost").unwrap();
+    assert!(serving.get("/").starts_with("HTTP/1.1 "), "the half was taken before this one");
+    serving.signal("TERM");
+    while TcpStream::connect(serving.address()).is_ok() {
+        std::thread::yield_now();
+    }
+    serving.signal("TERM");
+    assert_eq!(serving.end().0, Some(128 + 15));
+}
+
+#[test]
+fn a_hangup_takes_over_what_the_file_says_now() {
+    let place = Place::new();
+    place.write("mainstay.toml", "[limit.read]\nper_min = 60000\nburst = 1000\n");
+    let serving = place.serve();
+    // A file that is not valid changes nothing and ends nothing.
+    place.write("mainstay.toml", "[limit.read]\nburst = 0\n");
+    serving.signal("HUP");
+    assert!(serving.get("/nothing").starts_with("HTTP/1.1 404"));
+
+    place.write("mainstay.toml", "[limit.read]\nper_min = 1\nburst = 1\n");
+    serving.signal("HUP");
+    // Under the first file all of them would be let through.
+    let limited = (0..200).any(|_| serving.get("/nothing").starts_with("HTTP/1.1 429"));
+    assert!(limited, "the new limit does not hold");
+}
