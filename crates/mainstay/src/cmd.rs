@@ -9,10 +9,7 @@ mod settings;
 mod user;
 mod version;
 
-pub(crate) use self::{
-    user::{NewUser, RoleName},
-    version::long as version_text,
-};
+pub(crate) use self::{user::NewUser, version::long as version_text};
 use std::process::ExitCode;
 
 use anyhow::Context as _;

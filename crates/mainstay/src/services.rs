@@ -1,17 +1,16 @@
 //! What the program is made of: the core and its services, opened from the configuration.
 
 use std::{
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::Context as _;
 use mainstay_core::{
-    auth::{self, Actor, Auth, Origin, Role, Secrets, load_or_create_master_key},
-    blobs::{Blobs, S3Settings},
+    auth::{self, Actor, Auth, AuthError, Origin, Secrets, load_or_create_master_key},
+    blobs::Blobs,
     clock::Clock,
-    config::{Config, Section},
+    config::{Config, Flag, Section, Sources},
     data_dir::DataDir,
     db::{Location, PgSettings},
     http::{Route, middleware::Gate, server::Drained},
@@ -20,10 +19,13 @@ use mainstay_core::{
     program::{Program, ProgramSettings},
     telemetry::{AccessLog, Metrics, register_system_metrics},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::cmd::{self, NewUser, RoleName};
+use crate::{
+    cmd::{self, NewUser},
+    exit::Refusal,
+};
 
 /// Every service; the one place where they are named.
 const SERVICES: &[Service] = &[
@@ -63,11 +65,7 @@ pub(crate) async fn open(
         location: location(config, data_dir).await?,
         blobs: blobs(config, data_dir).await?,
         secrets: secrets(config, data_dir).await?,
-        auth: auth::Settings {
-            access_ttl_s: settings.auth.access_token_s.into(),
-            refresh_ttl_s: i64::from(settings.auth.refresh_token_days) * 24 * 3_600,
-            ..auth::Settings::default()
-        },
+        auth: settings.auth.accounts(),
         live: LiveSettings {
             origins: origins(config),
             connections_max: settings.live.connections_max as usize,
@@ -127,39 +125,19 @@ pub(crate) async fn location(config: &Config, data_dir: &DataDir) -> anyhow::Res
 }
 
 async fn blobs(config: &Config, data_dir: &DataDir) -> anyhow::Result<Blobs> {
-    let blobs = &config.core().blobs;
-    let url = match blobs.url.as_str() {
+    let settings = &config.core().blobs;
+    let url = match settings.url.as_str() {
         "" => data_dir.blobs().display().to_string(),
         url => url.to_owned(),
     };
-    let secret = async |secret: &mainstay_core::secrets::Secret| -> anyhow::Result<String> {
-        if secret.is_empty() {
-            return Ok(String::new());
-        }
-        Ok(secret.resolve().await.context("read the blob store's key")?.reveal().to_owned())
-    };
-    let s3 = S3Settings {
-        endpoint: blobs.endpoint.clone(),
-        region: blobs.region.clone(),
-        access_key_id: secret(&blobs.access_key).await?,
-        secret_access_key: secret(&blobs.secret_key).await?,
-        addressing: blobs.addressing,
-        allow_http: blobs.allow_http,
-    };
-    Blobs::open(&url, &s3).context("open the blob store")
+    Blobs::open(&url, &settings.s3().await?).context("open the blob store")
 }
 
 async fn secrets(config: &Config, data_dir: &DataDir) -> anyhow::Result<Secrets> {
-    let setting = &config.core().secrets.master_key;
-    if setting.is_empty() {
-        return from_file(data_dir.path());
+    match config.core().secrets.master().await? {
+        Some(master) => Ok(Secrets { master }),
+        None => load_or_create_master_key(data_dir.path()).context("open the master key"),
     }
-    let text = setting.resolve().await.context("read secrets.master_key")?;
-    Secrets::from_hex(text.reveal()).context("use secrets.master_key; write 64 hexadecimal digits")
-}
-
-fn from_file(folder: &Path) -> anyhow::Result<Secrets> {
-    load_or_create_master_key(folder).context("open the master key")
 }
 
 impl House {
@@ -185,15 +163,24 @@ impl House {
 
     /// Makes an account and returns it as it is shown.
     pub(crate) async fn create_user(&self, user: NewUser) -> anyhow::Result<Value> {
-        let NewUser { handle, email, role, password } = user;
-        let role = match role {
-            RoleName::User => Role::User,
-            RoleName::Moderator => Role::Moderator,
-            RoleName::Admin => Role::Admin,
+        let new = auth::NewUser {
+            handle: user.handle,
+            email: user.email,
+            password: Some(user.password),
+            role: user.role.into(),
         };
-        let new = auth::NewUser { handle, email, password: Some(password), role };
-        let made = self.inner.auth.create_user(new, Actor::Operator, &Origin::default()).await?;
-        Ok(json!({ "id": made.id, "handle": made.handle, "role": made.role }))
+        let made = self.inner.auth.create_user(new, Actor::Operator, &Origin::default()).await;
+        match made {
+            Ok(account) => serde_json::to_value(account).context("show the account"),
+            Err(AuthError::Invalid(faults) | AuthError::Taken(faults)) => {
+                let said = faults.iter().map(|fault| {
+                    format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.detail)
+                });
+                let said: Vec<String> = said.collect();
+                Err(Refusal(format!("make the account: {}", said.join(" "))).into())
+            }
+            Err(error) => Err(anyhow::Error::from(error).context("make the account")),
+        }
     }
 
     /// Closes the records, for a command that ends right after.
@@ -204,11 +191,16 @@ impl House {
     }
 }
 
-/// Every route of the program, opened on a folder that goes away again.
+/// Every route of the program. They are asked of the parts themselves, opened on a folder that goes right after.
 pub(crate) async fn routes() -> anyhow::Result<Vec<Route>> {
-    let folder = tempfile::tempdir().context("make a folder")?;
+    let folder = tempfile::tempdir().context("make a temporary folder")?;
+    let dir = Flag {
+        name: "--data".to_owned(),
+        key: "data.dir".to_owned(),
+        value: folder.path().display().to_string(),
+    };
+    let config = Config::load(sections(), Sources { flags: vec![dir], ..Sources::default() })?;
     let data_dir = DataDir::open(folder.path())?;
-    let config = Config::defaults(sections())?;
     let house = open(&config, &data_dir, &Metrics::new(), None).await?;
     let mut program = house.take().context("open the program")?;
     let routes = program.routes().to_vec();

@@ -50,14 +50,6 @@ impl Default for Config {
     }
 }
 
-impl Settings for Config {
-    fn faults(&self) -> Vec<SettingFault> {
-        let message = "hold a number that is negative or larger than a million, or are all zero";
-        let fault = || SettingFault::new("weights", message);
-        (!self.weights.are_valid()).then(fault).into_iter().collect()
-    }
-}
-
 impl Config {
     /// What is taken of pictures and films.
     pub(crate) fn limits(&self) -> Limits {
@@ -80,5 +72,22 @@ impl Config {
         let allow = allow.map_err(|error| MountError::new(format!("feed.fetch_allow: {error}")))?;
         let max_bytes = self.video_bytes_max.max(self.image_bytes_max);
         Ok(Fetcher::new(FetchLimits { total: FETCH_TIME, max_bytes, allow }))
+    }
+}
+
+impl Settings for Config {
+    fn faults(&self) -> Vec<SettingFault> {
+        let mut faults = Vec::new();
+        if !self.weights.are_valid() {
+            let message = "hold a number that is negative or above a million, or nothing but zeros";
+            faults.push(SettingFault::new("weights", message));
+        }
+        for text in &self.fetch_allow {
+            if let Err(error) = text.parse::<Allow>() {
+                let message = format!("holds `{text}`, which cannot be read: {error}");
+                faults.push(SettingFault::new("fetch_allow", message));
+            }
+        }
+        faults
     }
 }

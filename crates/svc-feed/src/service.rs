@@ -3,6 +3,7 @@
 mod cards;
 mod comments;
 mod likes;
+mod live;
 mod media;
 mod moderation;
 pub(crate) mod notifications;
@@ -59,6 +60,7 @@ struct Inner {
     blobs: Blobs,
     pool: Pool,
     fetcher: Fetcher,
+    readers: Arc<live::Readers>,
 }
 
 /// What is kept in memory; each class is outdated by facts (see [`tags`]).
@@ -95,8 +97,11 @@ impl Feed {
             blobs: core.blobs.clone(),
             pool,
             fetcher,
+            readers: Arc::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let feed = Self { inner: Arc::new(inner) };
+        feed.go_live(&core.live);
+        Ok(feed)
     }
 
     /// Feed's log, which other services and the program follow.

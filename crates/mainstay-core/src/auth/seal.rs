@@ -42,12 +42,6 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// The secrets whose master key these 64 hexadecimal digits are; `None` for anything else.
-    pub fn from_hex(text: &str) -> Option<Self> {
-        let master = hex::decode(text.trim()).ok()?.try_into().ok()?;
-        Some(Self { master })
-    }
-
     /// A key for another use, which says nothing about the master key or any other.
     pub fn derive(&self, name: &str) -> [u8; 32] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.master);

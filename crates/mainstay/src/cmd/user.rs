@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 
 use anyhow::Context as _;
 use mainstay_core::{
+    auth::Role,
     control::{self, Request, Response},
     data_dir::{DataDir, DataDirError},
     telemetry::Metrics,
@@ -59,6 +60,16 @@ pub(crate) enum RoleName {
     Moderator,
     /// Everything.
     Admin,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::User => Self::User,
+            RoleName::Moderator => Self::Moderator,
+            RoleName::Admin => Self::Admin,
+        }
+    }
 }
 
 /// An account to be made. It has no `Debug`, because it holds the password.

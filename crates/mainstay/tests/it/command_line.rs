@@ -170,8 +170,15 @@ fn shells_get_a_script_that_knows_the_commands() {
 #[test]
 fn routes_are_listed_for_people_and_programs() {
     let place = Place::new();
-    assert!(place.run("routes").printed().starts_with("METHOD"));
-    assert!(place.run("routes --json").printed_json().is_array());
+    let login = |line: &&str| line.starts_with("POST") && line.contains("/api/v1/auth/login ");
+    let printed = place.run("routes").printed();
+    assert!(printed.starts_with("METHOD") && printed.lines().any(|line| login(&line)), "{printed}");
+    let routes = place.run("routes --json").printed_json();
+    let login = |route: &&serde_json::Value| route["path"] == "/api/v1/auth/login";
+    let route = routes.as_array().unwrap().iter().find(login).unwrap();
+    assert_eq!((&route["access"], &route["limit"]), (&json!("everybody"), &json!("auth")));
+    // It leaves nothing where it was asked.
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The program as people and scripts use it: the built executable.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod accounts;
 mod command_line;
 mod program;
 mod serving;

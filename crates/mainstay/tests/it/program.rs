@@ -128,6 +128,22 @@ impl Serving {
         answer.lines().next().unwrap_or_default().to_owned()
     }
 
+    /// The whole answer to a POST of JSON.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> String {
+        let body = body.to_string();
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let order = format!("kill -{name} {}", self.pid());
         assert!(Command::new("sh").args(["-c", &order]).status().unwrap().success());

@@ -111,7 +111,10 @@ impl ViewerLikes {
 }
 
 impl Feed {
-    async fn scope(&self, viewer: UserId) -> Result<Option<Hit<ViewerScope>>, Arc<DbError>> {
+    pub(super) async fn scope(
+        &self,
+        viewer: UserId,
+    ) -> Result<Option<Hit<ViewerScope>>, Arc<DbError>> {
         self.inner
             .caches
             .viewers
@@ -172,7 +175,7 @@ impl Feed {
 }
 
 /// An error that several callers of one load share.
-fn shared(error: Arc<DbError>) -> Error {
+pub(super) fn shared(error: Arc<DbError>) -> Error {
     match Arc::try_unwrap(error) {
         Ok(error) => Error::Db(error),
         Err(error) => Error::Db(DbError::Unavailable(error.to_string())),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::not_http;
 use crate::{
     blobs::{S3Addressing, S3Settings},
-    config::{SettingFault, Settings},
+    config::{ConfigError, SettingFault, Settings},
     secrets::{Secret, SecretError, SecretUrl},
 };
 
@@ -95,8 +95,8 @@ pub struct BlobSettings {
     pub url: String,
     /// The object store's address if it is not Amazon's, such as `https://minio.example.org:9000`.
     pub endpoint: String,
-    /// Where the bucket's name stands: `path` for https://endpoint/bucket, which every store takes; `host` for
-    /// https://bucket.endpoint.
+    /// Where the bucket's name stands: `path` for `https://endpoint/bucket`, which every store takes; `host` for
+    /// `https://bucket.endpoint`.
     pub addressing: S3Addressing,
     /// `true` lets `blobs.endpoint` be plain `http://`, for a store on the same machine.
     pub allow_http: bool,
@@ -154,6 +154,28 @@ pub struct SecretSettings {
     /// folder, made at the first start. Instances that share a database need the same key. Whoever loses it loses every
     /// address; keep a copy apart from the backups.
     pub master_key: Secret,
+}
+
+impl SecretSettings {
+    /// The master key if the configuration gives it; none if it is the file in the data folder.
+    ///
+    /// # Errors
+    /// `Section` if it cannot be had or is no key.
+    pub async fn master(&self) -> Result<Option<[u8; 32]>, ConfigError> {
+        if self.master_key.is_empty() {
+            return Ok(None);
+        }
+        let failed = |message| ConfigError::Section { name: "secrets", message };
+        let text = self.master_key.resolve().await.map_err(|error| failed(error.to_string()))?;
+        let mut master = [0_u8; 32];
+        match hex::decode_to_slice(text.reveal().trim(), &mut master) {
+            Ok(()) => Ok(Some(master)),
+            // What it says could hold a part of the key.
+            Err(_) => {
+                Err(failed("`secrets.master_key` must hold 64 hexadecimal digits".to_owned()))
+            }
+        }
+    }
 }
 
 impl Settings for SecretSettings {}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::not_http;
 use crate::{
+    auth,
     config::{SettingFault, Settings},
     http::{
         middleware::{GateSettings, Limits},
@@ -210,6 +211,18 @@ pub struct AuthSettings {
 impl Default for AuthSettings {
     fn default() -> Self {
         Self { access_token_s: 900, refresh_token_days: 30, registration: Registration::Open }
+    }
+}
+
+impl AuthSettings {
+    /// What accounts are given.
+    pub fn accounts(&self) -> auth::Settings {
+        auth::Settings {
+            access_ttl_s: self.access_token_s.into(),
+            refresh_ttl_s: i64::from(self.refresh_token_days) * 24 * 3_600,
+            console_ttl_s: i64::from(self.refresh_token_days) * 24 * 3_600,
+            ..auth::Settings::default()
+        }
     }
 }
 
