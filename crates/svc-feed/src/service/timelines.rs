@@ -3,6 +3,7 @@
 //! A list proposes ids; what is shown of them, and to whom, is decided at each read. `home` merges the newest posts of
 //! everybody whom the reader follows; `explore` pages over a ranking that is frozen at its first page.
 
+mod dry_run;
 pub(crate) mod explore;
 mod home;
 mod lists;
@@ -16,6 +17,7 @@ use mainstay_core::{
 };
 
 pub(crate) use self::{
+    dry_run::DryRunView,
     explore::{PageKey, SharedPage},
     home::AuthorPosts,
 };
