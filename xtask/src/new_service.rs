@@ -142,7 +142,8 @@ mod tests {
         assert_eq!(files, listed);
     }
 
-    /// The copy lies in the build folder, always at the same place, so that its second check is quick.
+    /// The copy lies in the build folder, always at the same place, so that its second check is quick. It is built apart:
+    /// Cargo tells crates of two checkouts in one build folder apart only by their times.
     #[test]
     fn a_new_service_compiles_with_no_other_edit() {
         let target = crate::run::target_dir().unwrap();
@@ -157,8 +158,11 @@ mod tests {
             fs::write(file, text).unwrap();
         });
         write(&there, "probe").unwrap();
-        let mut check = cargo(["check", "--offline", "--workspace", "--all-targets"]).unwrap();
-        let output = check.current_dir(&there).env("CARGO_TARGET_DIR", &target).output().unwrap();
+        let packages = ["--package", "svc-probe", "--package", "mainstay"];
+        let mut check = cargo(["check", "--offline", "--all-targets"]).unwrap();
+        check.args(packages).current_dir(&there);
+        let built = target.join("tmp/new-service-target");
+        let output = check.env("CARGO_TARGET_DIR", &built).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
