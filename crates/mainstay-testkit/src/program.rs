@@ -6,6 +6,7 @@
 
 mod client;
 mod contract;
+mod listener;
 
 use std::{
     fs,
@@ -33,8 +34,11 @@ use mainstay_core::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-pub use self::client::{Answer, Client, Request, id_of};
 use self::contract::Contract;
+pub use self::{
+    client::{Answer, Client, Request, id_of},
+    listener::Listener,
+};
 use crate::Postgres;
 
 /// What a test's people sign in with.

@@ -6,7 +6,7 @@ use std::{future::IntoFuture, net::SocketAddr, pin::Pin, sync::Arc};
 use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::Value;
 
-use super::contract::Contract;
+use super::{contract::Contract, listener::Listener};
 
 const BOUNDARY: &str = "the-boundary-of-a-test";
 
@@ -91,6 +91,18 @@ impl Client {
     /// `DELETE path`.
     pub fn delete(&self, path: &str) -> Request {
         self.request(Method::DELETE, path)
+    }
+
+    /// Listens to live topics, such as `post:post_…,home`.
+    ///
+    /// # Panics
+    /// If the stream is refused.
+    pub async fn listen(&self, topics: &str) -> Listener {
+        let request = self.get(&format!("/api/v1/live/sse?topics={topics}")).request;
+        match request.send().await {
+            Ok(response) if response.status().is_success() => Listener::new(response),
+            refused => panic!("{topics} cannot be listened to: {refused:?}"),
+        }
     }
 
     /// Uploads a file in the part `file`.
