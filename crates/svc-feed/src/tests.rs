@@ -171,3 +171,15 @@ impl Town {
 fn new_post() -> NewPost {
     serde_json::from_str("{}").unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_is_understood() {
+    for town in towns().await {
+        let mut refused = Vec::new();
+        for statement in crate::statements() {
+            let prepared = town.feed.log().db().prepare(statement).await;
+            refused.extend(prepared.err().map(|error| error.to_string()));
+        }
+        assert!(refused.is_empty(), "{refused:#?}");
+    }
+}

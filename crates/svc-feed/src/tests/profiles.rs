@@ -1,5 +1,10 @@
+use mainstay_contract::account::{AccountCreatedV1, AccountSuspensionChangedV1};
+
 use super::*;
-use crate::{model::rank::Weights, service::EditProfile};
+use crate::{
+    model::rank::Weights,
+    service::{EditProfile, profiles},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_counts_only_posts_that_the_reader_may_see() {
@@ -68,5 +73,29 @@ async fn other_weights_are_tried_without_changing_explore() {
         assert_eq!(explore.items[0].id, liked);
         let nothing = Weights { like: 0.0, comment: 0.0, view: 0.0, decay_per_hour: 0.1 };
         assert!(matches!(town.feed.dry_run(nothing).await, Err(Error::Invalid(_))));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_core_says_of_accounts_is_taken_over_and_an_older_word_is_ignored() {
+    for town in towns().await {
+        let user = UserId::from_bits(77);
+        town.write(move |tx| {
+            Box::pin(async move {
+                let created = AccountCreatedV1 { user, handle: "newcomer".into() };
+                profiles::account_created(tx, &created).await?;
+                profiles::account_created(tx, &created).await
+            })
+        })
+        .await;
+        assert!(town.feed.profile(None, user).await.is_ok(), "met before they ever acted");
+        for (suspended, version, gone) in [(true, 3, true), (false, 2, true), (false, 4, false)] {
+            town.write(move |tx| {
+                let fact = AccountSuspensionChangedV1 { user, suspended, version };
+                Box::pin(async move { profiles::account_suspension(tx, &fact).await })
+            })
+            .await;
+            assert_eq!(town.feed.profile(None, user).await.is_err(), gone, "version {version}");
+        }
     }
 }

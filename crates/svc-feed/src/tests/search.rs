@@ -29,8 +29,7 @@ async fn people_are_found_by_the_beginnings_of_all_words_the_exact_handle_first(
         // Page by page the same.
         let (mut paged, mut cursor) = (Vec::new(), None);
         loop {
-            let page =
-                town.feed.search_people(None, "ada", 1, cursor.as_deref()).await.unwrap();
+            let page = town.feed.search_people(None, "ada", 1, cursor.as_deref()).await.unwrap();
             paged.extend(page.items.into_iter().map(|person| person.handle));
             cursor = page.next_cursor;
             if cursor.is_none() {
