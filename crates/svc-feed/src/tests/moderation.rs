@@ -1,3 +1,5 @@
+//! Reports, the queue, and what moderators do.
+
 use mainstay_core::audit::{self, Chain};
 
 use super::*;

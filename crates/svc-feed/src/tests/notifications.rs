@@ -1,3 +1,5 @@
+//! Who is told of what, in which lines.
+
 use super::*;
 use crate::{
     service::NotificationsPage,

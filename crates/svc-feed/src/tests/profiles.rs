@@ -1,3 +1,5 @@
+//! Profiles, accounts, and explore under other weights.
+
 use mainstay_contract::account::{AccountCreatedV1, AccountSuspensionChangedV1};
 
 use super::*;

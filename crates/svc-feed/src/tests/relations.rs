@@ -1,3 +1,5 @@
+//! Follows, requests, blocks and mutes.
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]

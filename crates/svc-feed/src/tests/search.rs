@@ -1,3 +1,5 @@
+//! People and tags are found.
+
 use super::*;
 
 impl Town {
