@@ -3,6 +3,7 @@
 
 mod moderation;
 mod notifications;
+mod over_http;
 mod profiles;
 mod relations;
 mod search;
