@@ -24,6 +24,8 @@ mod error;
 mod events;
 mod service;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
