@@ -151,8 +151,8 @@ mod tests {
         assert_eq!(files, listed);
     }
 
-    /// The copy lies in the build folder, always at the same place, so that its second check is quick. It is built apart:
-    /// Cargo tells crates of two checkouts in one build folder apart only by their times.
+    /// The copy lies in the build folder, always at the same place, so that its second check is quick. It is built
+    /// apart: Cargo tells crates of two checkouts in one build folder apart only by their times.
     #[test]
     fn a_new_service_compiles_with_no_other_edit() {
         let target = crate::run::target_dir().unwrap();
