@@ -39,14 +39,40 @@ use super::{
 use crate::{
     auth::{Auth, Caller, Credential},
     clock::Clock,
+    db::BoxFuture,
     error::{Code, Problem},
     ids,
     limit::{self, Decision, Limit, Limiter},
     telemetry::{self, AccessLog, HttpMetrics, RouteMetrics},
 };
 
-/// Turns a problem into a page for the console: problem, request id, whether somebody is signed in.
-pub type ErrorPage = Box<dyn Fn(&Problem, &str, Option<&Caller>) -> String + Send + Sync>;
+/// Shows a problem as a page of the console, or leads elsewhere, such as to where one signs in.
+pub type ErrorPage =
+    Box<dyn for<'a> Fn(&'a Problem, &'a Asking) -> BoxFuture<'a, Shown> + Send + Sync>;
+
+/// The request whose answer is a problem, as far as the page that shows it needs it.
+#[derive(Debug)]
+pub struct Asking {
+    /// Names the request in the logs.
+    pub id: RequestId,
+    /// How it asked.
+    pub method: Method,
+    /// What it asked for.
+    pub uri: http::Uri,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Who sent it, if that is known.
+    pub caller: Option<Caller>,
+}
+
+/// How a problem is shown.
+#[derive(Debug)]
+pub enum Shown {
+    /// As this page.
+    Page(String),
+    /// Not at all: another page of this site is what helps.
+    Elsewhere(HeaderValue),
+}
 
 /// Bounds and rules that are the same for every route.
 #[derive(Debug, Clone)]
@@ -273,7 +299,7 @@ impl Gate {
     async fn finish(&self, route: &Route, asked: &Asked, mut response: Response) -> Response {
         if let Some(Refused(problem)) = response.extensions_mut().remove::<Refused>() {
             log_problem(route, asked, &problem);
-            return self.problem(route, asked, &problem);
+            return self.problem(asked, &problem).await;
         }
         let Some(Whole(mut bytes)) = response.extensions_mut().remove::<Whole>() else {
             return response;
@@ -307,15 +333,21 @@ impl Gate {
         response
     }
 
-    fn problem(&self, route: &Route, asked: &Asked, problem: &Problem) -> Response {
+    async fn problem(&self, asked: &Asked, problem: &Problem) -> Response {
         let status = StatusCode::from_u16(problem.code.status())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (content_type, bytes) = match self.error_page.get() {
-            Some(page) if route.kind == Kind::Page && asked.wants_page => (
-                "text/html; charset=utf-8",
-                Bytes::from(page(problem, &asked.id.0, asked.caller.as_ref())),
-            ),
-            _ => ("application/problem+json", reply::problem_json(problem, &asked.id.0)),
+        let shown = match (self.error_page.get(), &asked.page) {
+            (Some(show), Some(page)) => Some(show(problem, page).await),
+            _ => None,
+        };
+        let (content_type, bytes) = match shown {
+            Some(Shown::Elsewhere(to)) => {
+                let mut response = StatusCode::SEE_OTHER.into_response();
+                response.headers_mut().insert(header::LOCATION, to);
+                return response;
+            }
+            Some(Shown::Page(page)) => ("text/html; charset=utf-8", Bytes::from(page)),
+            None => ("application/problem+json", reply::problem_json(problem, &asked.id.0)),
         };
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() = status;
@@ -356,10 +388,13 @@ impl Gate {
         let caching =
             if asked.reads && status.is_success() { "private, no-cache" } else { "no-store" };
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(caching));
-        headers.append(
-            header::VARY,
-            HeaderValue::from_static("accept-encoding, authorization, cookie"),
-        );
+        // What everybody may keep is the same for everybody.
+        let public = headers
+            .get(header::CACHE_CONTROL)
+            .is_some_and(|caching| caching.as_bytes().starts_with(b"public"));
+        let varies =
+            if public { "accept-encoding" } else { "accept-encoding, authorization, cookie" };
+        headers.append(header::VARY, HeaderValue::from_static(varies));
         if let Some(origin) = &asked.origin
             && self
                 .settings
@@ -385,7 +420,7 @@ impl Gate {
     {
         let route = &watched.route;
         let began = self.clock.now();
-        let mut asked = Asked::read(&request);
+        let mut asked = Asked::read(route, &request);
         let under_way = UnderWay::enter(&self.in_flight);
         let address = self.client_address(&request);
         request.extensions_mut().insert(ClientAddress(address));
@@ -403,6 +438,9 @@ impl Gate {
                 }
             };
         asked.caller = request.extensions().get::<Caller>().cloned();
+        if let Some(page) = &mut asked.page {
+            page.caller.clone_from(&asked.caller);
+        }
         let ((response, written), decision) = match admitted {
             Ok(decision) => (self.answer(route, request, inner).await, decision),
             Err((problem, decision)) => ((problem.into_response(), Vec::new()), decision),
@@ -553,7 +591,8 @@ fn method_name(method: &Method) -> &'static str {
 struct Asked {
     id: RequestId,
     reads: bool,
-    wants_page: bool,
+    /// The whole request, if its answer is a page.
+    page: Option<Asking>,
     accept_encoding: Option<HeaderValue>,
     if_none_match: Option<HeaderValue>,
     origin: Option<HeaderValue>,
@@ -561,14 +600,23 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(request: &Request) -> Self {
+    fn read(route: &Route, request: &Request) -> Self {
         let headers = request.headers();
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        let wants_page =
+            accept.is_none_or(|accept| accept.contains("html") || accept.contains("*/*"));
+        let id = request_id(headers);
+        let page = (route.kind == Kind::Page && wants_page).then(|| Asking {
+            id: id.clone(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: headers.clone(),
+            caller: None,
+        });
         Self {
-            id: request_id(headers),
+            id,
             reads: !changes(request.method()),
-            wants_page: accept
-                .is_none_or(|accept| accept.contains("html") || accept.contains("*/*")),
+            page,
             accept_encoding: headers.get(header::ACCEPT_ENCODING).cloned(),
             if_none_match: headers.get(header::IF_NONE_MATCH).cloned(),
             origin: headers.get(header::ORIGIN).cloned(),
@@ -660,8 +708,12 @@ fn bound_body(route: &Route, request: &mut Request) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Compares a form's token with the session's; requests without the console's cookie need none.
-pub(super) fn check_form_token(
+/// Compares a form's token with the session's; requests without the console's cookie need none. The extractor of forms
+/// does this by itself; whoever reads the parts of a form does it before anything else.
+///
+/// # Errors
+/// `CsrfFailed`.
+pub fn check_form_token(
     extensions: &Extensions,
     given: Option<&str>,
 ) -> Result<(), Problem> {
