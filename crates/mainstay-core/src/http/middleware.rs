@@ -231,14 +231,15 @@ impl Gate {
         }
         let refused = |problem| (problem, decision);
         let caller = caller.map_err(refused)?;
+        if let Some(caller) = &caller {
+            // Before anything is refused: the log and the page of the refusal say whom it met.
+            request.extensions_mut().insert(caller.clone());
+        }
         authorise(route.access, caller.as_ref(), request).map_err(refused)?;
-        if let Some(caller) = caller {
-            if let Credential::Console(session) = caller.credential {
-                let token: Arc<str> = self.auth.csrf_token(session).into();
-                self.same_site(route, request, &token).map_err(refused)?;
-                request.extensions_mut().insert(FormToken(token));
-            }
-            request.extensions_mut().insert(caller);
+        if let Some(Caller { credential: Credential::Console(session), .. }) = caller {
+            let token: Arc<str> = self.auth.csrf_token(session).into();
+            self.same_site(route, request, &token).map_err(refused)?;
+            request.extensions_mut().insert(FormToken(token));
         }
         Ok(decision)
     }
