@@ -1,6 +1,7 @@
 //! Feed's statements: one function each, the transaction first. Nothing here begins, commits or decides.
 
 pub(crate) mod comments;
+pub(crate) mod discover;
 pub(crate) mod likes;
 pub(crate) mod media;
 pub(crate) mod moderation;
@@ -17,6 +18,7 @@ use mainstay_core::db::Sql;
 /// Every statement, for the test that prepares them on both engines.
 pub(crate) static ALL: &[&[&Sql]] = &[
     comments::STATEMENTS,
+    discover::STATEMENTS,
     likes::STATEMENTS,
     media::STATEMENTS,
     moderation::STATEMENTS,
