@@ -28,3 +28,25 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     relations::STATEMENTS,
     timelines::STATEMENTS,
 ];
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
+
+    use mainstay_core::{
+        clock::Clock,
+        db::{Db, Location},
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_statement_is_understood() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite { folder: folder.path().to_owned(), durable: false };
+        let db = Db::open(&location, "feed", crate::MIGRATIONS, Clock::system()).await.unwrap();
+        let mut refused = Vec::new();
+        for statement in super::ALL.iter().flat_map(|module| module.iter().copied()) {
+            refused.extend(db.prepare(statement).await.err().map(|error| error.to_string()));
+        }
+        assert!(refused.is_empty(), "{refused:#?}");
+    }
+}

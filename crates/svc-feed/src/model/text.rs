@@ -93,7 +93,9 @@ pub fn search_words(handle: &str, display_name: &str) -> Vec<String> {
 /// The words of a search for people: folded, each once, the longest first, at most eight.
 pub fn query_words(query: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for word in query.split(|c: char| !(c.is_alphanumeric() || is_combining_mark(c) || "_.".contains(c))) {
+    for word in
+        query.split(|c: char| !(c.is_alphanumeric() || is_combining_mark(c) || "_.".contains(c)))
+    {
         let word: String = fold(word.trim_matches('.')).chars().take(60).collect();
         if !word.is_empty() && !words.contains(&word) {
             words.push(word);

@@ -126,12 +126,6 @@ impl Feed {
             .await
     }
 
-    /// How many lines of `user` were not read.
-    pub(crate) async fn unread_notifications(&self, user: UserId) -> Result<i64, Error> {
-        let mut tx = self.db().read().await?;
-        Ok(store::notifications::unread(&mut tx, user).await?)
-    }
-
     /// Removes lines without activity for 90 days.
     pub(crate) async fn trim_notifications(&self) -> Result<(), Error> {
         let before = self.inner.clock.now().plus_s(-NOTIFICATION_LIFE_S);
@@ -139,9 +133,9 @@ impl Feed {
             let removed = self
                 .db()
                 .write::<_, Error, _>(move |tx| {
-                    Box::pin(async move {
-                        Ok(store::notifications::trim(tx, before, TRIM_MAX).await?)
-                    })
+                    Box::pin(
+                        async move { Ok(store::notifications::trim(tx, before, TRIM_MAX).await?) },
+                    )
                 })
                 .await?;
             if removed < usize::try_from(TRIM_MAX).unwrap_or(usize::MAX) {
@@ -329,9 +323,7 @@ pub(crate) async fn relation(tx: &mut Tx, fact: &RelationChangedV1) -> Result<()
     let (user, target) = (fact.user, fact.target);
     let now = store::relations::standing(tx, user, target).await?;
     match fact.act {
-        RelationActV1::Follow if now.following => {
-            tell(tx, Line::follow(target), user, None).await
-        }
+        RelationActV1::Follow if now.following => tell(tx, Line::follow(target), user, None).await,
         RelationActV1::Request if now.requested => {
             tell(tx, Line::follow_request(target), user, None).await
         }
@@ -375,9 +367,7 @@ async fn may_tell(
     post: Option<&HeldPost>,
 ) -> Result<bool, DbError> {
     let sees = post.is_none_or(|held| held.sight.visible_to(Some(line.user)));
-    Ok(line.user != actor
-        && sees
-        && store::notifications::may_tell(tx, line.user, actor).await?)
+    Ok(line.user != actor && sees && store::notifications::may_tell(tx, line.user, actor).await?)
 }
 
 /// Puts `actor` into a line, once.
@@ -397,12 +387,7 @@ async fn tell(
 }
 
 /// The same, about a post as the line's owner sees it.
-async fn tell_of_post(
-    tx: &mut Tx,
-    line: Line,
-    actor: UserId,
-    post: PostId,
-) -> Result<(), DbError> {
+async fn tell_of_post(tx: &mut Tx, line: Line, actor: UserId, post: PostId) -> Result<(), DbError> {
     match store::posts::held(tx, post, Some(line.user)).await? {
         Some(held) => tell(tx, line, actor, Some(&held)).await,
         None => Ok(()),
@@ -410,12 +395,7 @@ async fn tell_of_post(
 }
 
 /// The same for what somebody does more than once: it brings the line up each time.
-async fn tell_again(
-    tx: &mut Tx,
-    line: Line,
-    actor: UserId,
-    post: PostId,
-) -> Result<(), DbError> {
+async fn tell_again(tx: &mut Tx, line: Line, actor: UserId, post: PostId) -> Result<(), DbError> {
     let Some(held) = store::posts::held(tx, post, Some(line.user)).await? else { return Ok(()) };
     if !may_tell(tx, &line, actor, Some(&held)).await? {
         return Ok(());

@@ -99,8 +99,7 @@ impl Feed {
                 Box::pin(async move {
                     let now = tx.now();
                     store::people::ensure(tx, user, &handle, now).await?;
-                    let mut row =
-                        store::profiles::get(tx, user).await?.ok_or(Error::NotFound)?;
+                    let mut row = store::profiles::get(tx, user).await?.ok_or(Error::NotFound)?;
                     row.display_name = edit.display_name.unwrap_or(row.display_name);
                     row.bio = edit.bio.unwrap_or(row.bio);
                     row.private = edit.private.unwrap_or(row.private);
@@ -241,8 +240,7 @@ async fn change_avatar(
 
 async fn changed(tx: &mut Tx, row: &ProfileRow) -> Result<(), Error> {
     let (user, version) = (row.id, row.version);
-    let fact =
-        ProfileChangedV1 { user, private: row.private, suspended: row.suspended, version };
+    let fact = ProfileChangedV1 { user, private: row.private, suspended: row.suspended, version };
     tx.emit(&fact, &[tags::profile(user), tags::posts_of(user), tags::EXPLORE]).await?;
     Ok(())
 }

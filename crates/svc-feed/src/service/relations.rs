@@ -77,8 +77,7 @@ impl Feed {
                 Box::pin(async move {
                     let now = tx.now();
                     store::people::ensure(tx, user, &handle, now).await?;
-                    let other =
-                        store::profiles::get(tx, target).await?.ok_or(Error::NotFound)?;
+                    let other = store::profiles::get(tx, target).await?.ok_or(Error::NotFound)?;
                     let standing = store::relations::standing(tx, user, target).await?;
                     // What one did before can be taken back even from somebody who blocks or was suspended.
                     let has = match tie {
@@ -307,12 +306,7 @@ async fn block(tx: &mut Tx, user: UserId, target: UserId) -> Result<(), Error> {
 }
 
 /// Says how `user` stands to `target` after `act`.
-async fn tell(
-    tx: &mut Tx,
-    user: UserId,
-    target: UserId,
-    act: RelationActV1,
-) -> Result<(), Error> {
+async fn tell(tx: &mut Tx, user: UserId, target: UserId, act: RelationActV1) -> Result<(), Error> {
     let now = store::relations::standing(tx, user, target).await?;
     let fact = RelationChangedV1 {
         user,

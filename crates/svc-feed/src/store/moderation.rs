@@ -123,10 +123,7 @@ pub(crate) async fn resolve(tx: &mut Tx, target: &str, now: Ts) -> Result<u64, D
 }
 
 /// Comments, whatever their state, in any order.
-pub(crate) async fn comments(
-    tx: &mut Tx,
-    ids: &[CommentId],
-) -> Result<Vec<CommentRow>, DbError> {
+pub(crate) async fn comments(tx: &mut Tx, ids: &[CommentId]) -> Result<Vec<CommentRow>, DbError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }

@@ -128,26 +128,17 @@ impl LinePlace {
 }
 
 /// Puts `actor` into a line; `true` if they did not stand in it.
-pub(crate) async fn add(
-    tx: &mut Tx,
-    line: &Line,
-    actor: UserId,
-    now: Ts,
-) -> Result<bool, DbError> {
+pub(crate) async fn add(tx: &mut Tx, line: &Line, actor: UserId, now: Ts) -> Result<bool, DbError> {
     if tx.execute(&ADD_ACTOR, params![line.user, line.key, actor, now]).await? == 0 {
         return Ok(false);
     }
-    let params = params![line.user, line.key, line.kind_name(), line.post, line.comment, now];
+    let kind = line.kind_name();
+    let params = params![line.user, line.key, kind, line.post, line.comment, now];
     tx.execute(&RAISE, params).await.map(|_| true)
 }
 
 /// `actor`, who stands in the line, did the same again.
-pub(crate) async fn touch(
-    tx: &mut Tx,
-    line: &Line,
-    actor: UserId,
-    now: Ts,
-) -> Result<(), DbError> {
+pub(crate) async fn touch(tx: &mut Tx, line: &Line, actor: UserId, now: Ts) -> Result<(), DbError> {
     tx.execute(&TOUCH_ACTOR, params![line.user, line.key, actor, now]).await?;
     tx.execute(&TOUCH, params![line.user, line.key, line.comment, now]).await.map(drop)
 }

@@ -213,7 +213,7 @@ pub(crate) async fn search(
     limit: usize,
 ) -> Result<Vec<FoundPerson>, DbError> {
     let Some(first) = what.words.first() else { return Ok(Vec::new()) };
-    let end = after_prefix(first);
+    let (end, limit) = (after_prefix(first), limit as i64);
     let params = params![
         first,
         end,
@@ -223,7 +223,7 @@ pub(crate) async fn search(
         from.exact,
         from.followers,
         from.user,
-        limit as i64
+        limit
     ];
     tx.all(&SEARCH, params).await
 }

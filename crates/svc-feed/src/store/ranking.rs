@@ -9,6 +9,8 @@ use mainstay_core::{
     params, row, statements,
 };
 
+use crate::model::{dry_run::Sampled, rank::Counts};
+
 statements! {
     /// The places below one, highest first.
     BELOW = "select s.rank_key, s.published_at, s.post_id, p.author_id
@@ -21,6 +23,12 @@ statements! {
                    where m.xid >= $1 order by m.xid, m.seq limit $2";
     /// Notes how a place was before it changed.
     NOTE = "insert into feed.rank_move (xid, seq, post_id, key_before, published_at, at) values ($1, $2, $3, $4, $5, $6)";
+    /// Public posts since a time, newest first.
+    SAMPLE = "select p.id, s.like_count, s.comment_count, s.view_count, p.published_at
+              from feed.post p join feed.post_stat s on s.post_id = p.id
+                  join feed.profile a on a.user_id = p.author_id
+              where p.state = 2 and p.visibility = 0 and p.published_at >= $1 and not a.private and not a.suspended
+              order by p.published_at desc, p.id desc limit $2";
     /// Forgets changes that no cursor can ask for any more.
     FORGET = "delete from feed.rank_move where at < $1";
 }
@@ -82,4 +90,16 @@ pub(crate) async fn note(
 /// Forgets changes before `before`.
 pub(crate) async fn forget(tx: &mut Tx, before: Ts) -> Result<u64, DbError> {
     tx.execute(&FORGET, params![before]).await
+}
+
+/// What everybody sees of what was published since `since`, newest first, at most `limit`.
+pub(crate) async fn sample(tx: &mut Tx, since: Ts, limit: usize) -> Result<Vec<Sampled>, DbError> {
+    let rows: Vec<(PostId, i64, i64, i64, Ts)> =
+        tx.all(&SAMPLE, params![since, limit as i64]).await?;
+    let sampled = rows.into_iter().map(|(post, likes, comments, views, published_at)| Sampled {
+        post,
+        counts: Counts { likes, comments, views },
+        published_at,
+    });
+    Ok(sampled.collect())
 }
