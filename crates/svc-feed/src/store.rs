@@ -17,6 +17,7 @@ use mainstay_core::db::Sql;
 /// Every statement, for the test that prepares them on both engines.
 pub(crate) static ALL: &[&[&Sql]] = &[
     comments::STATEMENTS,
+    crate::demo::STATEMENTS,
     likes::STATEMENTS,
     media::STATEMENTS,
     moderation::STATEMENTS,
