@@ -132,7 +132,7 @@ fn cast(size: Size) -> Result<Vec<Person>, DemoError> {
     let mut cast = vec![Person {
         handle: "demo",
         name: "Demo",
-        avatar: Some("summit"),
+        avatar: Some("river"),
         private: false,
         bio: "Having a look around.",
     }];

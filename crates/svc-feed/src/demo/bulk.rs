@@ -252,7 +252,7 @@ impl<'a> Bulk<'a> {
         Ok(())
     }
 
-    /// The `nth` post. Few get many likes: their number is one over a random share.
+    /// The `nth` post. Few get many likes: their number goes with one over a random share.
     fn draw(
         &self,
         chance: &mut Chance,
@@ -268,7 +268,7 @@ impl<'a> Bulk<'a> {
             .until
             .plus_s(-POSTS_SPAN_S)
             .plus_micros((share * (POSTS_SPAN_S - 120) as f64 * 1e6) as i64);
-        let likes = (1.0 / chance.share().max(1e-9) - 0.6).clamp(0.0, LIKES_MAX) as usize;
+        let likes = (0.3 / chance.share().max(1e-9) - 0.25).clamp(0.0, LIKES_MAX) as usize;
         let likes = likes.min(crowd.len().saturating_sub(1));
         let from = place + 1 + chance.below(crowd.len().saturating_sub(likes));
         let next = |by: usize| crowd.get((from + by) % crowd.len()).copied();

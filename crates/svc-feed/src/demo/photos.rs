@@ -52,7 +52,7 @@ pub(super) static AVATARS: &[Photo] = photos! { "avatars":
     "acanthus" "A plant", "allium" "Buds", "biplane" "A biplane", "canyon" "A cliff", "cat" "A cat",
     "cat-eye" "A cat's eye", "clouds" "Clouds", "cup" "A cup", "floodlights" "A floodlight",
     "galaxy" "A galaxy", "helmet" "A helmet", "house" "A house", "junk" "A boat", "lamb" "A lamb",
-    "peak" "A peak", "pines" "Pines", "rocket" "A rocket", "roundel" "A roundel",
+    "peak" "A peak", "pines" "Pines", "river" "A river", "rocket" "A rocket", "roundel" "A roundel",
     "running-cat" "A running cat", "sheep" "Sheep", "shuttle" "A shuttle", "spiral" "Galaxies",
     "spoon" "A spoon", "stars" "Galaxies", "stem" "A stem", "summit" "A summit", "thorn" "Thorns",
     "village" "A village",

@@ -174,7 +174,7 @@ impl Planner<'_> {
         lines.truncate(count);
         // Two hours for everybody to arrive; then more and more is posted.
         let plan = lines.into_iter().enumerate().map(|(nth, (topic, line))| {
-            let share = ((nth as f64 + 0.5) / count as f64).powf(0.75);
+            let share = ((nth as f64 + 0.5) / count as f64).powf(0.55);
             let at_s = 9_000 + (share * (SPAN_S - 9_600) as f64) as i64;
             let author = self.author(nth, topic, &line);
             Planned { author, line, at_s, topic }
@@ -215,7 +215,7 @@ impl Planner<'_> {
             if who == post.author || private && !follows || !self.chance.happens(sees) {
                 continue;
             }
-            let at = post.at_s + 30 + self.chance.wait_s(14_000.0);
+            let at = post.at_s + 30 + self.chance.wait_s(7_000.0);
             let dwell_s = 2 + self.chance.wait_s(9.0).min(120);
             self.acts.push((at, Act::Look { who, post: nth }));
             self.acts.push((at + dwell_s, Act::Leave { who, post: nth, dwell_s }));

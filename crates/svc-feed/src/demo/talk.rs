@@ -52,8 +52,15 @@ pub(super) fn words(chance: &mut Chance) -> String {
 
 /// A post with a picture of some topic, and that topic.
 pub(super) fn line(chance: &mut Chance, topics: &[Topic]) -> (usize, Line) {
-    let topic = chance.below(topics.len());
-    let from = topics.get(topic).and_then(|topic| chance.pick(&topic.posts));
-    let pictures = from.and_then(|line| line.pictures.first()).copied();
+    let pictured: Vec<(usize, &Line)> = topics
+        .iter()
+        .enumerate()
+        .flat_map(|(at, topic)| topic.posts.iter().map(move |line| (at, line)))
+        .filter(|(_, line)| !line.pictures.is_empty())
+        .collect();
+    let (topic, pictures) = match chance.pick(&pictured) {
+        Some((topic, line)) => (*topic, line.pictures.first().copied()),
+        None => (0, None),
+    };
     (topic, Line { pictures: pictures.into_iter().collect(), caption: words(chance) })
 }
