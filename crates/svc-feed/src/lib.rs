@@ -14,6 +14,7 @@
 //! Captions and comments 2,200 characters, 10 media a post, 10,000 follows a person, 100 items a page.
 
 pub mod config;
+pub mod demo;
 pub mod media;
 pub mod model;
 pub mod pages;

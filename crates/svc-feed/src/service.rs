@@ -110,6 +110,11 @@ impl Feed {
         &self.inner.log
     }
 
+    /// What likes, comments and views weigh in explore.
+    pub(crate) fn weights(&self) -> crate::model::rank::Weights {
+        self.inner.config.weights
+    }
+
     /// The largest file that is taken.
     pub(crate) fn upload_bytes_max(&self) -> usize {
         let bytes = self.inner.config.video_bytes_max.max(self.inner.config.image_bytes_max);

@@ -19,6 +19,7 @@ use mainstay_core::db::Sql;
 pub(crate) static ALL: &[&[&Sql]] = &[
     comments::STATEMENTS,
     discover::STATEMENTS,
+    crate::demo::STATEMENTS,
     likes::STATEMENTS,
     media::STATEMENTS,
     moderation::STATEMENTS,
