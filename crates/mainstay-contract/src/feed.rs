@@ -30,6 +30,28 @@ pub enum VisibilityV1 {
     Private,
 }
 
+/// What somebody did to how they stand to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RelationActV1 {
+    /// Follows from now on.
+    Follow,
+    /// Asked to follow.
+    Request,
+    /// The asked accepted: follows from now on.
+    Accept,
+    /// No longer follows or asks: taken back, rejected, or ended by a block.
+    Unfollow,
+    /// Blocks.
+    Block,
+    /// No longer blocks.
+    Unblock,
+    /// Mutes.
+    Mute,
+    /// No longer mutes.
+    Unmute,
+}
+
 facts! {
     /// A post became visible to others: published at once, or a scheduled one whose time came.
     PostPublishedV1 = "feed.post_published.v1" {
@@ -119,7 +141,7 @@ facts! {
         /// The counters' version.
         version: i64,
     }
-    /// A comment was changed, deleted, hidden, restored or liked.
+    /// A comment was changed, deleted, hidden or restored.
     CommentChangedV1 = "feed.comment_changed.v1" {
         /// The comment.
         comment: CommentId,
@@ -129,6 +151,30 @@ facts! {
         comment_count: i64,
         /// The counters' version.
         version: i64,
+    }
+    /// Somebody likes a comment, or took the like back.
+    CommentLikedV1 = "feed.comment_liked.v1" {
+        /// The comment.
+        comment: CommentId,
+        /// The post it stands under.
+        post: PostId,
+        /// Who wrote the comment.
+        author: UserId,
+        /// Who likes it, or no longer does.
+        user: UserId,
+        /// Likes it now.
+        liked: bool,
+    }
+    /// A published post or a comment mentions people whom it did not mention before.
+    MentionedV1 = "feed.mentioned.v1" {
+        /// The post.
+        post: PostId,
+        /// The comment, if it is one that mentions them.
+        comment: Option<CommentId>,
+        /// Who wrote it.
+        user: UserId,
+        /// The people who are newly mentioned.
+        mentioned: Vec<UserId>,
     }
     /// A view was counted.
     PostViewedV1 = "feed.post_viewed.v1" {
@@ -147,6 +193,8 @@ facts! {
         user: UserId,
         /// Towards whom.
         target: UserId,
+        /// What changed; the rest says how they stand now.
+        act: RelationActV1,
         /// Follows now.
         follows: bool,
         /// Asked to follow and waits.

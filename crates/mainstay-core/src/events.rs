@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::{
     cache::{Epochs, Mono, Stamp},
-    db::{Db, DbError, Emitted},
+    db::{Db, DbError, Emitted, Tx},
 };
 
 /// Facts that one poll applies before it looks at the time again.
@@ -82,13 +82,13 @@ impl Log {
         self.inner.appliers.write().unwrap_or_else(PoisonError::into_inner).push(apply);
     }
 
-    /// The first look sets the horizon: what lies before it is in the records that are read from now on.
+    /// The first look sets the horizon: what lies before it is in the records that are read from now on. Facts at or
+    /// above it may be committed already while an older transaction is open, so they are applied before anything kept
+    /// elsewhere is believed.
     async fn first_poll(&self) -> Result<(), DbError> {
-        let began = self.inner.epochs.mono().now();
         let stamp = self.inner.db.read().await?.stamp().await?;
         self.inner.applied.lock().unwrap_or_else(PoisonError::into_inner).horizon = stamp;
-        self.inner.epochs.polled(began, Stamp(stamp));
-        Ok(())
+        self.poll_once().await
     }
 
     /// Follows the log until `stop` says so; polls at least every `poll`.
@@ -117,6 +117,7 @@ impl Log {
         let began = inner.epochs.mono().now();
         let mut tx = inner.db.read().await?;
         let stamp = tx.stamp().await?;
+        self.heed_restore(&mut tx, stamp).await?;
         let horizon = inner.applied.lock().unwrap_or_else(PoisonError::into_inner).horizon;
         let mut position = crate::db::Position { xid: horizon, seq: i64::MIN };
         if inner.db.engine() == crate::db::EngineKind::Sqlite {
@@ -136,6 +137,25 @@ impl Log {
         applied.ids.retain(|_, xid| *xid >= horizon);
         drop(applied);
         inner.epochs.polled(began, Stamp(stamp));
+        Ok(())
+    }
+}
+
+impl Log {
+    /// When the records are another log now (a restore gave it a new number), everything kept of the old one is
+    /// refused.
+    async fn heed_restore(&self, tx: &mut Tx, stamp: i64) -> Result<(), DbError> {
+        let (epoch,): (i64,) = tx.one(&self.inner.db.outbox().epoch, &[]).await?;
+        let epoch = epoch.cast_unsigned();
+        if epoch != self.inner.epochs.log_epoch() {
+            tracing::warn!(
+                log = self.inner.db.schema(),
+                "the log was replaced; what was kept of the old one is dropped"
+            );
+            let mut applied = self.inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
+            *applied = Applied { horizon: stamp, ids: HashMap::new() };
+            self.inner.epochs.restart(epoch);
+        }
         Ok(())
     }
 }

@@ -8,10 +8,11 @@ mod system;
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
+use mainstay_contract::account::{AccountSuspensionChangedV1, ApiKeyChangedV1, SessionEndedV1};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    auth,
+    auth::{self, Credential},
     db::Sql,
     error::Tolerate as _,
     events::consumer::Consumer,
@@ -82,6 +83,7 @@ impl Program {
             settings;
         let mut mounts = vec![auth::mount(&core.auth, core.accounts.clone())];
         mounts.extend(services);
+        end_connections(&core);
         let health = Health::new();
         let mut routes: Vec<Route> =
             mounts.iter().flat_map(|mount| mount.routes.iter().cloned()).collect();
@@ -104,6 +106,7 @@ impl Program {
             metrics,
             access,
         ));
+        gate.logs(mounts.iter().map(|mount| (mount.name, mount.log.epochs().clone())).collect());
         let router = router::router(routes.clone(), &gate);
         let (stop, _) = watch::channel(false);
         Ok(Self {
@@ -224,6 +227,25 @@ impl Program {
             mount.log.db().close().await;
         }
     }
+}
+
+/// Live connections end with the session, key or account that opened them, on every instance.
+fn end_connections(core: &Core) {
+    let live = core.live.clone();
+    core.accounts.on_fact(Box::new(move |fact| {
+        if let Some(ended) = fact.read::<SessionEndedV1>() {
+            match ended.session {
+                Some(session) => live.disconnect_session(session),
+                None => live.disconnect_user(ended.user),
+            }
+        } else if let Some(changed) = fact.read::<AccountSuspensionChangedV1>() {
+            if changed.suspended {
+                live.disconnect_user(changed.user);
+            }
+        } else if let Some(changed) = fact.read::<ApiKeyChangedV1>() {
+            live.disconnect(|caller| matches!(caller.credential, Credential::ApiKey(key, _) if key == changed.key));
+        }
+    }));
 }
 
 /// A consumer at work, if the service whose facts it takes is there.

@@ -14,7 +14,9 @@ create table feed.profile (
     follower_count bigint not null,
     following_count bigint not null,
     created_at timestamptz not null,
-    version bigint not null
+    version bigint not null,
+    -- The version of the account's row whose suspension was taken over; an older one is ignored.
+    account_version bigint not null default 0
 );
 create unique index profile_by_handle on feed.profile (handle_key);
 
@@ -200,6 +202,8 @@ create table feed.follow (
     primary key (follower_id, followee_id)
 ); -- without rowid
 create index follow_by_followee on feed.follow (followee_id, state, created_at desc, follower_id);
+-- Whom somebody follows, newest first.
+create index follow_by_follower on feed.follow (follower_id, state, created_at desc, followee_id);
 
 -- Who blocks whom; looked at from both sides.
 create table feed.block (
@@ -232,6 +236,9 @@ create table feed.notification (
 );
 create index notification_by_time on feed.notification (user_id, updated_at desc, group_key desc);
 create index notification_unread on feed.notification (user_id) where read_at is null;
+-- The lines about a post, for its deletion; and the oldest lines, which end.
+create index notification_by_post on feed.notification (post_id) where post_id is not null;
+create index notification_by_age on feed.notification (updated_at);
 
 -- The people of a line.
 create table feed.notification_actor (
@@ -241,6 +248,9 @@ create table feed.notification_actor (
     at timestamptz not null,
     primary key (user_id, group_key, actor_id)
 );
+-- The newest people of a line; and the lines in which somebody stands, for a block.
+create index notification_actor_by_time on feed.notification_actor (user_id, group_key, at desc, actor_id);
+create index notification_actor_by_actor on feed.notification_actor (user_id, actor_id);
 
 -- Reports. `target` is the TypeID of a post, comment or person.
 create table feed.report (
@@ -254,3 +264,12 @@ create table feed.report (
 );
 create unique index report_once on feed.report (reporter_id, target) where resolved_at is null;
 create index report_waiting on feed.report (target, created_at) where resolved_at is null;
+
+-- Prefixes and places are compared by code points, whatever the locale of the database; on SQLite they always are.
+--! postgres
+alter table feed.profile_word alter column word type text collate "C";
+alter table feed.hashtag alter column tag type text collate "C";
+alter table feed.notification alter column group_key type text collate "C";
+alter table feed.notification_actor alter column group_key type text collate "C";
+alter table feed.report alter column target type text collate "C";
+--! both

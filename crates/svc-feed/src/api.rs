@@ -2,6 +2,9 @@
 
 mod comments;
 mod media;
+mod moderation;
+mod notifications;
+mod people;
 mod posts;
 mod timelines;
 
@@ -11,8 +14,16 @@ use crate::service::Feed;
 
 /// Every route of Feed.
 pub(crate) fn routes(feed: &Feed) -> Vec<Route> {
-    [posts::routes(feed), comments::routes(feed), timelines::routes(feed), media::routes(feed)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        posts::routes(feed),
+        comments::routes(feed),
+        timelines::routes(feed),
+        media::routes(feed),
+        people::routes(feed),
+        notifications::routes(feed),
+        moderation::routes(feed),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -24,6 +24,8 @@ mod error;
 mod events;
 mod service;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
@@ -84,6 +86,9 @@ fn periodic(feed: &Feed) -> Vec<Periodic> {
             Box::pin(async move { feed.sweep_views().await.map(drop) })
         }),
         task("feed.sweep_media", 30, |feed| Box::pin(async move { feed.sweep_media().await })),
+        task("feed.trim_notifications", 3_600, |feed| {
+            Box::pin(async move { feed.trim_notifications().await })
+        }),
         task("feed.forget_moves", 60, |feed| Box::pin(async move { feed.forget_moves().await })),
     ]
 }

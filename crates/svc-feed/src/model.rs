@@ -1,7 +1,10 @@
 //! What Feed's things are and how Feed decides: pure, without I/O or clock.
 
 pub mod diversity;
+pub mod dry_run;
+pub mod notify;
 pub mod rank;
+pub mod target;
 pub mod text;
 
 use mainstay_contract::{feed::VisibilityV1, id::UserId};
@@ -16,6 +19,16 @@ pub const ALT_CHARS_MAX: usize = 1_000;
 pub const MEDIA_MAX: usize = 10;
 /// Most people that somebody can follow; the home timeline merges them at each read.
 pub const FOLLOWS_MAX: i64 = 10_000;
+/// Most characters of the name somebody chooses.
+pub const DISPLAY_NAME_CHARS_MAX: usize = 60;
+/// Most characters of what somebody says of themselves.
+pub const BIO_CHARS_MAX: usize = 500;
+/// Most characters of the reason of a report or of a moderator's act.
+pub const REASON_CHARS_MAX: usize = 500;
+/// Most characters of a search.
+pub const QUERY_CHARS_MAX: usize = 100;
+/// Lines of notifications end after this time without activity.
+pub const NOTIFICATION_LIFE_S: i64 = 90 * 24 * 60 * 60;
 /// A viewer's views of a post count once in this time.
 pub const VIEW_WINDOW_S: i64 = 30 * 60;
 /// A view that was not heard of for this long is over.

@@ -3,14 +3,21 @@
 mod cards;
 mod comments;
 mod likes;
+mod live;
 mod media;
+mod moderation;
+pub(crate) mod notifications;
 mod posts;
+pub(crate) mod profiles;
+mod relations;
+mod search;
 mod timelines;
 
 use std::sync::Arc;
 
 use mainstay_contract::id::{PostId, UserId};
 use mainstay_core::{
+    auth::Auth,
     blobs::Blobs,
     cache::{Class, Policy, Tag},
     clock::Clock,
@@ -28,8 +35,13 @@ pub(crate) use self::{
     comments::{LikedComment, NewComment},
     likes::{Liked, ViewId},
     media::Served,
+    moderation::{ActBody, ActedView, NewReportBody, ReportId, ReportView},
+    notifications::{NotificationsPage, Unread},
     posts::{EditPost, NewPost},
-    timelines::TimelinePage,
+    profiles::EditProfile,
+    relations::{Circle, FollowRequestView, Tie},
+    search::SearchKind,
+    timelines::{DryRunView, TimelinePage},
 };
 
 /// Feed. Cloning is cheap.
@@ -40,6 +52,7 @@ pub struct Feed {
 
 struct Inner {
     log: Log,
+    auth: Auth,
     clock: Clock,
     cursors: Cursors,
     config: Config,
@@ -47,6 +60,7 @@ struct Inner {
     blobs: Blobs,
     pool: Pool,
     fetcher: Fetcher,
+    readers: Arc<live::Readers>,
 }
 
 /// What is kept in memory; each class is outdated by facts (see [`tags`]).
@@ -75,6 +89,7 @@ impl Feed {
         let (pool, fetcher) = (config.pool(), config.fetcher()?);
         let inner = Inner {
             log,
+            auth: core.auth.clone(),
             clock: core.clock.clone(),
             cursors: core.cursors.clone(),
             config,
@@ -82,8 +97,11 @@ impl Feed {
             blobs: core.blobs.clone(),
             pool,
             fetcher,
+            readers: Arc::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let feed = Self { inner: Arc::new(inner) };
+        feed.go_live(&core.live);
+        Ok(feed)
     }
 
     /// Feed's log, which other services and the program follow.

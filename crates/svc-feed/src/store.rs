@@ -3,9 +3,13 @@
 pub(crate) mod comments;
 pub(crate) mod likes;
 pub(crate) mod media;
+pub(crate) mod moderation;
+pub(crate) mod notifications;
 pub(crate) mod people;
 pub(crate) mod posts;
+pub(crate) mod profiles;
 pub(crate) mod ranking;
+pub(crate) mod relations;
 pub(crate) mod timelines;
 
 use mainstay_core::db::Sql;
@@ -15,8 +19,12 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     comments::STATEMENTS,
     likes::STATEMENTS,
     media::STATEMENTS,
+    moderation::STATEMENTS,
+    notifications::STATEMENTS,
     people::STATEMENTS,
     posts::STATEMENTS,
+    profiles::STATEMENTS,
     ranking::STATEMENTS,
+    relations::STATEMENTS,
     timelines::STATEMENTS,
 ];

@@ -90,6 +90,22 @@ pub fn search_words(handle: &str, display_name: &str) -> Vec<String> {
     words
 }
 
+/// The words of a search for people: folded, each once, the longest first, at most eight.
+pub fn query_words(query: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in
+        query.split(|c: char| !(c.is_alphanumeric() || is_combining_mark(c) || "_.".contains(c)))
+    {
+        let word: String = fold(word.trim_matches('.')).chars().take(60).collect();
+        if !word.is_empty() && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+    words.truncate(8);
+    words
+}
+
 /// Control characters out, except line breaks; ends trimmed. What a person sees stays as it was typed.
 pub fn tidy(text: &str) -> String {
     let kept = text.replace("\r\n", "\n");
@@ -123,6 +139,13 @@ mod tests {
     #[test]
     fn people_are_found_without_accents_and_by_parts() {
         assert_eq!(search_words("ada_l", "Ádà Lovelace"), ["ada_l", "ada", "l", "lovelace"]);
+    }
+
+    #[test]
+    fn a_search_folds_its_words_and_begins_with_the_longest() {
+        assert_eq!(query_words("@Ádà  lovel, ADA"), ["lovel", "ada"]);
+        assert_eq!(query_words("ada_l."), ["ada_l"]);
+        assert!(query_words("@ !").is_empty());
     }
 
     #[test]

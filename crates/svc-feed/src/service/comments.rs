@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use mainstay_contract::{
-    feed::{CommentAddedV1, CommentChangedV1},
+    feed::{CommentAddedV1, CommentChangedV1, CommentLikedV1, MentionedV1},
     id::{CommentId, PostId, UserId},
 };
 use mainstay_core::{
@@ -160,6 +160,8 @@ impl Feed {
                     let now = tx.now();
                     store::comments::edit(tx, id, &words, &mentions, now).await?;
                     changed(tx, &row, &held).await?;
+                    let before = &row.mentions.0;
+                    say_mentioned(tx, row.post, Some(id), user, &mentions.0, before).await?;
                     let row = CommentRow { text: words, mentions, edited_at: Some(now), ..row };
                     views(tx, &[row], Some(user)).await?.pop().ok_or(Error::NotFound)
                 })
@@ -231,7 +233,14 @@ impl Feed {
                         (false, _) => row.like_count,
                     };
                     if new {
-                        changed(tx, &row, &held).await?;
+                        let fact = CommentLikedV1 {
+                            comment: id,
+                            post: row.post,
+                            author: row.author,
+                            user,
+                            liked: likes,
+                        };
+                        tx.emit(&fact, &[tags::post(held.id)]).await?;
                     }
                     Ok(LikedComment { id, like_count, liked_by_me: likes })
                 })
@@ -294,7 +303,26 @@ async fn added(
         version: held.stat_version + 1,
     };
     tx.emit(&fact, &[tags::post(row.post), tags::EXPLORE]).await?;
-    recount(tx, held, counts, weights).await
+    recount(tx, held, counts, weights).await?;
+    say_mentioned(tx, row.post, Some(row.id), row.author, &row.mentions.0, &[]).await
+}
+
+/// Says whom a published post, or a comment under it, mentions `now` and did not mention `before`.
+pub(super) async fn say_mentioned(
+    tx: &mut Tx,
+    post: PostId,
+    comment: Option<CommentId>,
+    user: UserId,
+    now: &[MentionView],
+    before: &[MentionView],
+) -> Result<(), Error> {
+    let was = |id| before.iter().any(|mention| mention.id == id);
+    let mentioned: Vec<UserId> =
+        now.iter().map(|mention| mention.id).filter(|id| !was(*id)).collect();
+    if !mentioned.is_empty() {
+        tx.emit(&MentionedV1 { post, comment, user, mentioned }, &[]).await?;
+    }
+    Ok(())
 }
 
 /// Says that a comment changed, without a change of counters.

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::{
     Feed,
     cards::load,
-    comments::resolve_mentions,
+    comments::{resolve_mentions, say_mentioned},
     likes::{place, visible},
     tags,
 };
@@ -360,6 +360,10 @@ async fn apply_edit(
         };
         tx.emit(&fact, &outdated(&held)).await?;
         list(tx, &held, state, fields.visibility, &fields.hashtags.0, weights).await?;
+        // Who could not see it before was not told of it.
+        let widened = fields.visibility < held.sight.visibility;
+        let told = if widened { &[][..] } else { &held.mentions };
+        say_mentioned(tx, id, None, held.sight.author, &fields.mentions.0, told).await?;
     } else if state == post_state::PUBLISHED {
         publish(tx, id, weights).await?;
     }
@@ -387,7 +391,9 @@ pub(super) async fn publish(tx: &mut Tx, id: PostId, weights: &Weights) -> Resul
     tx.emit(&fact, &outdated(&held)).await?;
     let mut before = held.clone();
     before.sight.state = post_state::DRAFT;
-    list(tx, &before, post_state::PUBLISHED, held.sight.visibility, &held.hashtags, weights).await
+    list(tx, &before, post_state::PUBLISHED, held.sight.visibility, &held.hashtags, weights)
+        .await?;
+    say_mentioned(tx, id, None, held.sight.author, &held.mentions, &[]).await
 }
 
 /// Moves a post to another state, says so, and takes it out of the lists or puts it back.

@@ -3,6 +3,7 @@
 //! A list proposes ids; what is shown of them, and to whom, is decided at each read. `home` merges the newest posts of
 //! everybody whom the reader follows; `explore` pages over a ranking that is frozen at its first page.
 
+mod dry_run;
 pub(crate) mod explore;
 mod home;
 mod lists;
@@ -16,6 +17,7 @@ use mainstay_core::{
 };
 
 pub(crate) use self::{
+    dry_run::DryRunView,
     explore::{PageKey, SharedPage},
     home::AuthorPosts,
 };
@@ -109,7 +111,10 @@ impl ViewerLikes {
 }
 
 impl Feed {
-    async fn scope(&self, viewer: UserId) -> Result<Option<Hit<ViewerScope>>, Arc<DbError>> {
+    pub(super) async fn scope(
+        &self,
+        viewer: UserId,
+    ) -> Result<Option<Hit<ViewerScope>>, Arc<DbError>> {
         self.inner
             .caches
             .viewers
@@ -170,7 +175,7 @@ impl Feed {
 }
 
 /// An error that several callers of one load share.
-fn shared(error: Arc<DbError>) -> Error {
+pub(super) fn shared(error: Arc<DbError>) -> Error {
     match Arc::try_unwrap(error) {
         Ok(error) => Error::Db(error),
         Err(error) => Error::Db(DbError::Unavailable(error.to_string())),

@@ -52,11 +52,22 @@ pub(crate) async fn ensure(
     let key = handle.to_ascii_lowercase();
     let made = tx.execute(&ENSURE, params![user, handle, key, now]).await? == 1;
     if made {
-        for word in crate::model::text::search_words(handle, "") {
-            tx.execute(&ADD_WORD, params![word, user]).await?;
-        }
+        add_words(tx, user, handle, "").await?;
     }
     Ok(made)
+}
+
+/// Adds the words by which a person is found.
+pub(crate) async fn add_words(
+    tx: &mut Tx,
+    user: UserId,
+    handle: &str,
+    display_name: &str,
+) -> Result<(), DbError> {
+    for word in crate::model::text::search_words(handle, display_name) {
+        tx.execute(&ADD_WORD, params![word, user]).await?;
+    }
+    Ok(())
 }
 
 /// The people among `users` who are known, in any order.
