@@ -50,6 +50,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     // Lines break elsewhere for a longer or shorter name.
     run_command(&mut cargo(["fmt", "--package", &format!("svc-{}", args.name)])?)?;
+    // Its settings belong into the file that lists all of them.
+    let listed = cargo(["run", "--quiet", "--package", "mainstay", "--", "config", "default"])?
+        .output()
+        .context("list the settings")?;
+    if !listed.status.success() {
+        bail!("the new service does not build: {}", String::from_utf8_lossy(&listed.stderr));
+    }
+    fs::write(root()?.join("mainstay.default.toml"), listed.stdout)
+        .context("write mainstay.default.toml")?;
     println!(
         "next: cargo xtask test -- -p svc-{0}; then make crates/svc-{0}/src/lib.rs say what it is",
         args.name
@@ -142,8 +151,8 @@ mod tests {
         assert_eq!(files, listed);
     }
 
-    /// The copy lies in the build folder, always at the same place, so that its second check is quick. It is built apart:
-    /// Cargo tells crates of two checkouts in one build folder apart only by their times.
+    /// The copy lies in the build folder, always at the same place, so that its second check is quick. It is built
+    /// apart: Cargo tells crates of two checkouts in one build folder apart only by their times.
     #[test]
     fn a_new_service_compiles_with_no_other_edit() {
         let target = crate::run::target_dir().unwrap();

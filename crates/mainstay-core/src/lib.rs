@@ -35,6 +35,7 @@ pub mod limit;
 pub mod live;
 pub mod telemetry;
 
+pub mod front;
 pub mod mount;
 pub mod program;
 

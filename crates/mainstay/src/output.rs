@@ -29,6 +29,13 @@ pub(crate) fn error(text: &str) {
     writeln!(io::stderr().lock(), "{text}").tolerate("there is nowhere else to say it");
 }
 
+/// Overwrites the present line of a terminal on standard error; an empty text clears it.
+pub(crate) fn overwrite(text: &str) {
+    use mainstay_core::error::Tolerate as _;
+    let mut err = io::stderr().lock();
+    write!(err, "\r{text}\x1b[K").and_then(|()| err.flush()).tolerate("there is nowhere to draw");
+}
+
 /// Rows below their titles, in columns as wide as they need to be.
 pub(crate) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {

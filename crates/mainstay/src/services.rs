@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use mainstay_console::web::Console;
 use mainstay_core::{
     auth::{self, Actor, Auth, AuthError, Origin, Secrets, load_or_create_master_key},
     blobs::Blobs,
@@ -20,6 +21,7 @@ use mainstay_core::{
     telemetry::{AccessLog, Metrics, register_system_metrics},
 };
 use serde_json::Value;
+use svc_feed::demo;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -60,23 +62,10 @@ pub(crate) async fn open(
 ) -> anyhow::Result<House> {
     let settings = config.core();
     register_system_metrics(metrics, vec![data_dir.path().to_owned()]);
-    let core = Core::open(CoreParts {
-        clock: Clock::system(),
-        location: location(config, data_dir).await?,
-        blobs: blobs(config, data_dir).await?,
-        secrets: secrets(config, data_dir).await?,
-        auth: settings.auth.accounts(),
-        live: LiveSettings {
-            origins: origins(config),
-            connections_max: settings.live.connections_max as usize,
-            queue_len_max: settings.live.queue_len as usize,
-            ..LiveSettings::default()
-        },
-        metrics: metrics.clone(),
-    })
-    .await
-    .context("open the core")?;
+    let location = location(config, data_dir).await?;
+    let core = core(config, data_dir, metrics, (Clock::system(), location)).await?;
     let auth = core.auth.clone();
+    let console = Console::new(&core, settings.http.gate().https);
     let mut services = Vec::with_capacity(SERVICES.len());
     for service in SERVICES {
         services.push((service.mount)(&core, config).await.context("open a service")?);
@@ -84,7 +73,7 @@ pub(crate) async fn open(
     let program = Program::assemble(
         core,
         services,
-        Vec::new(),
+        console.routes(),
         ProgramSettings {
             gate: settings.http.gate(),
             limits: settings.limit.limits(),
@@ -95,8 +84,34 @@ pub(crate) async fn open(
             version: cmd::version_text(),
         },
     )?;
+    console.attach(&program);
     let gate = Arc::clone(program.gate());
     Ok(House { inner: Arc::new(Inner { auth, gate, program: Mutex::new(Some(program)) }) })
+}
+
+/// Opens the core on a clock and a place for records.
+async fn core(
+    config: &Config,
+    data_dir: &DataDir,
+    metrics: &Metrics,
+    (clock, location): (Clock, Location),
+) -> anyhow::Result<Core> {
+    let settings = config.core();
+    let parts = CoreParts {
+        clock,
+        location,
+        blobs: blobs(config, data_dir).await?,
+        secrets: secrets(config, data_dir).await?,
+        auth: settings.auth.accounts(),
+        live: LiveSettings {
+            origins: origins(config),
+            connections_max: settings.live.connections_max as usize,
+            queue_len_max: settings.live.queue_len as usize,
+            ..LiveSettings::default()
+        },
+        metrics: metrics.clone(),
+    };
+    Core::open(parts).await.context("open the core")
 }
 
 /// Browsers on these pages may follow live updates: our own public address and those of CORS.
@@ -183,12 +198,54 @@ impl House {
         }
     }
 
+    /// Gives accounts another password.
+    pub(crate) async fn renew_passwords(
+        &self,
+        handles: impl Iterator<Item = &str>,
+        password: &str,
+    ) -> anyhow::Result<()> {
+        let auth = &self.inner.auth;
+        for handle in handles {
+            let account = auth.find_by_handle(handle).await.context("find an account")?;
+            let account = account.with_context(|| format!("find the account `{handle}`"))?;
+            auth.set_password(account.id, password.to_owned(), Actor::Operator, &Origin::default())
+                .await
+                .with_context(|| format!("give `{handle}` another password"))?;
+        }
+        Ok(())
+    }
+
     /// Closes the records, for a command that ends right after.
     pub(crate) async fn close(&self) {
         if let Some(mut program) = self.take() {
             program.end().await;
         }
     }
+}
+
+/// Fills an empty data folder with a demonstration, unless `stop` comes first; `false` then, and the folder is of no use.
+///
+/// What is written is not synced at each commit: a demo that a crash interrupted is made anew.
+pub(crate) async fn fill_demo(
+    config: &Config,
+    data_dir: &DataDir,
+    (size, password): (demo::Size, &str),
+    progress: &(dyn Fn(demo::Progress) + Send + Sync),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<bool> {
+    let clock = Clock::manual(demo::begins(Clock::system().now()));
+    let folder = data_dir.db();
+    let location = Location::Sqlite { folder, durable: false };
+    let core = core(config, data_dir, &Metrics::new(), (clock, location)).await?;
+    let (feed, mount) =
+        svc_feed::mount(&core, config.section("feed")?).await.context("open a service")?;
+    let filled = tokio::select! {
+        filled = demo::fill(&core, &feed, &mount, size, password, progress) => filled.map(|()| true),
+        () = stop => Ok(false),
+    };
+    mount.log.db().close().await;
+    core.auth.db().close().await;
+    Ok(filled?)
 }
 
 /// Every route of the program. They are asked of the parts themselves, opened on a folder that goes right after.

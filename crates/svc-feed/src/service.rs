@@ -2,6 +2,7 @@
 
 mod cards;
 mod comments;
+mod discover;
 mod likes;
 mod live;
 mod media;
@@ -107,6 +108,11 @@ impl Feed {
     /// Feed's log, which other services and the program follow.
     pub fn log(&self) -> &Log {
         &self.inner.log
+    }
+
+    /// What likes, comments and views weigh in explore.
+    pub(crate) fn weights(&self) -> crate::model::rank::Weights {
+        self.inner.config.weights
     }
 
     /// The largest file that is taken.

@@ -7,8 +7,10 @@ use mainstay_contract::{
 use serde_json::json;
 
 use super::{
-    Account, Actor, Auth, AuthError, Caller, Origin, Role, SignedIn, State, UserId,
+    Account, Actor, Auth, AuthError, Caller, ConsoleSignedIn, Origin, Role, SignedIn, State,
+    UserId,
     rules::{self, Chooser},
+    sign_in::Draft as Session,
     store::{self, AccountRow},
 };
 use crate::{
@@ -77,10 +79,40 @@ impl Auth {
     /// # Errors
     /// `Invalid` with every fault; `Taken` if somebody has the handle or the address; `Overloaded`.
     pub async fn register(&self, new: NewAccount, origin: &Origin) -> Result<SignedIn, AuthError> {
+        let draft = self.stranger(new).await?;
+        let session = self.token_session(&draft.account, &draft.key_wrapped, origin)?;
+        self.insert_with(&draft, &session, origin).await?;
+        self.signed_in(draft.account, session).await
+    }
+
+    /// Registers an account and signs a browser in: the same, but the answer is a cookie's value.
+    ///
+    /// # Errors
+    /// As [`Auth::register`].
+    pub async fn register_console(
+        &self,
+        new: NewAccount,
+        origin: &Origin,
+    ) -> Result<ConsoleSignedIn, AuthError> {
+        let draft = self.stranger(new).await?;
+        let session = self.console_session(&draft.account, &draft.key_wrapped, origin)?;
+        self.insert_with(&draft, &session, origin).await?;
+        Ok(session.console(draft.account))
+    }
+
+    async fn stranger(&self, new: NewAccount) -> Result<Draft, AuthError> {
         let NewAccount { handle, email, password } = new;
         let user = NewUser { handle, email, password: Some(password), role: Role::User };
-        let draft = self.draft(user, Chooser::Stranger).await?;
-        let session = self.token_session(&draft.account, &draft.key_wrapped, origin)?;
+        self.draft(user, Chooser::Stranger).await
+    }
+
+    /// Writes an account and its first session.
+    async fn insert_with(
+        &self,
+        draft: &Draft,
+        session: &Session,
+        origin: &Origin,
+    ) -> Result<(), AuthError> {
         let (entry, origin) = (Actor::User(draft.account.id), origin.audited());
         let (made, begun) = (draft.clone(), session.clone());
         self.write(move |tx| {
@@ -91,8 +123,7 @@ impl Auth {
                 session.insert(tx).await
             })
         })
-        .await?;
-        self.signed_in(draft.account, session).await
+        .await
     }
 
     /// Makes an account without signing it in; for the command line.
@@ -219,6 +250,43 @@ impl Auth {
             }
             None => Ok(()),
         }
+    }
+
+    /// Gives an account another password and ends its sign-ins; for an operator.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` if the password breaks a rule; `Overloaded`.
+    pub async fn set_password(
+        &self,
+        user: UserId,
+        password: String,
+        actor: Actor,
+        origin: &Origin,
+    ) -> Result<(), AuthError> {
+        let row = store::account(&mut *self.inner.db.read().await?, user).await?;
+        let row = row.ok_or(AuthError::NotFound)?;
+        let mut faults = Faults::default();
+        rules::check_password(&password, &row.handle, "", &mut faults);
+        if !faults.is_empty() {
+            return Err(AuthError::Invalid(faults.into_vec()));
+        }
+        let hash = self.inner.passwords.hash(password).await?;
+        let (actor, origin) = (actor.to_string(), origin.audited());
+        self.write(move |tx| {
+            let (hash, actor, origin) = (hash.clone(), actor.clone(), origin.clone());
+            Box::pin(async move {
+                let now = tx.now();
+                tx.execute(&store::SET_PASSWORD, params![user, hash]).await?;
+                tx.execute(&store::END_SESSIONS, params![user, now, "password"]).await?;
+                tx.emit(&SessionEndedV1 { user, session: None }, &[tag(user)]).await?;
+                let (action, target) = ("account.set_password", user.to_string());
+                let entry = Entry { actor, action, target, detail: json!({}), origin };
+                audit::append(tx, &entry).await.map_err(AuthError::from)
+            })
+        })
+        .await?;
+        self.inner.known.end(user);
+        Ok(())
     }
 
     /// Changes what an account may do, from its next request on.

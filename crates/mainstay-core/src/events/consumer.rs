@@ -69,6 +69,15 @@ impl Consumer {
         }
     }
 
+    /// Takes every fact that is there, for whoever fills records before the program runs.
+    ///
+    /// # Errors
+    /// What the engine says, or what the consumer says of a fact; nothing of that batch was taken then.
+    pub async fn catch_up(&self, source: &Log, target: &Db) -> Result<(), DbError> {
+        while matches!(self.step(source, target, 0).await?, Taken::More) {}
+        Ok(())
+    }
+
     /// One look at the log: takes what is there as one transaction; after a failure, fact by fact.
     async fn step(&self, source: &Log, target: &Db, failures: u32) -> Result<Taken, DbError> {
         let position = self.position(target).await?;

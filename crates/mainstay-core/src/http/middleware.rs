@@ -35,26 +35,54 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use ipnet::IpNet;
 use tower::Service;
 
-pub(in crate::http) use self::admit::check_form_token;
 use self::{
     admit::bound_body,
     answer::REQUEST_ID,
     limits::limit_headers,
     token::{Logs, Written},
 };
-pub use self::{admit::form_token, limits::Limits};
-use super::route::{LimitClass, Route};
+pub use self::{
+    admit::{check_form_token, form_token},
+    limits::Limits,
+};
+use super::route::{Kind, LimitClass, Route};
 use crate::{
     auth::{Auth, Caller},
     cache::Epochs,
     clock::Clock,
+    db::BoxFuture,
     error::{Code, Problem},
     ids,
     telemetry::{self, AccessLog, HttpMetrics, RouteMetrics},
 };
 
-/// Turns a problem into a page for the console: problem, request id, whether somebody is signed in.
-pub type ErrorPage = Box<dyn Fn(&Problem, &str, Option<&Caller>) -> String + Send + Sync>;
+/// Shows a problem as a page of the console, or leads elsewhere, such as to where one signs in.
+pub type ErrorPage =
+    Box<dyn for<'a> Fn(&'a Problem, &'a Asking) -> BoxFuture<'a, Shown> + Send + Sync>;
+
+/// The request whose answer is a problem, as far as the page that shows it needs it.
+#[derive(Debug)]
+pub struct Asking {
+    /// Names the request in the logs.
+    pub id: RequestId,
+    /// How it asked.
+    pub method: Method,
+    /// What it asked for.
+    pub uri: http::Uri,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Who sent it, if that is known.
+    pub caller: Option<Caller>,
+}
+
+/// How a problem is shown.
+#[derive(Debug)]
+pub enum Shown {
+    /// As this page.
+    Page(String),
+    /// Not at all: another page of this site is what helps.
+    Elsewhere(HeaderValue),
+}
 
 /// Bounds and rules that are the same for every route.
 #[derive(Debug, Clone)]
@@ -185,7 +213,7 @@ impl Gate {
     {
         let route = &watched.route;
         let began = self.clock.now();
-        let mut asked = Asked::read(&request);
+        let mut asked = Asked::read(route, &request);
         let under_way = UnderWay::enter(&self.in_flight);
         let address = self.client_address(&request);
         request.extensions_mut().insert(ClientAddress(address));
@@ -210,6 +238,9 @@ impl Gate {
                 }
             };
         asked.caller = request.extensions().get::<Caller>().cloned();
+        if let Some(page) = &mut asked.page {
+            page.caller.clone_from(&asked.caller);
+        }
         let ((response, written), decision) = match admitted {
             Ok(decision) => (self.answer(route, request, inner).await, decision),
             Err((problem, decision)) => ((problem.into_response(), Vec::new()), decision),
@@ -286,7 +317,8 @@ fn method_name(method: &Method) -> &'static str {
 struct Asked {
     id: RequestId,
     reads: bool,
-    wants_page: bool,
+    /// The whole request, if its answer is a page.
+    page: Option<Asking>,
     accept_encoding: Option<HeaderValue>,
     if_none_match: Option<HeaderValue>,
     origin: Option<HeaderValue>,
@@ -294,14 +326,23 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(request: &Request) -> Self {
+    fn read(route: &Route, request: &Request) -> Self {
         let headers = request.headers();
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        let wants_page =
+            accept.is_none_or(|accept| accept.contains("html") || accept.contains("*/*"));
+        let id = request_id(headers);
+        let page = (route.kind == Kind::Page && wants_page).then(|| Asking {
+            id: id.clone(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: headers.clone(),
+            caller: None,
+        });
         Self {
-            id: request_id(headers),
+            id,
             reads: !changes(request.method()),
-            wants_page: accept
-                .is_none_or(|accept| accept.contains("html") || accept.contains("*/*")),
+            page,
             accept_encoding: headers.get(header::ACCEPT_ENCODING).cloned(),
             if_none_match: headers.get(header::IF_NONE_MATCH).cloned(),
             origin: headers.get(header::ORIGIN).cloned(),

@@ -39,24 +39,32 @@ pub(super) struct Args {
 }
 
 /// What was logged last has this long to reach its file or terminal.
-const LOG_FLUSH_MAX: Duration = Duration::from_secs(2);
+pub(super) const LOG_FLUSH_MAX: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(config: Config, json: bool) -> anyhow::Result<Exit> {
     // Before anything else, so that a signal during a long start is not lost.
-    let shutdown = Shutdown::on_signals().context("listen for signals")?;
-    let hangup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+    let signals = Signals::listen()?;
     let metrics = Metrics::new();
     let logs = Logs::install(&config.core().log.log(), &metrics)?;
     tracing::info!(version = version::long(), "starting");
-    let ended = serve(&config, &metrics, &logs, Signals { shutdown, hangup }, json).await;
+    let ended = serve(&config, &metrics, &logs, signals, json).await;
     logs.flush(LOG_FLUSH_MAX);
     ended.map(|()| Exit::Done)
 }
 
 /// What the outside may tell the program while it runs.
-struct Signals {
-    shutdown: Shutdown,
+pub(super) struct Signals {
+    pub(super) shutdown: Shutdown,
     hangup: Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(super) fn listen() -> anyhow::Result<Self> {
+        let shutdown = Shutdown::on_signals().context("listen for signals")?;
+        let hangup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+        Ok(Self { shutdown, hangup })
+    }
 }
 
 async fn serve(
@@ -66,22 +74,48 @@ async fn serve(
     signals: Signals,
     json: bool,
 ) -> anyhow::Result<()> {
-    let Signals { shutdown, hangup } = signals;
     let data_dir = DataDir::open(&config.core().data.dir)?;
     let house = services::open(config, &data_dir, metrics, Some(logs.access())).await?;
+    let listener = listen(config).await?;
+    let running = Running { config, logs, signals, data_dir: &data_dir, house };
+    running.serve(listener, |address| say_ready(address, json)).await
+}
+
+/// The socket that the configuration names.
+pub(super) async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     let listen = config.core().http.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| {
+    TcpListener::bind(listen).await.with_context(|| {
         format!("listen on {listen}; if another program does, choose another port with --listen")
-    })?;
-    let address = listener.local_addr().context("learn which address is listened on")?;
-    let control = ControlServer::bind(&data_dir)?;
-    let orders = tokio::spawn(control.serve(orders(house.clone()), shutdown.begun()));
-    say_ready(&format!("http://{address}"), json)?;
-    tokio::select! {
-        () = house.serve(listener, shutdown.begun()) => {}
-        () = reload_on_hangup(hangup, config.clone(), logs, &house) => {}
+    })
+}
+
+/// What is opened and can be served.
+pub(super) struct Running<'a> {
+    pub(super) config: &'a Config,
+    pub(super) logs: &'a Logs,
+    pub(super) signals: Signals,
+    pub(super) data_dir: &'a DataDir,
+    pub(super) house: House,
+}
+
+impl Running<'_> {
+    /// Serves until it is told to end; `ready` is told the address first.
+    pub(super) async fn serve(
+        self,
+        listener: TcpListener,
+        ready: impl FnOnce(&str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let Self { config, logs, signals: Signals { shutdown, hangup }, data_dir, house } = self;
+        let address = listener.local_addr().context("learn which address is listened on")?;
+        let control = ControlServer::bind(data_dir)?;
+        let orders = tokio::spawn(control.serve(orders(house.clone()), shutdown.begun()));
+        ready(&format!("http://{address}"))?;
+        tokio::select! {
+            () = house.serve(listener, shutdown.begun()) => {}
+            () = reload_on_hangup(hangup, config.clone(), logs, &house) => {}
+        }
+        orders.await.context("end the control socket")
     }
-    orders.await.context("end the control socket")
 }
 
 fn say_ready(address: &str, json: bool) -> anyhow::Result<()> {

@@ -110,6 +110,18 @@ impl Feed {
         self.profile(caller, user).await
     }
 
+    /// The caller's own page, made if they were not met yet.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub(crate) async fn own_profile(&self, caller: &Caller) -> Result<ProfileView, Error> {
+        match self.profile(Some(caller), caller.user).await {
+            // The fact of their account is still on its way.
+            Err(Error::NotFound) => self.edit_profile(caller, EditProfile::default(), None).await,
+            found => found,
+        }
+    }
+
     /// Changes the caller's profile.
     ///
     /// # Errors

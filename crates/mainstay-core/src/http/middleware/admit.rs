@@ -76,14 +76,15 @@ impl Gate {
         }
         let refused = |problem| (problem, decision);
         let caller = caller.map_err(refused)?;
+        if let Some(caller) = &caller {
+            // Before anything is refused: the log and the page of the refusal say whom it met.
+            request.extensions_mut().insert(caller.clone());
+        }
         authorise(route.access, caller.as_ref(), request).map_err(refused)?;
-        if let Some(caller) = caller {
-            if let Credential::Console(session) = caller.credential {
-                let token: Arc<str> = self.auth.csrf_token(session).into();
-                self.same_site(route, request, &token).map_err(refused)?;
-                request.extensions_mut().insert(FormToken(token));
-            }
-            request.extensions_mut().insert(caller);
+        if let Some(Caller { credential: Credential::Console(session), .. }) = caller {
+            let token: Arc<str> = self.auth.csrf_token(session).into();
+            self.same_site(route, request, &token).map_err(refused)?;
+            request.extensions_mut().insert(FormToken(token));
         }
         Ok(decision)
     }
@@ -164,11 +165,12 @@ pub(super) fn bound_body(route: &Route, request: &mut Request) -> Result<(), Pro
     Ok(())
 }
 
-/// Compares a form's token with the session's; requests without the console's cookie need none.
-pub(in crate::http) fn check_form_token(
-    extensions: &Extensions,
-    given: Option<&str>,
-) -> Result<(), Problem> {
+/// Compares a form's token with the session's; requests without the console's cookie need none. The extractor of forms
+/// does this by itself; whoever reads the parts of a form does it before anything else.
+///
+/// # Errors
+/// `CsrfFailed`.
+pub fn check_form_token(extensions: &Extensions, given: Option<&str>) -> Result<(), Problem> {
     let Some(FormToken(expected)) = extensions.get::<FormToken>() else { return Ok(()) };
     if given.is_some_and(|given| same(given.as_bytes(), expected.as_bytes())) {
         return Ok(());

@@ -2,11 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
-use axum::{body::Body, response::Response};
+use axum::{
+    body::Body,
+    response::{IntoResponse as _, Response},
+};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::{Asked, Gate};
+use super::{Asked, Gate, Shown};
 use crate::{
     error::{Code, Problem},
     http::{
@@ -34,7 +37,7 @@ impl Gate {
     ) -> Response {
         if let Some(Refused(problem)) = response.extensions_mut().remove::<Refused>() {
             log_problem(route, asked, &problem);
-            return self.problem(route, asked, &problem);
+            return self.problem(asked, &problem).await;
         }
         let Some(Whole(mut bytes)) = response.extensions_mut().remove::<Whole>() else {
             return response;
@@ -68,15 +71,21 @@ impl Gate {
         response
     }
 
-    fn problem(&self, route: &Route, asked: &Asked, problem: &Problem) -> Response {
+    async fn problem(&self, asked: &Asked, problem: &Problem) -> Response {
         let status = StatusCode::from_u16(problem.code.status())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (content_type, bytes) = match self.error_page.get() {
-            Some(page) if route.kind == Kind::Page && asked.wants_page => (
-                "text/html; charset=utf-8",
-                Bytes::from(page(problem, &asked.id.0, asked.caller.as_ref())),
-            ),
-            _ => ("application/problem+json", reply::problem_json(problem, &asked.id.0)),
+        let shown = match (self.error_page.get(), &asked.page) {
+            (Some(show), Some(page)) => Some(show(problem, page).await),
+            _ => None,
+        };
+        let (content_type, bytes) = match shown {
+            Some(Shown::Elsewhere(to)) => {
+                let mut response = StatusCode::SEE_OTHER.into_response();
+                response.headers_mut().insert(header::LOCATION, to);
+                return response;
+            }
+            Some(Shown::Page(page)) => ("text/html; charset=utf-8", Bytes::from(page)),
+            None => ("application/problem+json", reply::problem_json(problem, &asked.id.0)),
         };
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() = status;
@@ -118,10 +127,13 @@ impl Gate {
         let caching =
             if asked.reads && status.is_success() { "private, no-cache" } else { "no-store" };
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(caching));
-        headers.append(
-            header::VARY,
-            HeaderValue::from_static("accept-encoding, authorization, cookie"),
-        );
+        // What everybody may keep is the same for everybody.
+        let public = headers
+            .get(header::CACHE_CONTROL)
+            .is_some_and(|caching| caching.as_bytes().starts_with(b"public"));
+        let varies =
+            if public { "accept-encoding" } else { "accept-encoding, authorization, cookie" };
+        headers.append(header::VARY, HeaderValue::from_static(varies));
         if let Some(origin) = &asked.origin
             && self
                 .settings
