@@ -227,7 +227,8 @@ impl Auth {
             .map_err(AuthError::Db)
     }
 
-    /// Writes a refused sign-in to the audit log. The name that was tried is not kept: it may be an address or a password.
+    /// Writes a refused sign-in to the audit log. The name that was tried is not kept: it may be an address or a
+    /// password.
     async fn note_refusal(
         &self,
         user: Option<UserId>,
