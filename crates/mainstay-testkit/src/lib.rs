@@ -10,6 +10,7 @@
 
 mod child;
 mod chromium;
+mod dice;
 mod error;
 mod link;
 mod postgres;
@@ -20,6 +21,7 @@ mod storage;
 mod tools;
 
 pub use chromium::{Chromium, Page};
+pub use dice::Dice;
 pub use error::EngineError;
 pub use fantoccini;
 pub use link::Link;
