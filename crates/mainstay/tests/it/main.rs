@@ -3,5 +3,6 @@
 
 mod accounts;
 mod command_line;
+mod demo;
 mod program;
 mod serving;
