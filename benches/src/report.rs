@@ -39,7 +39,11 @@ impl fmt::Display for Rounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (median, least, most) =
             (figure(self.median()), figure(self.least()), figure(self.most()));
-        if self.0.len() < 2 { write!(f, "{median}") } else { write!(f, "{median} ({least}–{most})") }
+        if self.0.len() < 2 {
+            write!(f, "{median}")
+        } else {
+            write!(f, "{median} ({least}–{most})")
+        }
     }
 }
 

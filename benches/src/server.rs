@@ -117,9 +117,10 @@ pub fn nginx(file: &Path, on: On) -> anyhow::Result<Server> {
     // The folder is private to who runs this; nginx' worker must be able to enter it.
     let mut command = pinned(on, Path::new("nginx"));
     command.arg("-c").arg(&config_file).args(["-g", "user root;"]);
-    let child = command.stderr(Stdio::null()).spawn().context(
-        "start nginx; `cargo xtask setup --bench` installs it",
-    )?;
+    let child = command
+        .stderr(Stdio::null())
+        .spawn()
+        .context("start nginx; `cargo xtask setup --bench` installs it")?;
     let mut server = Server { child, address, workers: Vec::new() };
     server.wait()?;
     server.workers = children_of(server.child.id());
@@ -153,9 +154,8 @@ pub fn be_bare_axum() -> anyhow::Result<bool> {
     }
     let bytes = Bytes::from(fs::read(file).context("read the page")?);
     tokio::runtime::Runtime::new()?.block_on(async {
-        let answer = move || async move {
-            ([(header::CONTENT_TYPE, "application/json")], bytes.clone())
-        };
+        let answer =
+            move || async move { ([(header::CONTENT_TYPE, "application/json")], bytes.clone()) };
         let router = Router::new().route("/{*path}", get(answer));
         let listener = tokio::net::TcpListener::bind(address).await?;
         axum::serve(listener, router).await.context("serve")

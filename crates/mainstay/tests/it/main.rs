@@ -3,5 +3,6 @@
 
 mod accounts;
 mod command_line;
+mod kill;
 mod program;
 mod serving;

@@ -55,7 +55,12 @@ impl Place {
 
     /// Starts `serve` on a free port and waits until it is ready.
     pub(crate) fn serve(&self) -> Serving {
-        let mut command = self.command("serve --listen 127.0.0.1:0");
+        self.serve_with("")
+    }
+
+    /// The same with more flags.
+    pub(crate) fn serve_with(&self, flags: &str) -> Serving {
+        let mut command = self.command(&format!("serve --listen 127.0.0.1:0 {flags}"));
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut ready = String::new();
@@ -142,6 +147,12 @@ impl Serving {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// `kill -9`; returns when the process is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub(crate) fn signal(&self, name: &str) {

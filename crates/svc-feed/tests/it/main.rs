@@ -6,6 +6,7 @@ mod explore;
 mod likes;
 mod media;
 mod posts;
+mod power;
 mod routes;
 mod timelines;
 mod views;
