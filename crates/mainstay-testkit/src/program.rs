@@ -65,12 +65,14 @@ pub struct Setup {
     services: &'static [Service],
     flags: Vec<Flag>,
     holds_clock: bool,
+    syncs: bool,
 }
 
 impl Setup {
     /// A program of these services: without rate limits, with cheap passwords, on the machine's clock.
     pub fn of(services: &'static [Service]) -> Self {
-        Self { services, flags: Vec::new(), holds_clock: false }.set("limit.enabled", "false")
+        Self { services, flags: Vec::new(), holds_clock: false, syncs: true }
+            .set("limit.enabled", "false")
     }
 
     /// Sets a key of the configuration, such as `feed.fetch_allow`.
@@ -94,17 +96,42 @@ impl Setup {
         self
     }
 
+    /// Lets SQLite answer before the disk has the data: the variant that a test about power cuts must see fail.
+    #[must_use]
+    pub fn without_syncing(mut self) -> Self {
+        self.syncs = false;
+        self
+    }
+
     /// Starts the program on an empty place.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn start(&self, engine: Engine) -> Program {
-        let folder = Arc::new(done(tempfile::tempdir(), "make a folder"));
+        let own = done(tempfile::tempdir(), "make a folder");
+        let folder = own.path().to_owned();
+        self.start_on(engine, folder, Some(Arc::new(own))).await
+    }
+
+    /// Starts the program on SQLite in `folder`, with what an earlier one has left there.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_in(&self, folder: &Path) -> Program {
+        self.start_on(Engine::Sqlite, folder.to_owned(), None).await
+    }
+
+    async fn start_on(
+        &self,
+        engine: Engine,
+        folder: PathBuf,
+        own: Option<Arc<tempfile::TempDir>>,
+    ) -> Program {
         let location = match engine {
             Engine::Sqlite => {
-                let db = folder.path().join("db");
-                done(fs::create_dir(&db), "make a folder for records");
-                Location::Sqlite { folder: db, durable: true }
+                let db = folder.join("db");
+                done(fs::create_dir_all(&db), "make a folder for records");
+                Location::Sqlite { folder: db, durable: self.syncs }
             }
             Engine::Postgres => {
                 let url = Postgres::shared().create_database().await;
@@ -121,7 +148,7 @@ impl Setup {
             true => Clock::manual(Clock::system().now()),
             false => Clock::system(),
         };
-        self.start_at(Place { engine, location, folder, clock }).await
+        self.start_at(Place { engine, location, folder, clock, _own: own }).await
     }
 
     /// Runs `test` against a fresh program on each engine; a failure names the engine.
@@ -143,7 +170,7 @@ impl Setup {
         let sections = self.services.iter().map(|service| (service.section)()).collect();
         let sources = Sources { flags: self.flags.clone(), ..Sources::default() };
         let config = done(Config::load(sections, sources), "read the configuration");
-        let blobs = place.folder.path().join("blobs").display().to_string();
+        let blobs = place.folder.join("blobs").display().to_string();
         let core = Core::open(CoreParts {
             clock: place.clock.clone(),
             location: place.location.clone(),
@@ -226,8 +253,10 @@ fn accounts(config: &Config) -> auth::Settings {
 struct Place {
     engine: Engine,
     location: Location,
-    folder: Arc<tempfile::TempDir>,
+    folder: PathBuf,
     clock: Clock,
+    /// Goes with the last program on it.
+    _own: Option<Arc<tempfile::TempDir>>,
 }
 
 /// The records of one service.
@@ -341,7 +370,7 @@ impl Program {
 
     /// Every file in the blob store, staging included, by its path below it.
     pub fn blob_files(&self) -> Vec<PathBuf> {
-        let root = self.place.folder.path().join("blobs");
+        let root = self.place.folder.join("blobs");
         let mut files = Vec::new();
         collect(&root, &root, &mut files);
         files.sort();

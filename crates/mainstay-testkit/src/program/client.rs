@@ -29,8 +29,28 @@ impl Client {
         Self { http, address, contract, token: None, id, handle }
     }
 
+    /// A stranger to any program that listens at `address`; answers are not compared with a document.
+    ///
+    /// # Panics
+    /// If the system gives no client.
+    pub fn stranger_at(address: SocketAddr) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build();
+        let http = http.unwrap_or_else(|error| panic!("failed to make a client: {error}"));
+        Self::new(http, address, Arc::new(Contract::new(Value::Null)))
+    }
+
+    /// The same person at another address, such as that of the program after a restart.
+    #[must_use]
+    pub fn moved_to(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// The person whom a registration or sign-in has answered with.
-    pub(super) fn signed_in(self, answer: &Value) -> Self {
+    ///
+    /// # Panics
+    /// If it is no such answer.
+    #[must_use]
+    pub fn signed_in(self, answer: &Value) -> Self {
         let text = |value: &Value| match value.as_str() {
             Some(text) => text.to_owned(),
             None => panic!("{answer} is no sign-in"),
@@ -152,25 +172,35 @@ impl Request {
     }
 }
 
+impl Request {
+    /// What it was answered with; an error if the program went away before all of the answer was there.
+    ///
+    /// # Errors
+    /// What the connection says.
+    pub async fn attempt(self) -> Result<Answer, reqwest::Error> {
+        let Self { method, path, request, contract } = self;
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await?.to_vec();
+        let answer = Answer { asked: format!("{method} {path}"), status, headers, body };
+        contract.check(&method, &path, status, answer.header(header::CONTENT_TYPE.as_str()));
+        Ok(answer)
+    }
+}
+
 impl IntoFuture for Request {
     type Output = Answer;
     type IntoFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { method, path, request, contract } = self;
-            let asked = format!("{method} {path}");
-            let response = request.send().await.unwrap_or_else(|error| lost(&asked, &error));
-            let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            let body = response.bytes().await.unwrap_or_else(|error| lost(&asked, &error));
-            let answer = Answer { asked, status, headers, body: body.to_vec() };
-            contract.check(&method, &path, status, answer.header(header::CONTENT_TYPE.as_str()));
-            answer
+            let asked = format!("{} {}", self.method, self.path);
+            self.attempt().await.unwrap_or_else(|error| lost(&asked, &error))
         })
     }
 }
 
-fn lost<T>(asked: &str, error: &reqwest::Error) -> T {
+fn lost(asked: &str, error: &reqwest::Error) -> Answer {
     panic!("{asked} was not answered: {error:?}")
 }
 

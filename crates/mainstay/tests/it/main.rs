@@ -4,5 +4,6 @@
 mod accounts;
 mod command_line;
 mod demo;
+mod kill;
 mod program;
 mod serving;

@@ -55,7 +55,12 @@ impl Place {
 
     /// Starts `serve` on a free port and waits until it is ready.
     pub(crate) fn serve(&self) -> Serving {
-        self.start("serve --listen 127.0.0.1:0")
+        self.serve_with("")
+    }
+
+    /// The same with more flags.
+    pub(crate) fn serve_with(&self, flags: &str) -> Serving {
+        self.start(&format!("serve --listen 127.0.0.1:0 {flags}"))
     }
 
     /// Starts a command that serves, and waits for its first line.
@@ -165,6 +170,12 @@ impl Serving {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// `kill -9`; returns when the process is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub(crate) fn signal(&self, name: &str) {

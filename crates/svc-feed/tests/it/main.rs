@@ -7,6 +7,7 @@ mod interface;
 mod likes;
 mod media;
 mod posts;
+mod power;
 mod routes;
 mod timelines;
 mod views;

@@ -1,0 +1,267 @@
+//! `kill -9` of the program, and of Postgres below it, while 64 people write: whatever was acknowledged is there
+//! afterwards, and every counter equals its rows.
+//!
+//! A round begins with the check of the one before, on the records that it left. CI runs a tenth of the rounds;
+//! `cargo xtask soak kill` runs all of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, future::join_all, stream};
+use mainstay_testkit::{
+    Dice, Postgres,
+    program::{Client, eventually, id_of},
+};
+use serde_json::{Value, json};
+
+use crate::program::{Place, Serving};
+
+/// Set by `cargo xtask soak`: how many rounds instead of a few.
+const ROUNDS: &str = "MAINSTAY_SOAK_ROUNDS";
+/// Set by `cargo xtask soak`: the seed instead of 1.
+const SEED: &str = "MAINSTAY_SOAK_SEED";
+
+const WRITERS: usize = 64;
+const HOT_POSTS: usize = 4;
+const FLAGS: &str = "--set limit.enabled=false --set auth.access_token_s=86400 --set log.level=off";
+
+fn from_environment(name: &str, otherwise: u64) -> u64 {
+    let text = std::env::var_os(name).map(|text| text.into_string().unwrap());
+    text.map_or(otherwise, |text| text.parse().unwrap())
+}
+
+/// One person who writes, and what they were told.
+struct Writer {
+    client: Client,
+    dice: Dice,
+    /// Whether they like each hot post; none while they cannot know.
+    likes: BTreeMap<String, Option<bool>>,
+    /// Posts and comments that were acknowledged, with their words.
+    posts: BTreeMap<String, String>,
+    comments: BTreeSet<String>,
+    acknowledged: usize,
+}
+
+impl Writer {
+    /// Writes until the program, or the database below it, is gone.
+    async fn write(&mut self, hot: &[String]) {
+        loop {
+            let post = self.dice.pick(hot).unwrap().clone();
+            let path = format!("/api/v1/posts/{post}");
+            let answered = match self.dice.below(10) {
+                0..=5 => self.like(&post, &path).await,
+                6..=7 => {
+                    let comment = json!({ "text": "I was here" });
+                    let request = self.client.post(&format!("{path}/comments"), comment);
+                    let answer = request.attempt().await;
+                    answered(answer, 201).map(|comment| {
+                        self.comments.insert(id_of(&comment).to_owned());
+                    })
+                }
+                _ => {
+                    let words = format!("{} {}", self.client.handle, self.dice.below(1 << 30));
+                    let request = self.client.post("/api/v1/posts", json!({ "caption": words }));
+                    answered(request.attempt().await, 201).map(|post| {
+                        self.posts.insert(id_of(&post).to_owned(), words);
+                    })
+                }
+            };
+            if answered.is_none() {
+                return;
+            }
+            self.acknowledged += 1;
+        }
+    }
+
+    async fn like(&mut self, post: &str, path: &str) -> Option<()> {
+        let likes = self.dice.once_in(2);
+        self.likes.insert(post.to_owned(), None);
+        let path = format!("{path}/like");
+        let request = if likes { self.client.put(&path) } else { self.client.delete(&path) };
+        let answer = answered(request.attempt().await, 200)?;
+        assert_eq!(answer["liked_by_me"], likes);
+        self.likes.insert(post.to_owned(), Some(likes));
+        Some(())
+    }
+
+    /// Compares what they were told with what is there, and learns what they could not know.
+    async fn check(&mut self, hot: &[String]) {
+        for post in hot {
+            let path = format!("/api/v1/posts/{post}");
+            let shown = self.client.get(&path).await.expect(200);
+            let liked = shown["liked_by_me"].as_bool().unwrap();
+            let told = self.likes.insert(post.clone(), Some(liked)).flatten();
+            assert!(told.is_none_or(|told| told == liked), "{}: {post}", self.client.handle);
+        }
+        for (post, words) in std::mem::take(&mut self.posts) {
+            let shown = self.client.get(&format!("/api/v1/posts/{post}")).await.expect(200);
+            assert_eq!(shown["caption"], words);
+        }
+    }
+}
+
+/// The body of an answer with this status. Anything else means that the end has come: the connection broke, or the
+/// database is gone and whether it was written is not known.
+fn answered<E>(answer: Result<mainstay_testkit::program::Answer, E>, status: u16) -> Option<Value> {
+    let answer = answer.ok()?;
+    match answer.status {
+        503 => None,
+        _ => Some(answer.expect(status)),
+    }
+}
+
+/// The writers and what they write about, across restarts.
+struct Village {
+    writers: Vec<Writer>,
+    hot: Vec<String>,
+    dice: Dice,
+}
+
+impl Village {
+    async fn found(address: SocketAddr, seed: u64) -> Self {
+        let stranger = Client::stranger_at(address);
+        let register = async |n: usize| {
+            let new = json!({
+                "handle": format!("writer{n}"), "email": format!("writer{n}@example.org"),
+                "password": "correct horse battery",
+            });
+            let answer = stranger.post("/api/v1/auth/register", new).await;
+            stranger.clone().signed_in(&answer.expect(201))
+        };
+        let clients: Vec<Client> =
+            stream::iter((0..WRITERS).map(register)).buffered(8).collect().await;
+        let mut hot = Vec::new();
+        for client in clients.iter().take(HOT_POSTS) {
+            let post = client.post("/api/v1/posts", json!({ "caption": "hot" })).await.expect(201);
+            hot.push(id_of(&post).to_owned());
+        }
+        let writers = clients.into_iter().zip(1..).map(|(client, n)| Writer {
+            client,
+            dice: Dice::of(seed.wrapping_mul(1_000).wrapping_add(n)),
+            likes: BTreeMap::new(),
+            posts: BTreeMap::new(),
+            comments: BTreeSet::new(),
+            acknowledged: 0,
+        });
+        Self { writers: writers.collect(), hot, dice: Dice::of(seed) }
+    }
+
+    /// All write until `kill`, after a time that the seed decides; returns how many writes were acknowledged.
+    async fn write_until(&mut self, address: SocketAddr, kill: impl FnOnce()) -> usize {
+        let hot = &self.hot;
+        for writer in &mut self.writers {
+            writer.client = writer.client.moved_to(address);
+            writer.acknowledged = 0;
+        }
+        let moment = Duration::from_millis(30 + self.dice.below(400) as u64);
+        let writing = join_all(self.writers.iter_mut().map(|writer| writer.write(hot)));
+        let killing = async {
+            let mut moments =
+                tokio::time::interval_at(tokio::time::Instant::now() + moment, moment);
+            moments.tick().await;
+            kill();
+        };
+        tokio::join!(writing, killing);
+        self.writers.iter().map(|writer| writer.acknowledged).sum()
+    }
+
+    /// Everything that was acknowledged is there, and every counter equals its rows.
+    async fn check(&mut self, address: SocketAddr) {
+        let hot = &self.hot;
+        for writer in &mut self.writers {
+            writer.client = writer.client.moved_to(address);
+        }
+        join_all(self.writers.iter_mut().map(|writer| writer.check(hot))).await;
+        for post in hot {
+            let path = format!("/api/v1/posts/{post}");
+            let shown = self.writers[0].client.get(&path).await.expect(200);
+            let likes = self.writers.iter().filter(|w| w.likes[post] == Some(true)).count();
+            assert_eq!(shown["like_count"], likes, "likes of {post}");
+            let comments = self.comments_of(&path).await;
+            assert_eq!(shown["comment_count"], comments.len(), "comments of {post}");
+            for writer in &mut self.writers {
+                writer.comments.retain(|comment| !comments.contains(comment));
+            }
+        }
+        for writer in &mut self.writers {
+            let lost = std::mem::take(&mut writer.comments);
+            assert!(lost.is_empty(), "{}: {lost:?}", writer.client.handle);
+        }
+    }
+
+    async fn comments_of(&self, path: &str) -> BTreeSet<String> {
+        let (mut all, mut cursor) = (BTreeSet::new(), String::new());
+        loop {
+            let path = format!("{path}/comments?limit=100{cursor}");
+            let page = self.writers[0].client.get(&path).await.expect(200);
+            let ids = page["items"].as_array().unwrap().iter().map(|item| id_of(item).to_owned());
+            all.extend(ids);
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+}
+
+fn address(serving: &Serving) -> SocketAddr {
+    serving.address().parse().unwrap()
+}
+
+/// Kills the program again and again on one set of records.
+async fn kill_the_program(place: &Place, flags: &str, rounds: u64, seed: u64) {
+    let mut serving = place.serve_with(flags);
+    let mut village = Village::found(address(&serving), seed).await;
+    let mut acknowledged = 0;
+    for round in 0..rounds {
+        let at = address(&serving);
+        let written = village.write_until(at, || serving.kill()).await;
+        assert!(written > 0, "seed {seed}, round {round}: nothing was written before the kill");
+        acknowledged += written;
+        serving = place.serve_with(flags);
+        village.check(address(&serving)).await;
+    }
+    assert!(acknowledged as u64 >= rounds * 20, "only {acknowledged} writes in {rounds} rounds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_of_the_program_on_sqlite_loses_nothing_that_was_acknowledged() {
+    let (rounds, seed) = (from_environment(ROUNDS, 10), from_environment(SEED, 1));
+    kill_the_program(&Place::new(), FLAGS, rounds, seed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_of_the_program_on_postgres_loses_nothing_that_was_acknowledged() {
+    let (rounds, seed) = (from_environment(ROUNDS, 3), from_environment(SEED, 1));
+    let postgres = Postgres::durable().unwrap();
+    let url = postgres.create_database().await.unwrap();
+    let flags = format!("{FLAGS} --set db.url={url}");
+    kill_the_program(&Place::new(), &flags, rounds, seed).await;
+}
+
+/// The program stays and finds its database again by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_of_postgres_loses_nothing_that_was_acknowledged() {
+    let (rounds, seed) = (from_environment(ROUNDS, 3), from_environment(SEED, 1));
+    let mut postgres = Postgres::durable().unwrap();
+    let url = postgres.create_database().await.unwrap();
+    let place = Place::new();
+    let serving = place.serve_with(&format!("{FLAGS} --set db.url={url}"));
+    let at = address(&serving);
+    let mut village = Village::found(at, seed).await;
+    for round in 0..rounds {
+        let written = village.write_until(at, || postgres.kill9().unwrap()).await;
+        assert!(written > 0, "seed {seed}, round {round}: nothing was written before the kill");
+        postgres.restart().unwrap();
+        let reader = village.writers[0].client.clone();
+        let path = format!("/api/v1/posts/{}", village.hot[0]);
+        eventually("the database is found again", async || {
+            reader.get(&path).attempt().await.is_ok_and(|answer| answer.status == 200)
+        })
+        .await;
+        village.check(at).await;
+    }
+}
