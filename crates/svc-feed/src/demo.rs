@@ -1,7 +1,7 @@
 //! A demonstration: people who post photographs, follow, like and talk, so that there is something to look at.
 //!
-//! Reading order: `script` (who and what, from `demo/`), `plan` (when; pure), `stage` (plays the plan through Feed's own
-//! use cases on a clock that it moves), `bulk` (what is beyond the script, written in large transactions).
+//! Reading order: `script` (who and what, from `demo/`), `plan` (when; pure), `stage` (plays the plan through Feed's
+//! own use cases on a clock that it moves), `bulk` (what is beyond the script, written in large transactions).
 //!
 //! # Invariants
 //! - What the plan does goes through the use cases: facts, counters, places and notifications are those of real use.
