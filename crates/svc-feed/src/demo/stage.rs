@@ -256,13 +256,16 @@ impl<'a> Stage<'a> {
                 }
             }
             Act::LikeComment { who, post } => {
-                if let Some(comment) = self.first_comment(post) {
+                let all = self.comments.get(&post).map(Vec::as_slice).unwrap_or_default();
+                if let Some((_, comment)) = all.first() {
+                    let comment = *comment;
                     feed.set_comment_like(self.person(who)?.user, comment, true, None).await?;
                 }
             }
             Act::Report { who, post, comment, reason } => {
-                let target = match self.first_comment(post).filter(|_| comment) {
-                    Some(comment) => comment.to_string(),
+                let all = self.comments.get(&post).map(Vec::as_slice).unwrap_or_default();
+                let target = match all.iter().find(|(by, _)| comment && *by != who) {
+                    Some((_, comment)) => comment.to_string(),
                     None => self.shown(post)?.to_string(),
                 };
                 let report = NewReportBody { target, reason: reason.to_owned() };
@@ -275,10 +278,6 @@ impl<'a> Stage<'a> {
 
     fn shown(&self, post: Nth) -> Result<PostId, Error> {
         self.posts.get(&post).copied().ok_or(Error::NotFound)
-    }
-
-    fn first_comment(&self, post: Nth) -> Option<CommentId> {
-        Some(self.comments.get(&post)?.first()?.1)
     }
 
     async fn post(&self, planned: &Planned) -> Result<PostId, Error> {
