@@ -84,6 +84,13 @@ pub(super) struct Planned {
     topic: usize,
 }
 
+impl Planned {
+    /// Whether this picture is in it.
+    pub(super) fn shows(&self, picture: &str) -> bool {
+        self.line.pictures.contains(&picture)
+    }
+}
+
 /// All of it.
 pub(super) struct Plan {
     pub(super) posts: Vec<Planned>,
