@@ -39,7 +39,7 @@ const TEMPLATES: &[(&str, &str)] = &[
 const LISTS: &[(&str, &str)] = &[
     ("Cargo.toml", "svc-feed = "),
     ("crates/mainstay/Cargo.toml", "svc-feed.workspace"),
-    ("crates/mainstay/src/services.rs", "svc_feed::mount("),
+    ("crates/mainstay/src/services.rs", "svc_feed::SERVICE"),
 ];
 
 const NAME_LEN_MAX: usize = 24;
@@ -50,6 +50,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     // Lines break elsewhere for a longer or shorter name.
     run_command(&mut cargo(["fmt", "--package", &format!("svc-{}", args.name)])?)?;
+    // Its settings belong into the file that lists all of them.
+    let listed = cargo(["run", "--quiet", "--package", "mainstay", "--", "config", "default"])?
+        .output()
+        .context("list the settings")?;
+    if !listed.status.success() {
+        bail!("the new service does not build: {}", String::from_utf8_lossy(&listed.stderr));
+    }
+    fs::write(root()?.join("mainstay.default.toml"), listed.stdout)
+        .context("write mainstay.default.toml")?;
     println!(
         "next: cargo xtask test -- -p svc-{0}; then make crates/svc-{0}/src/lib.rs say what it is",
         args.name
@@ -116,10 +125,10 @@ mod tests {
 
     #[test]
     fn a_line_is_copied_from_its_neighbour() {
-        let text = "a\n    svc_feed::mount(core)?,\n]\n";
-        let expected = "a\n    svc_feed::mount(core)?,\n    svc_notes::mount(core)?,\n]\n";
-        assert_eq!(with_line(text, "svc_feed::mount(", "notes").unwrap(), expected);
-        assert_eq!(with_line("a\n", "svc_feed::mount(", "notes"), None);
+        let text = "a\n    svc_feed::SERVICE,\n]\n";
+        let expected = "a\n    svc_feed::SERVICE,\n    svc_notes::SERVICE,\n]\n";
+        assert_eq!(with_line(text, "svc_feed::SERVICE", "notes").unwrap(), expected);
+        assert_eq!(with_line("a\n", "svc_feed::SERVICE", "notes"), None);
     }
 
     #[test]
@@ -142,7 +151,8 @@ mod tests {
         assert_eq!(files, listed);
     }
 
-    /// The copy lies in the build folder, always at the same place, so that its second check is quick.
+    /// The copy lies in the build folder, always at the same place, so that its second check is quick. It is built
+    /// apart: Cargo tells crates of two checkouts in one build folder apart only by their times.
     #[test]
     fn a_new_service_compiles_with_no_other_edit() {
         let target = crate::run::target_dir().unwrap();
@@ -157,8 +167,11 @@ mod tests {
             fs::write(file, text).unwrap();
         });
         write(&there, "probe").unwrap();
-        let mut check = cargo(["check", "--offline", "--workspace", "--all-targets"]).unwrap();
-        let output = check.current_dir(&there).env("CARGO_TARGET_DIR", &target).output().unwrap();
+        let packages = ["--package", "svc-probe", "--package", "mainstay"];
+        let mut check = cargo(["check", "--offline", "--all-targets"]).unwrap();
+        check.args(packages).current_dir(&there);
+        let built = target.join("tmp/new-service-target");
+        let output = check.env("CARGO_TARGET_DIR", &built).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 

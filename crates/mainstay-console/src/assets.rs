@@ -26,6 +26,7 @@ const CSS: &str = concat!(
     include_str!("../assets/css/parts.css"),
     include_str!("../assets/css/post.css"),
     include_str!("../assets/css/pages.css"),
+    include_str!("../assets/css/docs.css"),
 );
 
 const WOFF2: &str = "font/woff2";

@@ -1,5 +1,6 @@
 //! Fields with their errors beside them, from the same JSON pointers as the API's.
 
+use mainstay_core::error::Problem;
 use maud::{Markup, html};
 
 /// What was wrong with one field.
@@ -16,6 +17,20 @@ pub struct FieldError {
 pub struct FormErrors(pub Vec<FieldError>);
 
 impl FormErrors {
+    /// What a problem says of a form: its faults, or its detail for the form as a whole.
+    pub fn of(problem: &Problem) -> Self {
+        if problem.faults.is_empty() {
+            let detail = problem.detail.to_string();
+            return Self(vec![FieldError { pointer: String::new(), detail }]);
+        }
+        let faults = problem.faults.iter();
+        let errors = faults.map(|fault| FieldError {
+            pointer: fault.pointer.to_string(),
+            detail: fault.detail.clone(),
+        });
+        Self(errors.collect())
+    }
+
     /// The first error of the field at `pointer`.
     pub fn at(&self, pointer: &str) -> Option<&str> {
         self.0.iter().find(|error| error.pointer == pointer).map(|error| error.detail.as_str())

@@ -1,7 +1,8 @@
 //! The console's shell: one layout, one set of components and the files that a browser needs.
 //!
 //! Reading order: [`shell`] (the page around a service's content), [`component`] and [`form`] (its parts),
-//! [`format`] (numbers and times in words), [`account`] and [`fault`] (pages that belong to no service), [`assets`].
+//! [`format`] (numbers and times in words), [`account`] and [`fault`] (pages that belong to no service), [`assets`];
+//! then [`visit`] (from a request to its shell, and from markup to a response) and [`web`] (the console's own routes).
 //!
 //! **Invariants:** the shell knows no service by name: a service hands in its [`shell::NavItem`]s and its markup, and
 //! the script acts on `data-…` attributes. No inline script, style or handler anywhere: the content security
@@ -17,3 +18,6 @@ pub mod account;
 pub mod fault;
 
 pub mod assets;
+
+pub mod visit;
+pub mod web;

@@ -1,6 +1,7 @@
 //! The page around a service's content: navigation, notices, palette, and the fragment that a swap asks for.
 
 use mainstay_contract::{id::UserId, ts::Ts};
+pub use mainstay_core::front::{Audience, NavItem, Place};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::{assets, component::icon};
@@ -65,51 +66,6 @@ impl Theme {
             _ => Theme::System,
         }
     }
-}
-
-/// Who sees an item of the navigation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// Everybody.
-    Everybody,
-    /// Who is signed in.
-    SignedIn,
-    /// Moderators.
-    Moderators,
-}
-
-/// Where an item stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// At the side, and in the bar of small screens.
-    SideAndBar,
-    /// At the side; on small screens in the menu.
-    Side,
-    /// In the menu of the person who is signed in.
-    Menu,
-    /// The one act that stands out, such as writing a post.
-    Primary,
-}
-
-/// An entry of the navigation, contributed by a service.
-#[derive(Debug, Clone, Copy)]
-pub struct NavItem {
-    /// What [`Head::active`] compares with.
-    pub key: &'static str,
-    /// The word.
-    pub label: &'static str,
-    /// Where it leads.
-    pub href: &'static str,
-    /// The icon's name in the sprite.
-    pub icon: &'static str,
-    /// Who sees it.
-    pub audience: Audience,
-    /// Where it stands.
-    pub place: Place,
-    /// Whether [`Shell::unread_count`] is shown on it.
-    pub counts_unread: bool,
-    /// The letter that leads there after `g`.
-    pub letter: Option<char>,
 }
 
 /// What is told once at the top of the next page.

@@ -1,8 +1,8 @@
 //! Who did what, when, from where: an append-only log in which each entry carries the hash of the one before it.
 //!
-//! An entry is written in the transaction of the act, so neither exists without the other. Changing or removing an entry
-//! breaks the chain from there on, and [`verify`] finds the place; whoever can rewrite the whole table can rewrite the
-//! chain, so an operator who fears that keeps the newest hash elsewhere.
+//! An entry is written in the transaction of the act, so neither exists without the other. Changing or removing an
+//! entry breaks the chain from there on, and [`verify`] finds the place; whoever can rewrite the whole table can
+//! rewrite the chain, so an operator who fears that keeps the newest hash elsewhere.
 
 use aws_lc_rs::digest;
 use mainstay_contract::ts::Ts;

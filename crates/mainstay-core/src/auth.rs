@@ -3,7 +3,8 @@
 //! Reading order: [`model`] (the values), `rules` (what is accepted), [`store`] (statements), `accounts`, `sign_in`,
 //! `refresh`, `sessions`, `api_keys` (the use cases), `check` (from a credential to a [`Caller`]),
 //! [`api`] (routes) and `mount`. Beside them: `seal` and `master` (what is kept
-//! encrypted), `password`, `lockout`, `tokens` and `signing` (signatures) and `known` (credentials that were checked a moment ago).
+//! encrypted), `password`, `lockout`, `tokens` and `signing` (signatures) and `known` (credentials that were checked
+//! a moment ago).
 //!
 //! **Invariants.** No secret is stored: passwords as argon2id, tokens and keys as SHA-256, addresses sealed. Ending a
 //! session, key or account takes effect at once in this process, and elsewhere with its fact or within `recheck_s`.

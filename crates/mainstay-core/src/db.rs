@@ -234,7 +234,8 @@ impl Db {
         }
     }
 
-    /// The same as [`Db::write_locking`] without an idempotency key, for outcomes that must not be kept, such as secrets.
+    /// The same as [`Db::write_locking`] without an idempotency key, for outcomes that must not be kept, such as
+    /// secrets.
     ///
     /// # Errors
     /// As [`Db::write`].

@@ -142,7 +142,8 @@ impl Log {
 }
 
 impl Log {
-    /// When the records are another log now (a restore gave it a new number), everything kept of the old one is refused.
+    /// When the records are another log now (a restore gave it a new number), everything kept of the old one is
+    /// refused.
     async fn heed_restore(&self, tx: &mut Tx, stamp: i64) -> Result<(), DbError> {
         let (epoch,): (i64,) = tx.one(&self.inner.db.outbox().epoch, &[]).await?;
         let epoch = epoch.cast_unsigned();

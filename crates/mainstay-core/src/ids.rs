@@ -29,7 +29,7 @@ pub fn first_id_at<K: Kind>(at: Ts) -> Id<K> {
 /// A tick is 1/4096 of a millisecond.
 fn tick(at: Ts) -> u64 {
     let micros = u64::try_from(at.as_micros()).unwrap_or(0);
-    (micros / 1_000) << 12 | (micros % 1_000) * 4_096 / 1_000
+    ((micros / 1_000) << 12) | ((micros % 1_000) * 4_096 / 1_000)
 }
 
 fn next_tick(now: Ts) -> u64 {
@@ -43,7 +43,7 @@ fn next_tick(now: Ts) -> u64 {
 fn uuid_v7(tick: u64, random: u64) -> u128 {
     let time = u128::from(tick >> 12) & 0xffff_ffff_ffff;
     let fraction = u128::from(tick & 0xfff);
-    time << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | u128::from(random >> 2)
+    (time << 80) | (7 << 76) | (fraction << 64) | (0b10 << 62) | u128::from(random >> 2)
 }
 
 thread_local! {

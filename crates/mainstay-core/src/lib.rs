@@ -1,9 +1,9 @@
 //! The production core: what a service needs so that its own code holds only its own rules.
 //!
-//! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`data_dir`] and [`control`] (one program
-//! owns a data folder), [`db`] (records and the one write path), [`events`] (facts out and in), [`cache`], [`http`]
-//! (routes as data), [`auth`] (who calls), [`audit`] (who did what), [`live`] (updates to clients), [`mount`] (what a
-//! service hands to the program), and [`program`] (how it runs).
+//! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`data_dir`] and [`control`] (one
+//! program owns a data folder), [`db`] (records and the one write path), [`events`] (facts out and in), [`cache`],
+//! [`http`] (routes as data), [`auth`] (who calls), [`audit`] (who did what), [`live`] (updates to clients),
+//! [`mount`] (what a service hands to the program), and [`program`] (how it runs).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -35,6 +35,7 @@ pub mod limit;
 pub mod live;
 pub mod telemetry;
 
+pub mod front;
 pub mod mount;
 pub mod program;
 

@@ -7,8 +7,8 @@
 //! Reading order: this file, [`token`] and [`ring`] (who comes back), [`connection`] (bounds of one reader), [`hub`]
 //! (spreading), [`protocol`], [`topics`], [`socket`], [`stream`], [`api`].
 //!
-//! **Invariants:** publishing never waits for a reader. A reader gets the messages of a topic in the order in which they
-//! were published, each once, also across a reconnect with the last `id`, or it gets a `reset` and loads anew.
+//! **Invariants:** publishing never waits for a reader. A reader gets the messages of a topic in the order in which
+//! they were published, each once, also across a reconnect with the last `id`, or it gets a `reset` and loads anew.
 
 pub mod api;
 mod connection;

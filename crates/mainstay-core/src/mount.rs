@@ -8,6 +8,7 @@ use crate::{
     config::{Config, ConfigError, Section},
     db::{BoxFuture, Db, DbError, Location, Sql, migrate::Migration},
     events::{Log, consumer::Consumer},
+    front::Front,
     http::{Cursors, Route},
     jobs::{Job, Periodic},
     live::{Figures, Live, LiveSettings},
@@ -55,6 +56,8 @@ pub struct Core {
     pub accounts: Log,
     /// Updates to clients.
     pub live: Live,
+    /// What services add to the console.
+    pub front: Front,
 }
 
 impl Core {
@@ -85,6 +88,7 @@ impl Core {
             auth,
             accounts,
             live,
+            front: Front::default(),
         })
     }
 

@@ -106,6 +106,7 @@ impl Program {
             metrics,
             access,
         ));
+        gate.logs(mounts.iter().map(|mount| (mount.name, mount.log.epochs().clone())).collect());
         let router = router::router(routes.clone(), &gate);
         let (stop, _) = watch::channel(false);
         Ok(Self {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use mainstay_console::web::Console;
 use mainstay_core::{
     auth::{self, Actor, Auth, AuthError, Origin, Secrets, load_or_create_master_key},
     blobs::Blobs,
@@ -64,6 +65,7 @@ pub(crate) async fn open(
     let location = location(config, data_dir).await?;
     let core = core(config, data_dir, metrics, (Clock::system(), location)).await?;
     let auth = core.auth.clone();
+    let console = Console::new(&core, settings.http.gate().https);
     let mut services = Vec::with_capacity(SERVICES.len());
     for service in SERVICES {
         services.push((service.mount)(&core, config).await.context("open a service")?);
@@ -71,7 +73,7 @@ pub(crate) async fn open(
     let program = Program::assemble(
         core,
         services,
-        Vec::new(),
+        console.routes(),
         ProgramSettings {
             gate: settings.http.gate(),
             limits: settings.limit.limits(),
@@ -82,6 +84,7 @@ pub(crate) async fn open(
             version: cmd::version_text(),
         },
     )?;
+    console.attach(&program);
     let gate = Arc::clone(program.gate());
     Ok(House { inner: Arc::new(Inner { auth, gate, program: Mutex::new(Some(program)) }) })
 }

@@ -19,6 +19,8 @@ create table feed.profile (
     account_version bigint not null default 0
 );
 create unique index profile_by_handle on feed.profile (handle_key);
+-- People worth following, most followed first.
+create index profile_by_followers on feed.profile (follower_count desc, user_id) where not suspended;
 
 -- Words by which a person is found: the handle, its parts, and the words of the name, folded.
 create table feed.profile_word (
@@ -100,6 +102,8 @@ create table feed.hashtag (
     tag text primary key,
     post_count bigint not null check (post_count >= 0)
 );
+-- Tags in use, most used first.
+create index hashtag_by_use on feed.hashtag (post_count desc, tag) where post_count > 0;
 
 -- Who likes what.
 create table feed.post_like (

@@ -54,7 +54,7 @@ async fn account(tx: &mut Tx, fact: &Emitted) -> Result<(), DbError> {
 }
 
 /// What people are told of.
-async fn notify(tx: &mut Tx, fact: &Emitted) -> Result<(), DbError> {
+pub(crate) async fn notify(tx: &mut Tx, fact: &Emitted) -> Result<(), DbError> {
     match &*fact.name {
         PostLikedV1::NAME => {
             let liked: PostLikedV1 = read(fact)?;

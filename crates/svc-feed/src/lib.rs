@@ -1,7 +1,7 @@
 //! Feed: posts with pictures and film, follows, timelines, likes, comments, views, notifications, moderation.
 //!
 //! Reading order: [`view`] (what it shows), [`model`] (how it decides), `service` (use cases, each one transaction),
-//! `store` (statements), `api` (routes), [`pages`] (markup), [`config`].
+//! `store` (statements), `api` (routes), [`pages`] (markup), `web` (the pages' routes), [`config`].
 //!
 //! # Invariants
 //! - A counter changes in the transaction of the row it counts, so it equals its rows, and no `check` lets it go
@@ -25,6 +25,9 @@ mod error;
 mod events;
 mod service;
 mod store;
+#[cfg(test)]
+mod tests;
+mod web;
 
 use std::{sync::Arc, time::Duration};
 
@@ -55,10 +58,12 @@ pub const SERVICE: Service = Service {
 /// If the records or the media store cannot be opened, or the configuration is not valid.
 pub async fn mount(core: &Core, config: Config) -> Result<(Feed, Mount), MountError> {
     let feed = Feed::open(core, config).await?;
+    let mut routes = api::routes(&feed);
+    routes.extend(web::routes(core, &feed));
     let mount = Mount {
         name: "feed",
         log: feed.log().clone(),
-        routes: api::routes(&feed),
+        routes,
         consumers: events::consumers(&feed),
         jobs: Vec::new(),
         periodic: periodic(&feed),

@@ -130,9 +130,9 @@ impl Sight {
         }
     }
 
-    /// Whether everybody sees it: then its media may be cached by anybody.
+    /// Whether everybody sees it, whoever was asked about: then its media may be cached by anybody.
     pub fn is_open(&self) -> bool {
-        self.visible_to(None)
+        Self { follows: false, ..*self }.visible_to(None)
     }
 }
 
@@ -170,6 +170,15 @@ mod tests {
         assert!(followed.visible_to(Some(OTHER)));
         assert!(!Sight { blocked: true, ..followed }.visible_to(Some(OTHER)));
         assert!(!Sight { author_suspended: true, ..followed }.visible_to(Some(OTHER)));
+    }
+
+    #[test]
+    fn what_a_follower_may_see_is_not_open_to_everybody() {
+        let followers = Sight { visibility: 1, follows: true, ..sight() };
+        assert!(followers.visible_to(Some(OTHER)) && !followers.is_open());
+        let private = Sight { author_private: true, follows: true, ..sight() };
+        assert!(private.visible_to(Some(OTHER)) && !private.is_open());
+        assert!(sight().is_open());
     }
 
     #[test]

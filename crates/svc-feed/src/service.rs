@@ -2,6 +2,7 @@
 
 mod cards;
 mod comments;
+mod discover;
 mod likes;
 mod live;
 mod media;

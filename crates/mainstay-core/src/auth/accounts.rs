@@ -7,8 +7,10 @@ use mainstay_contract::{
 use serde_json::json;
 
 use super::{
-    Account, Actor, Auth, AuthError, Caller, Origin, Role, SignedIn, State, UserId,
+    Account, Actor, Auth, AuthError, Caller, ConsoleSignedIn, Origin, Role, SignedIn, State,
+    UserId,
     rules::{self, Chooser},
+    sign_in::Draft as Session,
     store::{self, AccountRow},
 };
 use crate::{
@@ -77,10 +79,40 @@ impl Auth {
     /// # Errors
     /// `Invalid` with every fault; `Taken` if somebody has the handle or the address; `Overloaded`.
     pub async fn register(&self, new: NewAccount, origin: &Origin) -> Result<SignedIn, AuthError> {
+        let draft = self.stranger(new).await?;
+        let session = self.token_session(&draft.account, &draft.key_wrapped, origin)?;
+        self.insert_with(&draft, &session, origin).await?;
+        self.signed_in(draft.account, session).await
+    }
+
+    /// Registers an account and signs a browser in: the same, but the answer is a cookie's value.
+    ///
+    /// # Errors
+    /// As [`Auth::register`].
+    pub async fn register_console(
+        &self,
+        new: NewAccount,
+        origin: &Origin,
+    ) -> Result<ConsoleSignedIn, AuthError> {
+        let draft = self.stranger(new).await?;
+        let session = self.console_session(&draft.account, &draft.key_wrapped, origin)?;
+        self.insert_with(&draft, &session, origin).await?;
+        Ok(session.console(draft.account))
+    }
+
+    async fn stranger(&self, new: NewAccount) -> Result<Draft, AuthError> {
         let NewAccount { handle, email, password } = new;
         let user = NewUser { handle, email, password: Some(password), role: Role::User };
-        let draft = self.draft(user, Chooser::Stranger).await?;
-        let session = self.token_session(&draft.account, &draft.key_wrapped, origin)?;
+        self.draft(user, Chooser::Stranger).await
+    }
+
+    /// Writes an account and its first session.
+    async fn insert_with(
+        &self,
+        draft: &Draft,
+        session: &Session,
+        origin: &Origin,
+    ) -> Result<(), AuthError> {
         let (entry, origin) = (Actor::User(draft.account.id), origin.audited());
         let (made, begun) = (draft.clone(), session.clone());
         self.write(move |tx| {
@@ -91,8 +123,7 @@ impl Auth {
                 session.insert(tx).await
             })
         })
-        .await?;
-        self.signed_in(draft.account, session).await
+        .await
     }
 
     /// Makes an account without signing it in; for the command line.

@@ -96,8 +96,8 @@ impl Auth {
         Ok(rows.into_iter().map(view).collect())
     }
 
-    /// Gives a key a second secret; the present one ends after `overlap_s` (0 to 90 days). If there are two already, the
-    /// older one ends at once.
+    /// Gives a key a second secret; the present one ends after `overlap_s` (0 to 90 days). If there are two already,
+    /// the older one ends at once.
     ///
     /// # Errors
     /// `NotFound` if the caller has no such key; `Invalid` for another overlap; `Forbidden` if the caller uses a key.

@@ -1,9 +1,10 @@
 //! Credentials that were checked a moment ago, so that a request costs a lookup and no signature or record.
 //!
 //! A credential is found by its whole text, so no hash collision can pass for it. Each entry carries the epochs of its
-//! user and of its session or key as they were before the check; ending a session or suspending somebody moves the epoch
-//! on, which makes every entry of theirs worthless at once, in whatever order filling and revoking happen. Epochs are
-//! hashed into a fixed table: two people who share a slot cost each other a second check, never a wrong answer.
+//! user and of its session or key as they were before the check; ending a session or suspending somebody moves the
+//! epoch on, which makes every entry of theirs worthless at once, in whatever order filling and revoking happen.
+//! Epochs are hashed into a fixed table: two people who share a slot cost each other a second check, never a wrong
+//! answer.
 
 use std::{
     array,
@@ -84,7 +85,8 @@ impl KnownCredentials {
         Moment(self.ends.load(Ordering::Acquire))
     }
 
-    /// Remembers a credential that was checked after `before`, unless anything ended meanwhile: it might have been this.
+    /// Remembers a credential that was checked after `before`, unless anything ended meanwhile: it might have been
+    /// this.
     pub(crate) fn insert<K: Kind>(
         &self,
         before: Moment,

@@ -1,8 +1,8 @@
 //! Slows down whoever guesses passwords: after some wrong ones, each further one makes the wait twice as long.
 //!
-//! Wrong passwords are counted for each pair of name and address, and for each address alone (with more patience), so that
-//! one address cannot try one password on many names. They are not counted for a name alone: anybody could then lock
-//! anybody out. The table is in memory and bounded; what it forgets when full was counted longest ago.
+//! Wrong passwords are counted for each pair of name and address, and for each address alone (with more patience), so
+//! that one address cannot try one password on many names. They are not counted for a name alone: anybody could then
+//! lock anybody out. The table is in memory and bounded; what it forgets when full was counted longest ago.
 
 use std::{
     collections::HashMap,
@@ -70,8 +70,8 @@ impl Lockout {
         }
     }
 
-    /// Forgets the wrong passwords of a name from an address: its owner is there. The address alone is not forgiven, or a
-    /// guesser would clear it with an account of their own.
+    /// Forgets the wrong passwords of a name from an address: its owner is there. The address alone is not forgiven,
+    /// or a guesser would clear it with an account of their own.
     pub(crate) fn forgive(&self, login: &str, from: Option<IpAddr>) {
         let [(pair, ..), _] = self.keys(login, from);
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&pair);

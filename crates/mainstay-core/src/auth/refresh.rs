@@ -1,9 +1,9 @@
 //! Refresh tokens. Each is used once and answers with its successor. The successor is computed from the token and a
 //! key of ours, so the newest token that was used may be sent again for `refresh_grace_s`: two tabs that refresh at the
 //! same moment, or a client whose answer was lost, get the *same* successor, and the family never has two branches.
-//! Whoever sends an older one, or the newest later than that, holds a copy; the family ends, for the thief and the owner
-//! alike. A thief who is faster than the grace shares one successor with the owner, and the next use of it by either ends
-//! the family for both when the other uses it.
+//! Whoever sends an older one, or the newest later than that, holds a copy; the family ends, for the thief and the
+//! owner alike. A thief who is faster than the grace shares one successor with the owner, and the next use of it by
+//! either ends the family for both when the other uses it.
 
 use mainstay_contract::account::SessionEndedV1;
 use serde_json::json;

@@ -1,7 +1,8 @@
-//! What is kept sealed: personal columns under each person's own key, those keys and the signing keys under the master key.
+//! What is kept sealed: personal columns under each person's own key, those keys and the signing keys under the
+//! master key.
 //!
-//! A sealed value is `1 | nonce (12 bytes) | AES-256-GCM ciphertext and tag`. The place where it belongs is authenticated
-//! with it, so a value that was moved to another row or column does not open.
+//! A sealed value is `1 | nonce (12 bytes) | AES-256-GCM ciphertext and tag`. The place where it belongs is
+//! authenticated with it, so a value that was moved to another row or column does not open.
 
 use std::fmt;
 

@@ -77,11 +77,20 @@ impl Auth {
         let row = self.check_password(login, password, origin).await?;
         let wrapped = row.key_wrapped.clone().unwrap_or_default();
         let user = self.view(row)?;
+        let draft = self.console_session(&user, &wrapped, origin)?;
+        self.begin(draft.clone(), origin).await?;
+        Ok(draft.console(user))
+    }
+
+    /// A browser session that is ready to be written.
+    pub(super) fn console_session(
+        &self,
+        account: &Account,
+        key_wrapped: &[u8],
+        origin: &Origin,
+    ) -> Result<Draft, AuthError> {
         let ttl_s = self.inner.settings.console_ttl_s;
-        let draft = self.session("console", &user, &wrapped, origin, ttl_s)?;
-        let (session, cookie) = (draft.id, draft.secret.clone());
-        self.begin(draft, origin).await?;
-        Ok(ConsoleSignedIn { user, session, cookie })
+        self.session("console", account, key_wrapped, origin, ttl_s)
     }
 
     /// A token session that is ready to be written.
@@ -218,7 +227,8 @@ impl Auth {
             .map_err(AuthError::Db)
     }
 
-    /// Writes a refused sign-in to the audit log. The name that was tried is not kept: it may be an address or a password.
+    /// Writes a refused sign-in to the audit log. The name that was tried is not kept: it may be an address or a
+    /// password.
     async fn note_refusal(
         &self,
         user: Option<UserId>,
@@ -270,6 +280,11 @@ impl Auth {
 }
 
 impl Draft {
+    /// What a browser is given, once the session is written.
+    pub(super) fn console(self, user: Account) -> ConsoleSignedIn {
+        ConsoleSignedIn { user, session: self.id, cookie: self.secret }
+    }
+
     /// Writes the session, and for tokens the first of its family.
     pub(super) async fn insert(&self, tx: &mut Tx) -> Result<(), AuthError> {
         let hash = token_hash(&self.secret);

@@ -63,7 +63,7 @@ pub(super) struct Postgres {
 /// A connection in a transaction of its own, or a shared one for single statements.
 pub(super) enum PgConn {
     /// In a transaction; dropped before its end, the connection closes and the server rolls back.
-    Own { object: Option<Object>, conflicted: bool },
+    Own { object: Option<Box<Object>>, conflicted: bool },
     /// Shared with other readers.
     Shared(Arc<Object>),
 }
@@ -131,7 +131,7 @@ impl Postgres {
             } else {
                 "begin isolation level serializable"
             };
-            let conn = PgConn::Own { object: Some(object), conflicted: false };
+            let conn = PgConn::Own { object: Some(Box::new(object)), conflicted: false };
             conn.control(begin).await?;
             let mut tx = Tx::new(Conn::Postgres(conn), outbox, clock.clone(), None);
             let locked = match lock {
@@ -329,7 +329,7 @@ impl Drop for PgConn {
             && let Some(object) = object.take()
         {
             // Still in its transaction: taken out of the pool and closed, so that the server rolls it back.
-            drop(Object::take(object));
+            drop(Object::take(*object));
         }
     }
 }

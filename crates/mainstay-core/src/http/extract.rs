@@ -10,7 +10,10 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::BodyExt as _;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use crate::{
     auth::Caller,
@@ -175,6 +178,13 @@ async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Pro
     let (parts, body) = request.into_parts();
     let bytes = whole_body(body).await?;
     let once = once(&parts, &bytes)?;
+    // Serde would read a struct from a list of its fields' values, which no document of ours allows.
+    if bytes.trim_ascii_start().first() == Some(&b'[')
+        && serde_json::from_slice::<IgnoredAny>(&bytes).is_ok()
+    {
+        let detail = "Send a JSON object.".to_owned();
+        return Err(Problem::invalid(vec![Fault::new("", "wrong_shape", detail)]));
+    }
     let mut json = serde_json::Deserializer::from_slice(&bytes);
     let value = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| not_this_shape(error.path().to_string(), error.inner()))?;

@@ -3,7 +3,14 @@
 //! request id → shed → body bounds → authenticate → limit by caller or address → authorise → handler within its time →
 //! problem, or entity tag and compression → headers → metrics and access log.
 //!
-//! One fused middleware rather than a stack of layers: five layers cost as much as the whole server.
+//! One fused middleware rather than a stack of layers: five layers cost as much as the whole server. [`Gate::handle`]
+//! is the order; `admit` holds what comes before the handler, `answer` what comes after, `limits` and `token` what
+//! they use.
+
+mod admit;
+mod answer;
+mod limits;
+mod token;
 
 use std::{
     convert::Infallible,
@@ -20,33 +27,62 @@ use std::{
 
 use arc_swap::ArcSwap;
 use axum::{
-    body::Body,
     extract::Request,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use ipnet::IpNet;
-use mainstay_contract::ts::Ts;
 use tower::Service;
 
-use super::{
-    compress, reply,
-    reply::{Refused, Whole},
-    route::{Access, Kind, LimitClass, Route},
+use self::{
+    admit::bound_body,
+    answer::REQUEST_ID,
+    limits::limit_headers,
+    token::{Logs, Written},
 };
+pub use self::{
+    admit::{check_form_token, form_token},
+    limits::Limits,
+};
+use super::route::{Kind, LimitClass, Route};
 use crate::{
-    auth::{Auth, Caller, Credential},
+    auth::{Auth, Caller},
+    cache::Epochs,
     clock::Clock,
+    db::BoxFuture,
     error::{Code, Problem},
     ids,
-    limit::{self, Decision, Limit, Limiter},
     telemetry::{self, AccessLog, HttpMetrics, RouteMetrics},
 };
 
-/// Turns a problem into a page for the console: problem, request id, whether somebody is signed in.
-pub type ErrorPage = Box<dyn Fn(&Problem, &str, Option<&Caller>) -> String + Send + Sync>;
+/// Shows a problem as a page of the console, or leads elsewhere, such as to where one signs in.
+pub type ErrorPage =
+    Box<dyn for<'a> Fn(&'a Problem, &'a Asking) -> BoxFuture<'a, Shown> + Send + Sync>;
+
+/// The request whose answer is a problem, as far as the page that shows it needs it.
+#[derive(Debug)]
+pub struct Asking {
+    /// Names the request in the logs.
+    pub id: RequestId,
+    /// How it asked.
+    pub method: Method,
+    /// What it asked for.
+    pub uri: Uri,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Who sent it, if that is known.
+    pub caller: Option<Caller>,
+}
+
+/// How a problem is shown.
+#[derive(Debug)]
+pub enum Shown {
+    /// As this page.
+    Page(String),
+    /// Not at all: another page of this site is what helps.
+    Elsewhere(HeaderValue),
+}
 
 /// Bounds and rules that are the same for every route.
 #[derive(Debug, Clone)]
@@ -72,6 +108,7 @@ pub struct Gate {
     in_flight: AtomicUsize,
     draining: AtomicBool,
     error_page: OnceLock<ErrorPage>,
+    logs: OnceLock<Logs>,
 }
 
 /// The address of the socket's other end.
@@ -85,22 +122,6 @@ pub struct ClientAddress(pub IpAddr);
 /// The request's name in logs and problems.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
-
-/// The form token of a console session, for the extractor that compares it.
-#[derive(Clone)]
-struct FormToken(Arc<str>);
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("mainstay-token");
-const CSRF_TOKEN: &str = "x-csrf-token";
-const SITE: &str = "sec-fetch-site";
-
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-);
-const API_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
 impl Gate {
     /// The gate of a program. Without `access` requests are counted but not logged.
@@ -122,6 +143,7 @@ impl Gate {
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             error_page: OnceLock::new(),
+            logs: OnceLock::new(),
         }
     }
 
@@ -141,6 +163,11 @@ impl Gate {
         self.error_page.get_or_init(|| page);
     }
 
+    /// Names the logs whose positions consistency tokens hold. The first ones given stay.
+    pub fn logs(&self, logs: Vec<(&'static str, Arc<Epochs>)>) {
+        self.logs.get_or_init(|| Logs::new(logs));
+    }
+
     /// From now on connections are closed after their answer.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -149,96 +176,6 @@ impl Gate {
     /// Requests under way.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
-    }
-
-    fn client_address(&self, request: &Request) -> IpAddr {
-        let peer = request
-            .extensions()
-            .get::<PeerAddress>()
-            .map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.0.ip().to_canonical());
-        if !self.trusts(peer) {
-            return peer;
-        }
-        // From the right: the first address that no trusted proxy added.
-        let forwarded = request.headers().get_all("x-forwarded-for").iter();
-        let hops: Vec<IpAddr> = forwarded
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|hop| hop.trim().parse().ok())
-            .collect();
-        hops.into_iter().rev().find(|hop| !self.trusts(*hop)).unwrap_or(peer)
-    }
-
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.settings.trusted_proxies.iter().any(|net| net.contains(&address))
-    }
-
-    /// Authenticates, counts and authorises; the handler runs only if this succeeds.
-    async fn admit(
-        &self,
-        route: &Route,
-        request: &mut Request,
-        address: IpAddr,
-    ) -> Result<Option<Decision>, (Problem, Option<Decision>)> {
-        // Who signs in or refreshes often still sends the token that has just expired; there nobody asks who calls.
-        let asks = route.limit != LimitClass::Auth || route.access != Access::Public;
-        let known = if asks { self.auth.cached(request.headers()) } else { None };
-        let caller = match known {
-            Some(caller) => Ok(Some(caller)),
-            None if asks => self.auth.authenticate(request.headers()).await,
-            None => Ok(None),
-        };
-        // Bad credentials count against the address, like none.
-        let who = match &caller {
-            Ok(Some(caller)) => Who::User(caller.user.bits()),
-            _ => Who::Address(address),
-        };
-        let decision = self.limits.load().check(route.limit, who, self.clock.now());
-        if let Some(decision) = decision.filter(|decision| !decision.allowed) {
-            let detail = format!(
-                "More requests than allowed came from you; wait {} s.",
-                decision.retry_after_s
-            );
-            let problem =
-                Problem::new(Code::RateLimited, detail).retry_after_s(decision.retry_after_s);
-            return Err((problem, Some(decision)));
-        }
-        let refused = |problem| (problem, decision);
-        let caller = caller.map_err(refused)?;
-        authorise(route.access, caller.as_ref(), request).map_err(refused)?;
-        if let Some(caller) = caller {
-            if let Credential::Console(session) = caller.credential {
-                let token: Arc<str> = self.auth.csrf_token(session).into();
-                self.same_site(route, request, &token).map_err(refused)?;
-                request.extensions_mut().insert(FormToken(token));
-            }
-            request.extensions_mut().insert(caller);
-        }
-        Ok(decision)
-    }
-
-    /// A request that carries the console's cookie and changes something must come from the console.
-    fn same_site(&self, route: &Route, request: &Request, token: &str) -> Result<(), Problem> {
-        if !changes(request.method()) {
-            return Ok(());
-        }
-        let refused = || {
-            Problem::new(
-                Code::CsrfFailed,
-                "Reload the page and try again; the form did not carry this session's token.",
-            )
-        };
-        let site = request.headers().get(SITE).and_then(|value| value.to_str().ok());
-        if site.is_some_and(|site| site != "same-origin" && site != "none") {
-            return Err(refused());
-        }
-        // Forms carry the token as a field, which their extractor compares.
-        let given = request.headers().get(CSRF_TOKEN);
-        match given {
-            Some(given) if same(given.as_bytes(), token.as_bytes()) => Ok(()),
-            None if route.kind == Kind::Page => Ok(()),
-            _ => Err(refused()),
-        }
     }
 
     async fn answer<S>(&self, route: &Route, request: Request, inner: S) -> (Response, Written)
@@ -269,115 +206,6 @@ impl Gate {
         (response, written)
     }
 
-    /// Writes the problem or the whole body out, with entity tag and compression.
-    async fn finish(&self, route: &Route, asked: &Asked, mut response: Response) -> Response {
-        if let Some(Refused(problem)) = response.extensions_mut().remove::<Refused>() {
-            log_problem(route, asked, &problem);
-            return self.problem(route, asked, &problem);
-        }
-        let Some(Whole(mut bytes)) = response.extensions_mut().remove::<Whole>() else {
-            return response;
-        };
-        if asked.reads && response.status() == StatusCode::OK {
-            let tag = entity_tag(&mut response, &bytes);
-            if asked.if_none_match.as_ref().is_some_and(|known| matches_tag(known, &tag)) {
-                *response.status_mut() = StatusCode::NOT_MODIFIED;
-                response.headers_mut().remove(header::CONTENT_TYPE);
-                return response;
-            }
-        }
-        let content_type = response
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let accepts = asked
-            .accept_encoding
-            .as_ref()
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        if let Some(encoding) = compress::choose(accepts, content_type, bytes.len())
-            && let Some(packed) = compress::compress(encoding, &bytes).await
-        {
-            bytes = packed;
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.as_str()));
-        }
-        *response.body_mut() = Body::from(bytes);
-        response
-    }
-
-    fn problem(&self, route: &Route, asked: &Asked, problem: &Problem) -> Response {
-        let status = StatusCode::from_u16(problem.code.status())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (content_type, bytes) = match self.error_page.get() {
-            Some(page) if route.kind == Kind::Page && asked.wants_page => (
-                "text/html; charset=utf-8",
-                Bytes::from(page(problem, &asked.id.0, asked.caller.as_ref())),
-            ),
-            _ => ("application/problem+json", reply::problem_json(problem, &asked.id.0)),
-        };
-        let mut response = Response::new(Body::from(bytes));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = problem.retry_after_s {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        if problem.code == Code::UpgradeRequired {
-            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        }
-        if problem.code == Code::Unauthenticated {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
-    }
-
-    fn headers(&self, route: &Route, asked: &Asked, response: &mut Response) {
-        let status = response.status();
-        let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(&asked.id.0) {
-            headers.insert(REQUEST_ID, id);
-        }
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-        headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("1; mode=block"));
-        headers.insert(
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("strict-origin-when-cross-origin"),
-        );
-        let policy = if route.kind == Kind::Page { PAGE_POLICY } else { API_POLICY };
-        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
-        if self.settings.https {
-            let a_year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, a_year);
-        }
-        let caching =
-            if asked.reads && status.is_success() { "private, no-cache" } else { "no-store" };
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(caching));
-        headers.append(
-            header::VARY,
-            HeaderValue::from_static("accept-encoding, authorization, cookie"),
-        );
-        if let Some(origin) = &asked.origin
-            && self
-                .settings
-                .cors_origins
-                .iter()
-                .any(|allowed| origin.as_bytes() == allowed.as_bytes())
-        {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            let exposed = "etag, mainstay-token, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id";
-            headers
-                .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
-            headers.append(header::VARY, HeaderValue::from_static("origin"));
-        }
-        if self.draining.load(Ordering::Relaxed) {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-    }
-
     /// One request, from the first line of the order above to the last.
     async fn handle<S>(&self, watched: &Watched, mut request: Request, inner: S) -> Response
     where
@@ -385,7 +213,7 @@ impl Gate {
     {
         let route = &watched.route;
         let began = self.clock.now();
-        let mut asked = Asked::read(&request);
+        let mut asked = Asked::read(route, &request);
         let under_way = UnderWay::enter(&self.in_flight);
         let address = self.client_address(&request);
         request.extensions_mut().insert(ClientAddress(address));
@@ -398,11 +226,21 @@ impl Gate {
                 Err((Problem::new(Code::Overloaded, detail).retry_after_s(1), None))
             } else {
                 match bound_body(route, &mut request) {
-                    Ok(()) => self.admit(route, &mut request, address).await,
+                    Ok(()) => match self.admit(route, &mut request, address).await {
+                        Ok(decision) if !asked.reads => Ok(decision),
+                        Ok(decision) => match self.await_written(request.headers()).await {
+                            Ok(()) => Ok(decision),
+                            Err(problem) => Err((problem, decision)),
+                        },
+                        refused => refused,
+                    },
                     Err(problem) => Err((problem, None)),
                 }
             };
         asked.caller = request.extensions().get::<Caller>().cloned();
+        if let Some(page) = &mut asked.page {
+            page.caller.clone_from(&asked.caller);
+        }
         let ((response, written), decision) = match admitted {
             Ok(decision) => (self.answer(route, request, inner).await, decision),
             Err((problem, decision)) => ((problem.into_response(), Vec::new()), decision),
@@ -410,7 +248,7 @@ impl Gate {
         let mut response = self.finish(route, &asked, response).await;
         self.headers(route, &asked, &mut response);
         limit_headers(decision, &mut response);
-        self.token_header(&written, &mut response);
+        self.say_written(&asked, &written, &mut response);
         drop(under_way);
         let took_us = self.clock.now().micros_since(began).max(0);
         watched.metrics.observe(response.status().as_u16(), took_us as f64 / 1e6);
@@ -456,86 +294,12 @@ impl Gate {
             remote: &address.to_string(),
         });
     }
-
-    /// Says with a write where it stands in its logs, for reads elsewhere that must see it.
-    fn token_header(&self, written: &Written, response: &mut Response) {
-        if written.is_empty() {
-            return;
-        }
-        let text: Vec<String> = written
-            .iter()
-            .map(|(log, position)| format!("{log}.{}.{}", position.xid, position.seq))
-            .collect();
-        if let Ok(value) = HeaderValue::from_str(&text.join("~")) {
-            response.headers_mut().insert(CONSISTENCY_TOKEN, value);
-        }
-    }
 }
-
-type Written = Vec<(&'static str, crate::db::Position)>;
 
 /// A route and what it counts.
-pub(super) struct Watched {
-    pub(super) route: Route,
+pub(in crate::http) struct Watched {
+    pub(in crate::http) route: Route,
     metrics: RouteMetrics,
-}
-
-/// Whom a limit counts.
-enum Who {
-    User(u128),
-    Address(IpAddr),
-}
-
-/// How many requests of each class a caller may send.
-pub struct Limits {
-    limiter: Limiter,
-    enabled: bool,
-    classes: [limit::LimitClass; 5],
-}
-
-impl Limits {
-    /// Limits as `rates` say, for `Read`, `Write`, `Auth`, `Upload` and `Search`; not counted at all unless `enabled`.
-    pub fn new(rates: [Limit; 5], enabled: bool) -> Self {
-        let limiter = Limiter::new(65_536);
-        let names = ["read", "write", "auth", "upload", "search"];
-        let mut place = 0;
-        let classes = rates.map(|rate| {
-            let name = names.get(place).copied().unwrap_or_default();
-            place += 1;
-            limiter.class(name, rate)
-        });
-        Self { limiter, enabled, classes }
-    }
-
-    fn check(&self, class: LimitClass, who: Who, now: Ts) -> Option<Decision> {
-        if !self.enabled {
-            return None;
-        }
-        let [read, write, auth, upload, search] = &self.classes;
-        let class = match class {
-            LimitClass::Read => read,
-            LimitClass::Write => write,
-            LimitClass::Auth => auth,
-            LimitClass::Upload => upload,
-            LimitClass::Search => search,
-            LimitClass::Free => return None,
-        };
-        let caller = match who {
-            Who::User(bits) => (bits ^ bits >> 64) as u64,
-            Who::Address(IpAddr::V4(address)) => u64::from(address.to_bits()),
-            // One caller has a whole /64 of addresses.
-            Who::Address(IpAddr::V6(address)) => (address.to_bits() >> 64) as u64 | 1 << 63,
-        };
-        Some(self.limiter.check(class, caller, now.as_micros()))
-    }
-}
-
-fn limit_headers(decision: Option<Decision>, response: &mut Response) {
-    let Some(decision) = decision else { return };
-    let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("ratelimit-limit"), decision.limit.into());
-    headers.insert(HeaderName::from_static("ratelimit-remaining"), decision.remaining.into());
-    headers.insert(HeaderName::from_static("ratelimit-reset"), decision.reset_s.into());
 }
 
 fn method_name(method: &Method) -> &'static str {
@@ -553,7 +317,8 @@ fn method_name(method: &Method) -> &'static str {
 struct Asked {
     id: RequestId,
     reads: bool,
-    wants_page: bool,
+    /// The whole request, if its answer is a page.
+    page: Option<Asking>,
     accept_encoding: Option<HeaderValue>,
     if_none_match: Option<HeaderValue>,
     origin: Option<HeaderValue>,
@@ -561,14 +326,23 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(request: &Request) -> Self {
+    fn read(route: &Route, request: &Request) -> Self {
         let headers = request.headers();
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        let wants_page =
+            accept.is_none_or(|accept| accept.contains("html") || accept.contains("*/*"));
+        let id = request_id(headers);
+        let page = (route.kind == Kind::Page && wants_page).then(|| Asking {
+            id: id.clone(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: headers.clone(),
+            caller: None,
+        });
         Self {
-            id: request_id(headers),
+            id,
             reads: !changes(request.method()),
-            wants_page: accept
-                .is_none_or(|accept| accept.contains("html") || accept.contains("*/*")),
+            page,
             accept_encoding: headers.get(header::ACCEPT_ENCODING).cloned(),
             if_none_match: headers.get(header::IF_NONE_MATCH).cloned(),
             origin: headers.get(header::ORIGIN).cloned(),
@@ -609,123 +383,10 @@ fn request_id(headers: &HeaderMap) -> RequestId {
     RequestId(plain.map_or_else(|| format!("{:016x}", ids::random_u64()).into(), Arc::from))
 }
 
-fn authorise(access: Access, caller: Option<&Caller>, request: &Request) -> Result<(), Problem> {
-    let strangers =
-        || Problem::new(Code::Unauthenticated, "Sign in and send the access token or an API key.");
-    let forbidden = |detail: &'static str| Problem::new(Code::Forbidden, detail);
-    match access {
-        Access::Public => Ok(()),
-        Access::SignedIn(scope) => {
-            let caller = caller.ok_or_else(strangers)?;
-            if caller.has(scope) {
-                Ok(())
-            } else {
-                Err(forbidden("The API key does not have the scope for this."))
-            }
-        }
-        Access::Role(role, scope) => {
-            let caller = caller.ok_or_else(strangers)?;
-            if caller.role < role {
-                return Err(forbidden("Your account does not have the role for this."));
-            }
-            if caller.has(scope) {
-                Ok(())
-            } else {
-                Err(forbidden("The API key does not have the scope for this."))
-            }
-        }
-        Access::Loopback => {
-            let peer = request.extensions().get::<PeerAddress>();
-            let near = peer.is_some_and(|peer| peer.0.ip().is_loopback());
-            let forwarded = request.headers().contains_key("x-forwarded-for")
-                || request.headers().contains_key("forwarded");
-            let admin = caller.is_some_and(|caller| caller.acts_as(crate::auth::Role::Admin));
-            if admin || (near && !forwarded) { Ok(()) } else { Err(strangers()) }
-        }
-    }
-}
-
-/// Refuses a body that says it is too long, and cuts one that does not say.
-fn bound_body(route: &Route, request: &mut Request) -> Result<(), Problem> {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length =
-        length.and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<u64>().ok());
-    let bound = route.body_bytes_max;
-    if length.is_some_and(|length| length > bound as u64) && changes(request.method()) {
-        let detail = format!("The body has more than the {bound} bytes that this route takes.");
-        return Err(Problem::new(Code::TooLarge, detail));
-    }
-    let body = std::mem::replace(request.body_mut(), Body::empty());
-    *request.body_mut() = Body::new(http_body_util::Limited::new(body, bound));
-    Ok(())
-}
-
-/// Compares a form's token with the session's; requests without the console's cookie need none.
-pub(super) fn check_form_token(
-    extensions: &Extensions,
-    given: Option<&str>,
-) -> Result<(), Problem> {
-    let Some(FormToken(expected)) = extensions.get::<FormToken>() else { return Ok(()) };
-    if given.is_some_and(|given| same(given.as_bytes(), expected.as_bytes())) {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Code::CsrfFailed,
-        "Reload the page and send the form again; it did not carry this session's token.",
-    ))
-}
-
-/// The form token of the caller's console session, for pages that draw forms; empty for others.
-pub fn form_token(extensions: &Extensions) -> String {
-    extensions.get::<FormToken>().map_or_else(String::new, |token| token.0.to_string())
-}
-
-fn same(a: &[u8], b: &[u8]) -> bool {
-    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
-}
-
-fn entity_tag(response: &mut Response, bytes: &Bytes) -> HeaderValue {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    if let Some(tag) = response.headers().get(header::ETAG) {
-        return tag.clone();
-    }
-    let mut hasher = foldhash::quality::FixedState::with_seed(0x6d61_696e).build_hasher();
-    hasher.write(bytes);
-    let text = format!("W/\"{:016x}\"", hasher.finish());
-    let tag = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("W/\"0\""));
-    response.headers_mut().insert(header::ETAG, tag.clone());
-    tag
-}
-
-fn matches_tag(known: &HeaderValue, tag: &HeaderValue) -> bool {
-    let weak = |text: &str| text.trim().trim_start_matches("W/").to_owned();
-    let (Ok(known), Ok(tag)) = (known.to_str(), tag.to_str()) else { return false };
-    known.trim() == "*" || known.split(',').any(|one| weak(one) == weak(tag))
-}
-
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     format!("a handler panicked: {}", text.unwrap_or_default())
-}
-
-/// A failure is logged once, here, with its whole chain of causes.
-fn log_problem(route: &Route, asked: &Asked, problem: &Problem) {
-    let mut cause = String::new();
-    let mut next = problem.cause.as_ref().map(|cause| cause.as_ref() as &dyn std::error::Error);
-    while let Some(error) = next {
-        cause.push_str(if cause.is_empty() { "" } else { ": " });
-        cause.push_str(&error.to_string());
-        next = error.source();
-    }
-    let (id, code, path) = (&asked.id.0, problem.code.as_str(), route.path);
-    if problem.code == Code::Internal {
-        tracing::error!(request_id = %id, code, method = %route.method, path, cause, "request failed");
-    } else if problem.code.status() >= 500 {
-        tracing::warn!(request_id = %id, code, method = %route.method, path, cause, "request not served");
-    } else if !cause.is_empty() {
-        tracing::info!(request_id = %id, code, method = %route.method, path, cause, "request refused");
-    }
 }
 
 /// A handler with the gate around it.

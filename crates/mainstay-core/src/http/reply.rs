@@ -106,6 +106,7 @@ pub(super) struct ProblemJson<'a> {
     request_id: &'a str,
     /// Each fault of the input.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(default)]
     errors: &'a [crate::error::Fault],
 }
 

@@ -224,7 +224,8 @@ impl Hub {
         self.left.notify_one();
     }
 
-    /// Begins topics at one point of the order: what lies behind `after` up to it is replayed, what comes later follows.
+    /// Begins topics at one point of the order: what lies behind `after` up to it is replayed, what comes later
+    /// follows.
     ///
     /// Topics that the connection has already are left as they are. Returns the token of that point.
     pub(super) fn begin(

@@ -119,8 +119,8 @@ pub fn kind_of(name: &str) -> Option<NotificationKind> {
     .find(|kind| kind_name(*kind) == name)
 }
 
-/// How many unread lines are told of: whom a comment concerns, each once. Who is answered is told of the answer, the
-/// post's author of the comment; what they are told of already is not told again as a mention.
+/// Who is told of a comment, each once: whoever is answered of the answer, and the post's author of the comment.
+/// Nobody is told of what they wrote themselves.
 pub fn concerned(
     commenter: UserId,
     post_author: UserId,

@@ -106,6 +106,17 @@ pub fn query_words(query: &str) -> Vec<String> {
     words
 }
 
+/// Whether anything of a text can be seen.
+pub fn is_blank(text: &str) -> bool {
+    let invisible = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}')
+    };
+    text.chars().all(invisible)
+}
+
 /// Control characters out, except line breaks; ends trimmed. What a person sees stays as it was typed.
 pub fn tidy(text: &str) -> String {
     let kept = text.replace("\r\n", "\n");

@@ -253,7 +253,7 @@ impl Feed {
 fn checked(words: &str) -> Result<String, Error> {
     let words = text::tidy(words);
     match words.chars().count() {
-        0 => Err(Error::invalid("/text", "required", "Write something.")),
+        _ if text::is_blank(&words) => Err(Error::invalid("/text", "required", "Write something.")),
         count if count > COMMENT_CHARS_MAX => {
             let detail =
                 format!("A comment has at most {COMMENT_CHARS_MAX} characters; this has {count}.");

@@ -438,7 +438,7 @@ fn film_failed(error: BlobError, pointer: &'static str) -> Error {
 
 fn storage(error: BlobError) -> Error {
     match error {
-        BlobError::NotFound { .. } => Error::NotFound,
+        BlobError::NotFound => Error::NotFound,
         other => Problem::new(
             Code::Unavailable,
             "The media store does not answer at the moment. Try again in a few seconds.",

@@ -104,7 +104,8 @@ struct Acting {
 }
 
 impl Feed {
-    /// Reports a post, a comment or a person that the caller can see. A repeat while the first waits is the same report.
+    /// Reports a post, a comment or a person that the caller can see. A repeat while the first waits is the same
+    /// report.
     ///
     /// # Errors
     /// `NotFound` for what the caller cannot see; `Invalid` for the reason, or one's own things.

@@ -1,7 +1,7 @@
 //! Notifications: made from Feed's own facts, grouped into lines, read in pages.
 //!
-//! Each fact is a hint to look: the line follows what the records say when the fact is taken, so facts that come twice or
-//! in another order end in the same lines.
+//! Each fact is a hint to look: the line follows what the records say when the fact is taken, so facts that come
+//! twice or in another order end in the same lines.
 
 use std::collections::{BTreeSet, HashMap};
 

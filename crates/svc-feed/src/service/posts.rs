@@ -270,7 +270,7 @@ fn check(
     faults.check(distinct.len() == media.len(), "/media", "repeated", || {
         "Name each upload once.".into()
     });
-    faults.check(!caption.is_empty() || count > 0, "/caption", "required", || {
+    faults.check(!text::is_blank(caption) || count > 0, "/caption", "required", || {
         "Write a caption or add a picture; a post needs one of the two.".into()
     });
     faults.check(

@@ -8,7 +8,7 @@ use mainstay_contract::{
 use mainstay_core::{
     auth::{Caller, Role},
     db::{DbError, Once, Tx},
-    error::Faults,
+    error::{Faults, Problem},
     params,
 };
 use serde::{Deserialize, Deserializer};
@@ -58,10 +58,35 @@ impl Feed {
         caller: Option<&Caller>,
         user: UserId,
     ) -> Result<ProfileView, Error> {
+        self.meet(user).await?;
         let mut tx = self.db().read().await?;
         let (viewer, moderates) = viewer(caller);
         let (row, standing) = seen(&mut tx, viewer, user, moderates).await?;
         shown(&mut tx, viewer, row, standing).await
+    }
+
+    /// Makes the profile of somebody who has registered, if the fact of that has not arrived yet: who is answered 201
+    /// can be followed and looked at by the next request.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such account.
+    pub(super) async fn meet(&self, user: UserId) -> Result<(), Error> {
+        let met = store::profiles::get(&mut *self.db().read().await?, user).await?.is_some();
+        if met {
+            return Ok(());
+        }
+        let account = self.inner.auth.find(user).await.map_err(Problem::from)?;
+        let handle = account.ok_or(Error::NotFound)?.handle;
+        self.db()
+            .write(move |tx| {
+                let handle = handle.clone();
+                Box::pin(async move {
+                    let now = tx.now();
+                    store::people::ensure(tx, user, &handle, now).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// The same by handle, in any case.
@@ -73,11 +98,28 @@ impl Feed {
         caller: Option<&Caller>,
         handle: &str,
     ) -> Result<ProfileView, Error> {
-        let mut tx = self.db().read().await?;
-        let user = store::profiles::by_handle(&mut tx, handle).await?.ok_or(Error::NotFound)?;
-        let (viewer, moderates) = viewer(caller);
-        let (row, standing) = seen(&mut tx, viewer, user, moderates).await?;
-        shown(&mut tx, viewer, row, standing).await
+        let met = store::profiles::by_handle(&mut *self.db().read().await?, handle).await?;
+        let user = match met {
+            Some(user) => user,
+            None => {
+                let account =
+                    self.inner.auth.find_by_handle(handle).await.map_err(Problem::from)?;
+                account.ok_or(Error::NotFound)?.id
+            }
+        };
+        self.profile(caller, user).await
+    }
+
+    /// The caller's own page, made if they were not met yet.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub(crate) async fn own_profile(&self, caller: &Caller) -> Result<ProfileView, Error> {
+        match self.profile(Some(caller), caller.user).await {
+            // The fact of their account is still on its way.
+            Err(Error::NotFound) => self.edit_profile(caller, EditProfile::default(), None).await,
+            found => found,
+        }
     }
 
     /// Changes the caller's profile.

@@ -70,6 +70,7 @@ impl Feed {
         if user == target {
             return Err(Error::invalid("{id}", "oneself", "Name another person than yourself."));
         }
+        self.meet(target).await?;
         let both = vec![user, target];
         self.db()
             .write_locking(&store::relations::LOCK, params![both], once, move |tx| {

@@ -5,7 +5,7 @@ use mainstay_contract::{
     ts::Ts,
 };
 use mainstay_core::{
-    db::{DbError, Position, Tx},
+    db::{DbError, Json, Position, Tx},
     params, row, statements,
 };
 
@@ -18,9 +18,14 @@ statements! {
              where s.rank_key is not null and (s.rank_key, s.published_at, s.post_id) < ($1, $2, $3)
              order by s.rank_key desc, s.published_at desc, s.post_id desc limit $4";
     /// Places that changed from a position on, oldest change first.
-    MOVES_SINCE = "select m.post_id, m.key_before, m.published_at, p.author_id
+    MOVES_SINCE = "select m.xid, m.post_id, m.key_before, m.published_at, p.author_id
                    from feed.rank_move m join feed.post p on p.id = m.post_id
                    where m.xid >= $1 order by m.xid, m.seq limit $2";
+    /// Which transactions a statement sees. SQLite sees all below the stamp, which is `$1`.
+    SEEN = "select pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint,
+              coalesce((select jsonb_agg(x::text::bigint) from pg_snapshot_xip(s) x), '[]')
+            from pg_current_snapshot() s where $1::bigint is not null",
+        sqlite "select $1, $1, '[]'";
     /// Notes how a place was before it changed.
     NOTE = "insert into feed.rank_move (xid, seq, post_id, key_before, published_at, at) values ($1, $2, $3, $4, $5, $6)";
     /// Public posts since a time, newest first.
@@ -48,11 +53,48 @@ row! {
     /// A change of a place.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Move {
+        pub(crate) xid: i64,
         pub(crate) post: PostId,
         pub(crate) key_before: Option<f64>,
         pub(crate) published_at: Ts,
         pub(crate) author: UserId,
     }
+}
+
+/// The most unfinished transactions that a [`Seen`] names, so that a cursor stays short.
+const RUNNING_MAX: usize = 128;
+
+/// Which transactions are seen: those below `xmin`, and below `xmax` those that were not running.
+///
+/// On Postgres `xmin` alone would hide what was committed a moment ago for as long as anybody's older transaction runs
+/// on that server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) xmin: i64,
+    xmax: i64,
+    /// Ascending, as distances from `xmin`.
+    running: Vec<i64>,
+}
+
+impl Seen {
+    /// Whether what the transaction `xid` did is seen.
+    pub(crate) fn sees(&self, xid: i64) -> bool {
+        xid < self.xmax && self.running.binary_search(&(xid - self.xmin)).is_err()
+    }
+}
+
+/// What a statement sees now; `stamp` is that of the transaction.
+pub(crate) async fn seen(tx: &mut Tx, stamp: i64) -> Result<Seen, DbError> {
+    let (xmin, mut xmax, running): (i64, i64, Json<Vec<i64>>) =
+        tx.one(&SEEN, params![stamp]).await?;
+    let mut running: Vec<i64> = running.0.into_iter().map(|xid| xid - xmin).collect();
+    running.sort_unstable();
+    if running.len() > RUNNING_MAX {
+        // What came after the first of them counts as not seen, which is a ranking of a moment before.
+        running.truncate(RUNNING_MAX);
+        xmax = running.last().map_or(xmax, |distance| xmin + distance);
+    }
+    Ok(Seen { xmin, xmax, running })
 }
 
 /// The places below (`key`, `published_at`, `post`), highest first.
@@ -102,4 +144,18 @@ pub(crate) async fn sample(tx: &mut Tx, since: Ts, limit: usize) -> Result<Vec<S
         published_at,
     });
     Ok(sampled.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_or_had_not_begun_is_not_seen() {
+        let seen = Seen { xmin: 100, xmax: 106, running: vec![0, 3] };
+        let seeing = (98..109).filter(|xid| seen.sees(*xid)).collect::<Vec<_>>();
+        assert_eq!(seeing, [98, 99, 101, 102, 104, 105]);
+        let sqlite = Seen { xmin: 100, xmax: 100, running: Vec::new() };
+        assert!(sqlite.sees(99) && !sqlite.sees(100));
+    }
 }

@@ -46,6 +46,10 @@ statements! {
     COUNT_FOLLOWER = "update feed.profile set follower_count = follower_count + $2 where user_id = $1";
     /// Counts a follow for the one who follows.
     COUNT_FOLLOWING = "update feed.profile set following_count = following_count + $2 where user_id = $1";
+    /// People whose counters are not what their rows say; there are none.
+    MISCOUNTED = "select count(*) from feed.profile p where
+        p.follower_count <> (select count(*) from feed.follow f where f.followee_id = p.user_id and f.state = 0)
+        or p.following_count <> (select count(*) from feed.follow f where f.follower_id = p.user_id and f.state = 0)";
     /// Follows of somebody, or requests to them, newest first.
     FOLLOWERS = "select f.follower_id, f.created_at from feed.follow f
                  where f.followee_id = $1 and f.state = $2
@@ -206,6 +210,13 @@ pub(crate) async fn count(
 ) -> Result<(), DbError> {
     tx.execute(&COUNT_FOLLOWER, params![followee, by]).await?;
     tx.execute(&COUNT_FOLLOWING, params![follower, by]).await.map(drop)
+}
+
+/// How many people's counters are not what their rows say.
+#[cfg(test)]
+pub(crate) async fn miscounted(tx: &mut Tx) -> Result<i64, DbError> {
+    let (count,): (i64,) = tx.one(&MISCOUNTED, params![]).await?;
+    Ok(count)
 }
 
 /// Who follows `user` (or asks to, by `state`), below `from`, without whom `viewer` shall not see.

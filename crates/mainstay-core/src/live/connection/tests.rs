@@ -1,3 +1,5 @@
+//! The bounds of one reader.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, value::RawValue};

@@ -1,3 +1,5 @@
+//! What the ring replays, and when it says reset.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;

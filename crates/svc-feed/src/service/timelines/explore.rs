@@ -15,7 +15,7 @@ use mainstay_contract::{
 };
 use mainstay_core::{
     cache::{Loaded, Stamp, Tags},
-    db::Tx,
+    db::{DbError, Tx},
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ use crate::{
     service::{cards::Card, tags},
     store::{
         self,
-        ranking::{Move, Place},
+        ranking::{Move, Place, Seen},
     },
     view::ExplainView,
 };
@@ -44,10 +44,10 @@ const BLOCKS_MAX: usize = 20;
 const LIST: &str = "explore";
 
 /// A place in a frozen ranking: what an explore cursor holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Frozen {
-    /// Transactions below it are in the ranking, later ones are not.
-    version: i64,
+    /// Which changes are in the ranking; the others are put back.
+    version: Seen,
     /// When it was frozen.
     at: Ts,
     /// The block begins below this place: the key's bits, the time, the post.
@@ -95,7 +95,10 @@ impl Feed {
     ) -> Result<TimelinePage, Error> {
         let place =
             cursor.map(|cursor| self.inner.cursors.open::<Frozen>(LIST, cursor)).transpose()?;
-        if place.is_some_and(|place| self.inner.clock.now() > place.at.plus_s(RANKING_LIFE_S)) {
+        if place
+            .as_ref()
+            .is_some_and(|place| self.inner.clock.now() > place.at.plus_s(RANKING_LIFE_S))
+        {
             return Err(Error::CursorExpired);
         }
         let scope = match viewer {
@@ -105,16 +108,14 @@ impl Feed {
         let hidden = scope.as_ref().map(|scope| &scope.hidden).filter(|hidden| !hidden.is_empty());
         let page = match hidden {
             None => {
-                let key = PageKey { limit, place };
+                let key = PageKey { limit, place: place.clone() };
                 let hit = self
                     .inner
                     .caches
                     .explore
-                    .get_or_load(&key, || self.load_page(limit, place, None))
+                    .get_or_load(&key, || self.load_page(limit, place.clone(), None))
                     .await;
-                let hit =
-                    hit.map_err(|error| Arc::try_unwrap(error).unwrap_or(Error::CursorExpired))?;
-                let page = hit.ok_or(Error::NotFound)?;
+                let page = hit.map_err(of_one_load)?.ok_or(Error::NotFound)?;
                 (page.cards.clone(), page.next_cursor.clone())
             }
             Some(hidden) => {
@@ -163,18 +164,19 @@ impl Feed {
         let stamp = tx.stamp().await?;
         let top =
             (f64::INFINITY.to_bits(), Ts::from_micros(i64::MAX / 2), PostId::from_bits(u128::MAX));
-        let mut at = place.unwrap_or(Frozen {
-            version: stamp,
-            at: self.inner.clock.now(),
-            below: top,
-            passed: 0,
-        });
-        let moved = moved_since(&mut tx, at.version).await?;
+        let first = place.is_none();
+        let mut at = match place {
+            Some(place) => place,
+            None => {
+                let version = store::ranking::seen(&mut tx, stamp).await?;
+                Frozen { version, at: self.inner.clock.now(), below: top, passed: 0 }
+            }
+        };
         let mut oldest = Stamp(stamp);
         let mut shown: Vec<Arc<Card>> = Vec::with_capacity(limit);
         let mut more = true;
         'blocks: for _ in 0..BLOCKS_MAX {
-            let block = block_below(&mut tx, at.below_key(), &moved).await?;
+            let block = block_below(&mut tx, at.below_key(), &at.version).await?;
             let authors: Vec<UserId> = block.iter().map(|place| place.author).collect();
             let order: Vec<PostId> = spread(&authors)
                 .into_iter()
@@ -208,52 +210,62 @@ impl Feed {
         drop(tx);
         let next_cursor = more.then(|| self.inner.cursors.seal(LIST, &at));
         let mut outdated_by: Tags = shown.iter().flat_map(|card| card.tags()).collect();
-        if place.is_none() {
+        if first {
             outdated_by.push(tags::EXPLORE);
         }
         Ok(Loaded::found(SharedPage { cards: shown, next_cursor }, outdated_by, oldest))
     }
 }
 
+/// The error of a load that several callers shared.
+fn of_one_load(error: Arc<Error>) -> Error {
+    Arc::try_unwrap(error).unwrap_or_else(|error| match &*error {
+        Error::CursorExpired => Error::CursorExpired,
+        other => Error::Db(DbError::Unavailable(other.to_string())),
+    })
+}
+
 /// How places stood at a version, for those that changed since: `None` for posts that were not in the ranking.
-async fn moved_since(tx: &mut Tx, version: i64) -> Result<HashMap<PostId, Option<Place>>, Error> {
-    let moves = store::ranking::moves_since(tx, version, MOVES_MAX + 1).await?;
+async fn moved_since(tx: &mut Tx, version: &Seen) -> Result<HashMap<PostId, Option<Place>>, Error> {
+    let moves = store::ranking::moves_since(tx, version.xmin, MOVES_MAX + 1).await?;
     if moves.len() > MOVES_MAX {
         return Err(Error::CursorExpired);
     }
     let mut moved = HashMap::with_capacity(moves.len());
-    for Move { post, key_before, published_at, author } in moves {
-        // The first change since the version knows how it stood then.
-        moved
-            .entry(post)
-            .or_insert_with(|| key_before.map(|key| Place { key, published_at, post, author }));
+    for Move { xid, post, key_before, published_at, author } in moves {
+        if !version.sees(xid) {
+            // The first change since the version knows how it stood then.
+            moved
+                .entry(post)
+                .or_insert_with(|| key_before.map(|key| Place { key, published_at, post, author }));
+        }
     }
     Ok(moved)
 }
 
 /// The next block of the ranking as of the version: today's places that did not change, and the others put back.
+///
+/// Changes are read after the places, since each statement on Postgres sees what was committed when it began: a place
+/// that changes between the two is among the changes, and one that changes later is not among the places.
 async fn block_below(
     tx: &mut Tx,
     below: (f64, Ts, PostId),
-    moved: &HashMap<PostId, Option<Place>>,
+    version: &Seen,
 ) -> Result<Vec<Place>, Error> {
-    let mut block: Vec<Place> =
-        moved.values().flatten().filter(|place| order(place) < below).copied().collect();
     let mut from = below;
-    let mut unmoved = 0;
-    while unmoved < BLOCK_LEN {
-        let found = store::ranking::below(tx, from, BLOCK_LEN).await?;
-        for place in &found {
-            from = order(place);
-            if !moved.contains_key(&place.post) {
-                unmoved += 1;
-                block.push(*place);
-            }
+    let mut found: Vec<Place> = Vec::new();
+    let mut block: Vec<Place> = loop {
+        let more = store::ranking::below(tx, from, BLOCK_LEN).await?;
+        let end = more.len() < BLOCK_LEN;
+        from = more.last().map_or(from, order);
+        found.extend(more);
+        let moved = moved_since(tx, version).await?;
+        let unmoved = found.iter().filter(|place| !moved.contains_key(&place.post));
+        if end || unmoved.clone().count() >= BLOCK_LEN {
+            let put_back = moved.values().flatten().filter(|place| order(place) < below);
+            break unmoved.chain(put_back).copied().collect();
         }
-        if found.len() < BLOCK_LEN {
-            break;
-        }
-    }
+    };
     block.sort_by(|a, b| {
         let (a, b) = (order(a), order(b));
         b.0.total_cmp(&a.0).then_with(|| (b.1, b.2).cmp(&(a.1, a.2)))

@@ -1,0 +1,149 @@
+//! Load by callers of our own: each sends its next request when the last is answered, and looks at every answer.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+use crate::report::quantile;
+
+/// What callers got.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Successful answers a second.
+    pub per_s: f64,
+    /// Successful answers.
+    pub answers: u64,
+    /// Other answers.
+    pub failed: u64,
+    /// 99 of 100 took at most so many milliseconds.
+    pub p99_ms: f64,
+}
+
+/// Lets `callers` call again and again for `time`. `call` is told how many calls were begun before; it says whether the
+/// answer was a success.
+///
+/// # Errors
+/// The first error of a call.
+pub async fn callers<C, F, Fut>(
+    callers: usize,
+    time: Duration,
+    connect: impl Fn() -> C,
+    call: F,
+) -> anyhow::Result<Load>
+where
+    C: Send + 'static,
+    F: Fn(C, u64) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = anyhow::Result<(C, bool)>> + Send,
+{
+    let (begun, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let began = Instant::now();
+    let mut all = JoinSet::new();
+    for _ in 0..callers {
+        let (begun, over, call) = (begun.clone(), over.clone(), call.clone());
+        let mut state = connect();
+        all.spawn(async move {
+            let (mut took_ms, mut failed) = (Vec::new(), 0);
+            while !over.load(Ordering::Relaxed) {
+                let at = Instant::now();
+                let success;
+                (state, success) = call(state, begun.fetch_add(1, Ordering::Relaxed)).await?;
+                match success {
+                    true => took_ms.push(at.elapsed().as_secs_f64() * 1e3),
+                    false => failed += 1,
+                }
+            }
+            anyhow::Ok((took_ms, failed))
+        });
+    }
+    tokio::time::sleep(time).await;
+    over.store(true, Ordering::Relaxed);
+    let (mut took_ms, mut failed) = (Vec::new(), 0);
+    while let Some(done) = all.join_next().await {
+        let (some, bad) = done.context("a caller panicked")??;
+        took_ms.extend(some);
+        failed += bad;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    took_ms.sort_by(f64::total_cmp);
+    let answers = took_ms.len() as u64;
+    let p99_ms = quantile(&took_ms, 0.99);
+    Ok(Load { per_s: answers as f64 / seconds, answers, failed, p99_ms })
+}
+
+/// A connection that is kept alive; connected when it is first used.
+pub struct Connection {
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    /// A connection to `address`.
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, stream: None, buffer: Vec::with_capacity(64 << 10) }
+    }
+
+    /// Sends a whole request and returns the status and the body. The answer must say its length.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub async fn send(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            place => {
+                let stream = TcpStream::connect(self.address).await.context("connect")?;
+                stream.set_nodelay(true).context("connect")?;
+                place.insert(stream)
+            }
+        };
+        stream.write_all(request).await.context("send a request")?;
+        self.buffer.clear();
+        loop {
+            let read = stream.read_buf(&mut self.buffer).await.context("read an answer")?;
+            ensure!(read > 0, "the server closed the connection");
+            let Some(head) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
+                continue;
+            };
+            let text = std::str::from_utf8(self.buffer.get(..head).unwrap_or_default())?;
+            let (status, length) = read_head(text)?;
+            if self.buffer.len() >= head + 4 + length {
+                return Ok((status, self.buffer.get(head + 4..).unwrap_or_default()));
+            }
+        }
+    }
+}
+
+fn read_head(head: &str) -> anyhow::Result<(u16, usize)> {
+    let status = head.get(9..12).and_then(|status| status.parse().ok()).context("find a status")?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    Ok((status, length.unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
+
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_whatever_the_case_of_its_names() {
+        let head = "HTTP/1.1 201 Created\r\ncontent-type: text/plain\r\nContent-Length: 17";
+        assert_eq!(read_head(head).unwrap(), (201, 17));
+        assert_eq!(read_head("HTTP/1.1 204 No Content").unwrap(), (204, 0));
+    }
+}

@@ -1,0 +1,191 @@
+//! Before the handler: where from, who, how often, and whether they may.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{body::Body, extract::Request};
+use http::{Extensions, header};
+
+use super::{Gate, PeerAddress, changes, limits::Who};
+use crate::{
+    auth::{Caller, Credential},
+    error::{Code, Problem},
+    http::route::{Access, Kind, LimitClass, Route},
+    limit::Decision,
+};
+
+const CSRF_TOKEN: &str = "x-csrf-token";
+const SITE: &str = "sec-fetch-site";
+
+/// The form token of a console session, for the extractor that compares it.
+#[derive(Clone)]
+struct FormToken(Arc<str>);
+
+impl Gate {
+    /// Where the request came from.
+    pub(super) fn client_address(&self, request: &Request) -> IpAddr {
+        let peer = request
+            .extensions()
+            .get::<PeerAddress>()
+            .map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.0.ip().to_canonical());
+        if !self.trusts(peer) {
+            return peer;
+        }
+        // From the right: the first address that no trusted proxy added.
+        let forwarded = request.headers().get_all("x-forwarded-for").iter();
+        let hops: Vec<IpAddr> = forwarded
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|hop| hop.trim().parse().ok())
+            .collect();
+        hops.into_iter().rev().find(|hop| !self.trusts(*hop)).unwrap_or(peer)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.settings.trusted_proxies.iter().any(|net| net.contains(&address))
+    }
+
+    /// Authenticates, counts and authorises; the handler runs only if this succeeds.
+    pub(super) async fn admit(
+        &self,
+        route: &Route,
+        request: &mut Request,
+        address: IpAddr,
+    ) -> Result<Option<Decision>, (Problem, Option<Decision>)> {
+        // Who signs in or refreshes often still sends the token that has just expired; there nobody asks who calls.
+        let asks = route.limit != LimitClass::Auth || route.access != Access::Public;
+        let known = if asks { self.auth.cached(request.headers()) } else { None };
+        let caller = match known {
+            Some(caller) => Ok(Some(caller)),
+            None if asks => self.auth.authenticate(request.headers()).await,
+            None => Ok(None),
+        };
+        // Bad credentials count against the address, like none.
+        let who = match &caller {
+            Ok(Some(caller)) => Who::User(caller.user.bits()),
+            _ => Who::Address(address),
+        };
+        let decision = self.limits.load().check(route.limit, who, self.clock.now());
+        if let Some(decision) = decision.filter(|decision| !decision.allowed) {
+            let detail = format!(
+                "More requests than allowed came from you; wait {} s.",
+                decision.retry_after_s
+            );
+            let problem =
+                Problem::new(Code::RateLimited, detail).retry_after_s(decision.retry_after_s);
+            return Err((problem, Some(decision)));
+        }
+        let refused = |problem| (problem, decision);
+        let caller = caller.map_err(refused)?;
+        if let Some(caller) = &caller {
+            // Before anything is refused: the log and the page of the refusal say whom it met.
+            request.extensions_mut().insert(caller.clone());
+        }
+        authorise(route.access, caller.as_ref(), request).map_err(refused)?;
+        if let Some(Caller { credential: Credential::Console(session), .. }) = caller {
+            let token: Arc<str> = self.auth.csrf_token(session).into();
+            self.same_site(route, request, &token).map_err(refused)?;
+            request.extensions_mut().insert(FormToken(token));
+        }
+        Ok(decision)
+    }
+
+    /// A request that carries the console's cookie and changes something must come from the console.
+    fn same_site(&self, route: &Route, request: &Request, token: &str) -> Result<(), Problem> {
+        if !changes(request.method()) {
+            return Ok(());
+        }
+        let refused = || {
+            Problem::new(
+                Code::CsrfFailed,
+                "Reload the page and try again; the form did not carry this session's token.",
+            )
+        };
+        let site = request.headers().get(SITE).and_then(|value| value.to_str().ok());
+        if site.is_some_and(|site| site != "same-origin" && site != "none") {
+            return Err(refused());
+        }
+        // Forms carry the token as a field, which their extractor compares.
+        let given = request.headers().get(CSRF_TOKEN);
+        match given {
+            Some(given) if same(given.as_bytes(), token.as_bytes()) => Ok(()),
+            None if route.kind == Kind::Page => Ok(()),
+            _ => Err(refused()),
+        }
+    }
+}
+
+fn authorise(access: Access, caller: Option<&Caller>, request: &Request) -> Result<(), Problem> {
+    let strangers =
+        || Problem::new(Code::Unauthenticated, "Sign in and send the access token or an API key.");
+    let forbidden = |detail: &'static str| Problem::new(Code::Forbidden, detail);
+    match access {
+        Access::Public => Ok(()),
+        Access::SignedIn(scope) => {
+            let caller = caller.ok_or_else(strangers)?;
+            if caller.has(scope) {
+                Ok(())
+            } else {
+                Err(forbidden("The API key does not have the scope for this."))
+            }
+        }
+        Access::Role(role, scope) => {
+            let caller = caller.ok_or_else(strangers)?;
+            if caller.role < role {
+                return Err(forbidden("Your account does not have the role for this."));
+            }
+            if caller.has(scope) {
+                Ok(())
+            } else {
+                Err(forbidden("The API key does not have the scope for this."))
+            }
+        }
+        Access::Loopback => {
+            let peer = request.extensions().get::<PeerAddress>();
+            let near = peer.is_some_and(|peer| peer.0.ip().is_loopback());
+            let forwarded = request.headers().contains_key("x-forwarded-for")
+                || request.headers().contains_key("forwarded");
+            let admin = caller.is_some_and(|caller| caller.acts_as(crate::auth::Role::Admin));
+            if admin || (near && !forwarded) { Ok(()) } else { Err(strangers()) }
+        }
+    }
+}
+
+/// Refuses a body that says it is too long, and cuts one that does not say.
+pub(super) fn bound_body(route: &Route, request: &mut Request) -> Result<(), Problem> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length =
+        length.and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<u64>().ok());
+    let bound = route.body_bytes_max;
+    if length.is_some_and(|length| length > bound as u64) && changes(request.method()) {
+        let detail = format!("The body has more than the {bound} bytes that this route takes.");
+        return Err(Problem::new(Code::TooLarge, detail));
+    }
+    let body = std::mem::replace(request.body_mut(), Body::empty());
+    *request.body_mut() = Body::new(http_body_util::Limited::new(body, bound));
+    Ok(())
+}
+
+/// Compares a form's token with the session's; requests without the console's cookie need none. The extractor of forms
+/// does this by itself; whoever reads the parts of a form does it before anything else.
+///
+/// # Errors
+/// `CsrfFailed`.
+pub fn check_form_token(extensions: &Extensions, given: Option<&str>) -> Result<(), Problem> {
+    let Some(FormToken(expected)) = extensions.get::<FormToken>() else { return Ok(()) };
+    if given.is_some_and(|given| same(given.as_bytes(), expected.as_bytes())) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::CsrfFailed,
+        "Reload the page and send the form again; it did not carry this session's token.",
+    ))
+}
+
+/// The form token of the caller's console session, for pages that draw forms; empty for others.
+pub fn form_token(extensions: &Extensions) -> String {
+    extensions.get::<FormToken>().map_or_else(String::new, |token| token.0.to_string())
+}
+
+fn same(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}

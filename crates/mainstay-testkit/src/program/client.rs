@@ -1,0 +1,247 @@
+//! Somebody who talks to a program over HTTP, and what they are answered.
+#![expect(clippy::panic, reason = "a test that cannot go on must fail")]
+
+use std::{future::IntoFuture, net::SocketAddr, pin::Pin, sync::Arc};
+
+use http::{HeaderMap, HeaderName, Method, header};
+use serde_json::Value;
+
+use super::{contract::Contract, listener::Listener};
+
+const BOUNDARY: &str = "the-boundary-of-a-test";
+
+/// A stranger or a person. Cloning is cheap.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    address: SocketAddr,
+    contract: Arc<Contract>,
+    token: Option<String>,
+    /// Who it is, as `user_…`; empty for a stranger.
+    pub id: String,
+    /// The handle; empty for a stranger.
+    pub handle: String,
+}
+
+impl Client {
+    pub(super) fn new(http: reqwest::Client, address: SocketAddr, contract: Arc<Contract>) -> Self {
+        let (id, handle) = (String::new(), String::new());
+        Self { http, address, contract, token: None, id, handle }
+    }
+
+    /// The person whom a registration or sign-in has answered with.
+    pub(super) fn signed_in(self, answer: &Value) -> Self {
+        let text = |value: &Value| match value.as_str() {
+            Some(text) => text.to_owned(),
+            None => panic!("{answer} is no sign-in"),
+        };
+        let user = &answer["user"];
+        let (id, handle) = (text(&user["id"]), text(&user["handle"]));
+        Self { token: Some(text(&answer["access_token"])), id, handle, ..self }
+    }
+
+    /// The same person with another access token or API key.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same person at another instance.
+    #[must_use]
+    pub fn at(&self, other: &super::Program) -> Self {
+        let (http, address) = (other.http.clone(), other.address);
+        Self { http, address, ..self.clone() }
+    }
+
+    /// The access token; empty for a stranger.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
+    /// A request that is sent when it is awaited.
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        let url = format!("http://{}{path}", self.address);
+        let mut request = self.http.request(method.clone(), url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        Request { method, path: path.to_owned(), request, contract: self.contract.clone() }
+    }
+
+    /// `GET path`.
+    pub fn get(&self, path: &str) -> Request {
+        self.request(Method::GET, path)
+    }
+
+    /// `POST path` with JSON.
+    pub fn post(&self, path: &str, body: Value) -> Request {
+        self.request(Method::POST, path).json(&body)
+    }
+
+    /// `PATCH path` with JSON.
+    pub fn patch(&self, path: &str, body: Value) -> Request {
+        self.request(Method::PATCH, path).json(&body)
+    }
+
+    /// `PUT path` without a body.
+    pub fn put(&self, path: &str) -> Request {
+        self.request(Method::PUT, path)
+    }
+
+    /// `DELETE path`.
+    pub fn delete(&self, path: &str) -> Request {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Listens to live topics, such as `post:post_…,home`.
+    ///
+    /// # Panics
+    /// If the stream is refused.
+    pub async fn listen(&self, topics: &str) -> Listener {
+        let request = self.get(&format!("/api/v1/live/sse?topics={topics}")).request;
+        match request.send().await {
+            Ok(response) if response.status().is_success() => Listener::new(response),
+            refused => panic!("{topics} cannot be listened to: {refused:?}"),
+        }
+    }
+
+    /// Uploads a file in the part `file`.
+    pub fn upload(&self, name: &str, bytes: &[u8]) -> Request {
+        let mut body = format!(
+            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             content-type: application/octet-stream\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        self.request(Method::POST, "/api/v1/media").body(&content_type, body)
+    }
+}
+
+/// A request that is sent when it is awaited.
+#[must_use = "a request is sent when it is awaited"]
+pub struct Request {
+    method: Method,
+    path: String,
+    request: reqwest::RequestBuilder,
+    contract: Arc<Contract>,
+}
+
+impl Request {
+    /// The same with a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    /// The same with an idempotency key.
+    pub fn once(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    /// The same with JSON.
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    /// The same with a body of any type.
+    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.request = self.request.header(header::CONTENT_TYPE, content_type).body(body.into());
+        self
+    }
+}
+
+impl IntoFuture for Request {
+    type Output = Answer;
+    type IntoFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { method, path, request, contract } = self;
+            let asked = format!("{method} {path}");
+            let response = request.send().await.unwrap_or_else(|error| lost(&asked, &error));
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let body = response.bytes().await.unwrap_or_else(|error| lost(&asked, &error));
+            let answer = Answer { asked, status, headers, body: body.to_vec() };
+            contract.check(&method, &path, status, answer.header(header::CONTENT_TYPE.as_str()));
+            answer
+        })
+    }
+}
+
+fn lost<T>(asked: &str, error: &reqwest::Error) -> T {
+    panic!("{asked} was not answered: {error:?}")
+}
+
+/// What a request was answered with.
+#[derive(Debug)]
+pub struct Answer {
+    asked: String,
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The JSON of an answer with this status; null if there is no body.
+    ///
+    /// # Panics
+    /// If the status is another, with the body.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}: {}", self.asked, String::from_utf8_lossy(&self.body));
+        self.json()
+    }
+
+    /// The problem of an answer with this status and code, after a look at its form.
+    ///
+    /// # Panics
+    /// If it is another answer, with its body.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Value {
+        let said = format!("{}: {}", self.asked, String::from_utf8_lossy(&self.body));
+        assert_eq!(self.status, status, "{said}");
+        assert_eq!(self.header("content-type"), "application/problem+json", "{said}");
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{said}");
+        assert_eq!(problem["status"], status, "{said}");
+        assert!(problem["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{said}");
+        assert!(problem["detail"].as_str().is_some_and(|text| !text.is_empty()), "{said}");
+        problem
+    }
+
+    /// A header's text; empty if it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        let name: Option<HeaderName> = name.parse().ok();
+        let value = name.and_then(|name| self.headers.get(name));
+        value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body as JSON; null if it is empty.
+    ///
+    /// # Panics
+    /// If it is something else.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
+            let body = String::from_utf8_lossy(&self.body);
+            panic!("{}: the answer is not JSON: {error}: {body}", self.asked)
+        })
+    }
+}
+
+/// The `id` of what was answered.
+///
+/// # Panics
+/// If it has none.
+#[track_caller]
+pub fn id_of(value: &Value) -> &str {
+    value["id"].as_str().unwrap_or_else(|| panic!("{value} has no id"))
+}
