@@ -15,6 +15,8 @@ mod script;
 mod stage;
 mod store;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 use mainstay_contract::ts::Ts;
 use mainstay_core::{

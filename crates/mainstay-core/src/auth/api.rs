@@ -117,6 +117,7 @@ fn key_routes(api: &Routes<Auth>) -> Vec<Route> {
 
 /// What somebody registers with.
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Register {
     /// 3 to 30 letters from a to z, digits, `_` and `.`; shown in lower case.
     #[schemars(length(min = 3, max = 30), regex(pattern = r"^[A-Za-z0-9_.]+$"))]
@@ -131,6 +132,7 @@ struct Register {
 
 /// What somebody signs in with.
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Login {
     /// The handle or the e-mail address.
     login: String,
@@ -140,6 +142,7 @@ struct Login {
 
 /// A refresh token.
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Refresh {
     /// From the last answer.
     refresh_token: String,
@@ -147,7 +150,7 @@ struct Refresh {
 
 /// What to sign out of.
 #[derive(Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 struct Logout {
     /// Every sign-in of the account, not only this one.
     everywhere: bool,
@@ -155,6 +158,7 @@ struct Logout {
 
 /// An API key to make.
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct CreateApiKey {
     /// 1 to 100 characters, for the owner.
     #[schemars(length(min = 1, max = 100))]
@@ -166,7 +170,7 @@ struct CreateApiKey {
 
 /// How to rotate an API key.
 #[derive(Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 struct RotateApiKey {
     /// Seconds until the present secret ends, at most 90 days; a day if absent.
     #[schemars(range(min = 0, max = 7_776_000))]

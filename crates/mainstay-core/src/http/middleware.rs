@@ -31,7 +31,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use ipnet::IpNet;
 use tower::Service;
 
@@ -68,7 +68,7 @@ pub struct Asking {
     /// How it asked.
     pub method: Method,
     /// What it asked for.
-    pub uri: http::Uri,
+    pub uri: Uri,
     /// Its headers.
     pub headers: HeaderMap,
     /// Who sent it, if that is known.

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod command_line;
+mod demo;
 mod kill;
 mod program;
 mod serving;

@@ -60,8 +60,12 @@ impl Place {
 
     /// The same with more flags.
     pub(crate) fn serve_with(&self, flags: &str) -> Serving {
-        let mut command = self.command(&format!("serve --listen 127.0.0.1:0 {flags}"));
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        self.start(&format!("serve --listen 127.0.0.1:0 {flags}"))
+    }
+
+    /// Starts a command that serves, and waits for its first line.
+    pub(crate) fn start(&self, words: &str) -> Serving {
+        let mut child = self.command(words).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut ready = String::new();
         stdout.read_line(&mut ready).unwrap();
@@ -120,17 +124,36 @@ impl Serving {
 
     /// Where it listens, as `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> &str {
-        let address = self.ready.strip_prefix("mainstay is ready at http://");
-        address.unwrap_or_else(|| panic!("`{}` is no address", self.ready))
+        let (_, rest) =
+            self.ready.split_once("http://").unwrap_or_else(|| panic!("`{}`", self.ready));
+        rest.split('"').next().unwrap_or_default()
     }
 
     /// The first line of the answer to a GET.
     pub(crate) fn get(&self, path: &str) -> String {
+        self.head_of(path).lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// The status and headers of the answer to a GET.
+    pub(crate) fn head_of(&self, path: &str) -> String {
+        let answer = self.answer_to(path);
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        String::from_utf8(answer[..end].to_vec()).unwrap()
+    }
+
+    /// The JSON that a GET is answered with.
+    pub(crate) fn get_json(&self, path: &str) -> Value {
+        let answer = self.answer_to(path);
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        serde_json::from_slice(&answer[end + 4..]).unwrap()
+    }
+
+    fn answer_to(&self, path: &str) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer.lines().next().unwrap_or_default().to_owned()
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        answer
     }
 
     /// The whole answer to a POST of JSON.

@@ -98,7 +98,10 @@ impl Feed {
             for card in load(&mut tx, &missing).await? {
                 let card = Arc::new(card);
                 let loaded = Loaded::found(card.clone(), card.tags(), stamp);
-                self.inner.caches.cards.put(card.id(), loaded);
+                // Drafts change without a fact that would outdate them.
+                if card.sight.state >= post_state::PUBLISHED {
+                    self.inner.caches.cards.put(card.id(), loaded);
+                }
                 found.insert(card.id(), card);
             }
         }

@@ -3,6 +3,7 @@
 
 mod comments;
 mod explore;
+mod interface;
 mod likes;
 mod media;
 mod posts;

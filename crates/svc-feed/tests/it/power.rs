@@ -108,7 +108,7 @@ impl Writing {
     fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        while let Some(line) = self.lines.next() {
+        for line in self.lines.by_ref() {
             if let Some(words) = line.strip_prefix("acknowledged ") {
                 self.acknowledged.insert(words.to_owned());
             }

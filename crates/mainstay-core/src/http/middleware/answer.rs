@@ -2,10 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use axum::{
-    body::Body,
-    response::{IntoResponse as _, Response},
-};
+use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
@@ -80,7 +77,8 @@ impl Gate {
         };
         let (content_type, bytes) = match shown {
             Some(Shown::Elsewhere(to)) => {
-                let mut response = StatusCode::SEE_OTHER.into_response();
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::SEE_OTHER;
                 response.headers_mut().insert(header::LOCATION, to);
                 return response;
             }

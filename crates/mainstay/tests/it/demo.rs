@@ -1,0 +1,92 @@
+//! `mainstay demo`: it fills itself, is served, and leaves nothing behind.
+
+use std::{fs, path::PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::program::{Place, Serving};
+
+const SMALL: &str = "demo --listen 127.0.0.1:0 --json --size people=6,posts=12";
+
+/// What the demo said when it was ready.
+fn said(serving: &Serving) -> Value {
+    serde_json::from_str(&serving.ready).unwrap()
+}
+
+fn folder(said: &Value) -> PathBuf {
+    PathBuf::from(said["data"].as_str().unwrap())
+}
+
+/// Signs in as `handle` with the password that was said.
+fn status_of_sign_in(serving: &Serving, said: &Value, handle: &str) -> String {
+    let login = json!({ "login": handle, "password": said["password"] });
+    let answer = serving.post("/api/v1/auth/login", &login);
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn it_shows_posts_with_pictures_and_lets_three_people_sign_in() {
+    let place = Place::new();
+    let serving = place.start(SMALL);
+    let said = said(&serving);
+    let explore = serving.get_json("/api/v1/timelines/explore?limit=100");
+    let posts = explore["items"].as_array().unwrap();
+    assert!(posts.len() >= 9, "private accounts aside, all posts are there: {explore}");
+    let pictures: Vec<&str> = posts
+        .iter()
+        .flat_map(|post| post["media"].as_array().unwrap())
+        .map(|media| media["url"].as_str().unwrap())
+        .collect();
+    assert!(!pictures.is_empty());
+    for url in pictures {
+        let head = serving.head_of(url);
+        assert!(head.starts_with("HTTP/1.1 200"), "{url}: {head}");
+        assert!(head.to_ascii_lowercase().contains("content-type: image/jpeg"), "{url}: {head}");
+    }
+    for sign_in in said["sign_ins"].as_array().unwrap() {
+        let handle = sign_in["handle"].as_str().unwrap();
+        let status = status_of_sign_in(&serving, &said, handle);
+        assert!(status.starts_with("HTTP/1.1 200"), "{handle}: {status}");
+    }
+    assert!(folder(&said).join("db").is_dir());
+    serving.signal("TERM");
+    assert_eq!(serving.end(), (Some(0), String::new()));
+    assert!(!folder(&said).exists(), "the temporary folder is still there");
+}
+
+#[test]
+fn data_that_is_kept_is_shown_again_with_a_new_password() {
+    let place = Place::new();
+    let words = format!("{SMALL} --data kept");
+    let first = place.start(&words);
+    let first_said = said(&first);
+    first.signal("TERM");
+    assert_eq!(first.end().0, Some(0));
+    let again = place.start(&words);
+    let again_said = said(&again);
+    assert_ne!(first_said["password"], again_said["password"]);
+    assert!(status_of_sign_in(&again, &again_said, "demo").starts_with("HTTP/1.1 200"));
+    assert!(status_of_sign_in(&again, &first_said, "demo").starts_with("HTTP/1.1 401"));
+    let explore = again.get_json("/api/v1/timelines/explore?limit=100");
+    assert!(explore["items"].as_array().unwrap().len() <= 12, "it was filled twice");
+}
+
+#[test]
+fn data_of_others_is_not_touched() {
+    let place = Place::new();
+    fs::create_dir(place.path().join("theirs")).unwrap();
+    place.write("theirs/letter.txt", "mine");
+    let said = place.run("demo --listen 127.0.0.1:0 --data theirs").complained(5);
+    assert!(said.contains("`theirs`, which holds something else"), "{said}");
+    assert_eq!(fs::read_dir(place.path().join("theirs")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_taken_port_is_said_before_anything_is_filled() {
+    let place = Place::new();
+    let serving = place.serve();
+    let other = Place::new();
+    let said = other.run(&format!("demo --listen {}", serving.address())).complained(1);
+    assert!(said.contains(&format!("failed to listen on {}", serving.address())), "{said}");
+    assert!(said.contains("--listen") && !said.contains("making"), "{said}");
+}
