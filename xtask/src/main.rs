@@ -16,6 +16,7 @@ mod coverage;
 mod deny;
 mod new_service;
 mod setup;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ enum Command {
     Ci(ci::Args),
     Bench(bench::Args),
     Coverage(coverage::Args),
+    Soak(soak::Args),
     Deny(deny::Args),
     NewService(new_service::Args),
 }
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Coverage(args) => coverage::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Deny(args) => deny::run(&args),
         Command::NewService(args) => new_service::run(&args),
     };
