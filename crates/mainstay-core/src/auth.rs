@@ -75,6 +75,8 @@ const TOUCHES_MAX: usize = 1_024;
 pub struct Settings {
     /// Who issues access tokens (`iss`); programs that trust the tokens compare it.
     pub issuer: String,
+    /// Whether strangers may register; otherwise an operator makes the accounts.
+    pub registration_open: bool,
     /// How long an access token lives.
     pub access_ttl_s: i64,
     /// How long a refresh token, and with it a sign-in that is not used, lives.
@@ -97,6 +99,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             issuer: "mainstay".to_owned(),
+            registration_open: true,
             access_ttl_s: 15 * 60,
             refresh_ttl_s: 30 * 24 * 3_600,
             refresh_grace_s: 10,

@@ -1,9 +1,11 @@
 //! What the program gives to a service, and what a service hands to the program.
 
+use std::sync::Arc;
+
 use crate::{
     auth::{self, Auth, Secrets},
     blobs::Blobs,
-    cache::{CacheMetrics, Mono},
+    cache::{CacheMetrics, Mono, SecondLevel, SecondLevelConfig},
     clock::Clock,
     config::{Config, ConfigError, Section},
     db::{BoxFuture, Db, DbError, Location, Sql, migrate::Migration},
@@ -31,6 +33,8 @@ pub struct CoreParts {
     pub live: LiveSettings,
     /// Where figures are declared.
     pub metrics: Metrics,
+    /// Where the cache's second level is; without it every instance keeps its own.
+    pub redis: Option<SecondLevelConfig>,
 }
 
 /// The parts of the core that every service shares. Cloning is cheap.
@@ -48,6 +52,8 @@ pub struct Core {
     pub metrics: Metrics,
     /// Figures of the cache classes.
     pub cache_metrics: CacheMetrics,
+    /// The cache's second level, which all instances share, if there is one.
+    pub second_level: Option<Arc<SecondLevel>>,
     /// Where large bytes are.
     pub blobs: Blobs,
     /// Accounts and credentials.
@@ -66,7 +72,7 @@ impl Core {
     /// # Errors
     /// If the records cannot be opened, or were written under another master key.
     pub async fn open(parts: CoreParts) -> Result<Self, MountError> {
-        let CoreParts { clock, location, blobs, secrets, auth, live, metrics } = parts;
+        let CoreParts { clock, location, blobs, secrets, auth, live, metrics, redis } = parts;
         let mono = Mono::start().map_err(|error| MountError::because("start the clock", error))?;
         let db = Db::open(&location, "core", auth::MIGRATIONS, clock.clone()).await?;
         let accounts = Log::open(db.clone(), mono.clone()).await?;
@@ -77,6 +83,10 @@ impl Core {
         let live = Live::new(live, Figures::new(&metrics), clock.clone());
         live.follow(&accounts);
         let cache_metrics = CacheMetrics::new(&metrics);
+        let second_level = redis
+            .map(|redis| SecondLevel::new(&redis, mono.clone()).map(Arc::new))
+            .transpose()
+            .map_err(|error| MountError::because("open the cache's second level", error))?;
         Ok(Self {
             clock,
             mono,
@@ -84,6 +94,7 @@ impl Core {
             cursors,
             metrics,
             cache_metrics,
+            second_level,
             blobs,
             auth,
             accounts,

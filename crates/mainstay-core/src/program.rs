@@ -49,6 +49,8 @@ pub struct ProgramSettings {
     pub poll: Duration,
     /// How long facts are kept.
     pub retention_days: u32,
+    /// Jobs of a service that run at once.
+    pub job_workers: u32,
     /// The version in the documents.
     pub version: String,
 }
@@ -64,6 +66,7 @@ pub struct Program {
     settings: ServerSettings,
     poll: Duration,
     retention_days: u32,
+    job_workers: u32,
     stop: watch::Sender<bool>,
     work: JoinSet<()>,
 }
@@ -79,8 +82,16 @@ impl Program {
         pages: Vec<Route>,
         settings: ProgramSettings,
     ) -> Result<Self, MountError> {
-        let ProgramSettings { gate, limits, server, access, poll, retention_days, version } =
-            settings;
+        let ProgramSettings {
+            gate,
+            limits,
+            server,
+            access,
+            poll,
+            retention_days,
+            job_workers,
+            version,
+        } = settings;
         let mut mounts = vec![auth::mount(&core.auth, core.accounts.clone())];
         mounts.extend(services);
         end_connections(&core);
@@ -119,6 +130,7 @@ impl Program {
             settings: server,
             poll,
             retention_days,
+            job_workers,
             stop,
             work: JoinSet::new(),
         })
@@ -154,7 +166,8 @@ impl Program {
         for mount in &self.mounts {
             work.spawn(mount.log.clone().follow(self.poll, self.stop.subscribe()));
             let db = mount.log.db().clone();
-            if !mount.jobs.is_empty() {
+            let workers = if mount.jobs.is_empty() { 0 } else { self.job_workers.max(1) };
+            for _ in 0..workers {
                 work.spawn(jobs::work(db.clone(), mount.jobs.clone(), self.stop.subscribe()));
             }
             for periodic in &mount.periodic {

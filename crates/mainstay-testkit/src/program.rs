@@ -179,6 +179,7 @@ impl Setup {
             auth: accounts(&config),
             live: LiveSettings::default(),
             metrics: Metrics::new(),
+            redis: None,
         });
         let core = done(core.await, "open the core");
         let mut mounts = Vec::new();
@@ -198,6 +199,7 @@ impl Setup {
                 access: None,
                 poll: Duration::from_millis(settings.events.poll_ms.into()),
                 retention_days: settings.events.retention_days,
+                job_workers: 1,
                 version: "test".to_owned(),
             },
         );

@@ -10,6 +10,7 @@ use mainstay_console::web::Console;
 use mainstay_core::{
     auth::{self, Actor, Auth, AuthError, Origin, Secrets, load_or_create_master_key},
     blobs::Blobs,
+    cache::SecondLevelConfig,
     clock::Clock,
     config::{Config, Flag, Section, Sources},
     data_dir::DataDir,
@@ -81,6 +82,7 @@ pub(crate) async fn open(
             access,
             poll: Duration::from_millis(settings.events.poll_ms.into()),
             retention_days: settings.events.retention_days,
+            job_workers: settings.jobs.workers,
             version: cmd::version_text(),
         },
     )?;
@@ -110,6 +112,7 @@ async fn core(
             ..LiveSettings::default()
         },
         metrics: metrics.clone(),
+        redis: redis(config).await?,
     };
     Core::open(parts).await.context("open the core")
 }
@@ -146,6 +149,16 @@ async fn blobs(config: &Config, data_dir: &DataDir) -> anyhow::Result<Blobs> {
         url => url.to_owned(),
     };
     Blobs::open(&url, &settings.s3().await?).context("open the blob store")
+}
+
+/// Where the cache's second level is, if one is named.
+async fn redis(config: &Config) -> anyhow::Result<Option<SecondLevelConfig>> {
+    let url = &config.core().redis.url;
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let url = url.resolve().await.context("learn where Redis is")?;
+    Ok(Some(SecondLevelConfig::new(url.reveal().as_str())))
 }
 
 async fn secrets(config: &Config, data_dir: &DataDir) -> anyhow::Result<Secrets> {

@@ -153,13 +153,37 @@ impl Caches {
                 metrics,
                 |_, posts| posts.weight(),
             ),
-            viewers: Class::new(policy("feed_viewer", 2, 10_000), epochs(), metrics, |_, scope| {
-                scope.weight()
-            }),
-            likes: Class::new(policy("feed_likes", 1, 10_000), epochs(), metrics, |_, likes| {
-                likes.weight()
-            }),
+            // Small, and read by whichever instance the viewer meets next: worth sharing.
+            viewers: shared_by_all(
+                core,
+                Class::new(
+                    policy("feed_viewer", 2, 10_000),
+                    epochs(),
+                    metrics,
+                    |_, scope: &timelines::ViewerScope| scope.weight(),
+                ),
+            ),
+            likes: shared_by_all(
+                core,
+                Class::new(
+                    policy("feed_likes", 1, 10_000),
+                    epochs(),
+                    metrics,
+                    |_, likes: &timelines::ViewerLikes| likes.weight(),
+                ),
+            ),
         }
+    }
+}
+
+/// Puts a class into the second level as well, if there is one.
+fn shared_by_all<V>(core: &Core, class: Class<UserId, V>) -> Class<UserId, V>
+where
+    V: serde::Serialize + serde::de::DeserializeOwned + Send + Sync + 'static,
+{
+    match &core.second_level {
+        Some(second) => class.with_second_level(second.clone()),
+        None => class,
     }
 }
 

@@ -66,6 +66,7 @@ async fn town(location: Location, folder: tempfile::TempDir) -> Town {
         auth: auth::Settings { password_cost, ..auth::Settings::default() },
         live: LiveSettings::default(),
         metrics: Metrics::new(),
+        redis: None,
     })
     .await
     .unwrap();

@@ -77,7 +77,8 @@ impl Auth {
     /// Registers an account and signs it in.
     ///
     /// # Errors
-    /// `Invalid` with every fault; `Taken` if somebody has the handle or the address; `Overloaded`.
+    /// `Invalid` with every fault; `Taken` if somebody has the handle or the address; `Overloaded`; `Forbidden` where
+    /// registration is closed.
     pub async fn register(&self, new: NewAccount, origin: &Origin) -> Result<SignedIn, AuthError> {
         let draft = self.stranger(new).await?;
         let session = self.token_session(&draft.account, &draft.key_wrapped, origin)?;
@@ -101,6 +102,10 @@ impl Auth {
     }
 
     async fn stranger(&self, new: NewAccount) -> Result<Draft, AuthError> {
+        if !self.inner.settings.registration_open {
+            let why = "Nobody can register here; ask whoever runs this server for an account.";
+            return Err(AuthError::Forbidden(why));
+        }
         let NewAccount { handle, email, password } = new;
         let user = NewUser { handle, email, password: Some(password), role: Role::User };
         self.draft(user, Chooser::Stranger).await

@@ -42,7 +42,7 @@ fn sign_in_routes(api: &Routes<Auth>) -> Vec<Route> {
             .limit(LimitClass::Auth)
             .takes::<Register>(BODY_BYTES_MAX)
             .answers::<SignedIn>(201)
-            .refuses(&[Code::Invalid, Code::Taken, Code::Overloaded]),
+            .refuses(&[Code::Invalid, Code::Taken, Code::Overloaded, Code::Forbidden]),
         api.post("/api/v1/auth/login", login)
             .about("Sign in")
             .details("After several wrong passwords the answer is 429 for a while, also for the right one.")

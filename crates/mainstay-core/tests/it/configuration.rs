@@ -111,7 +111,7 @@ fn a_stronger_layer_wins_and_every_origin_is_kept() {
     let http = &config.core().http;
     assert_eq!(http.listen, SocketAddr::from(([127, 0, 0, 1], 3)));
     assert_eq!((http.drain_ms, http.in_flight_max), (22, 11));
-    assert_eq!(http.request_timeout_ms, 10_000);
+    assert_eq!(http.connections_max, 20_000);
     let parrot: Parrot = config.section("parrot").unwrap();
     assert_eq!((parrot.phrases.len(), parrot.perch.height_cm), (1, 1.5));
 
@@ -120,7 +120,7 @@ fn a_stronger_layer_wins_and_every_origin_is_kept() {
     assert_eq!(origin("http.drain_ms"), "environment variable MAINSTAY_HTTP__DRAIN_MS");
     assert_eq!(origin("http.in_flight_max"), format!("{}:4", file.path().display()));
     assert_eq!(origin("parrot.perch.height_cm"), format!("{}:9", file.path().display()));
-    assert_eq!(origin("http.request_timeout_ms"), "default");
+    assert_eq!(origin("http.connections_max"), "default");
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn an_unknown_key_is_refused_where_it_stands_with_the_nearest_known_one() {
 
 #[test]
 fn a_right_key_in_the_wrong_section_is_found() {
-    let found = faults(sources(None, &[], &[("server.request_timeout_ms", "1")]));
-    assert_eq!(found[0].hint.as_deref(), Some("http.request_timeout_ms"));
+    let found = faults(sources(None, &[], &[("server.in_flight_max", "1")]));
+    assert_eq!(found[0].hint.as_deref(), Some("http.in_flight_max"));
 }
 
 #[test]

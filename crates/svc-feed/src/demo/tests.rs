@@ -73,6 +73,7 @@ impl Filled {
             auth: auth::Settings { password_cost: cheap, ..auth::Settings::default() },
             live: LiveSettings::default(),
             metrics: Metrics::new(),
+            redis: None,
         };
         let core = Core::open(parts).await.unwrap();
         let (feed, mount) = crate::mount(&core, crate::Config::default()).await.unwrap();

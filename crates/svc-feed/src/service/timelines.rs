@@ -15,6 +15,7 @@ use mainstay_core::{
     cache::{Hit, Loaded, Stamp},
     db::DbError,
 };
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     dry_run::DryRunView,
@@ -82,7 +83,7 @@ impl TimelinePage {
 }
 
 /// Whom a viewer follows and whose posts are left out for them, as no applied fact has outdated it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ViewerScope {
     /// Whom they follow, accepted, ascending.
     pub(crate) follows: Vec<UserId>,
@@ -97,7 +98,7 @@ impl ViewerScope {
 }
 
 /// What a viewer likes.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ViewerLikes {
     posts: HashSet<PostId, foldhash::fast::RandomState>,
     /// Nothing older is missing.

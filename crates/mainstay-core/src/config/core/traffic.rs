@@ -37,12 +37,6 @@ pub struct HttpSettings {
     /// The most bytes of all headers of a request; more is answered 431.
     #[schemars(range(min = 1024, max = 1_048_576))]
     pub header_bytes_max: u32,
-    /// The most bytes of a body where the route does not say otherwise; more is answered 413.
-    #[schemars(range(min = 1024, max = 1_073_741_824))]
-    pub body_bytes_max: u32,
-    /// The longest that a request may take where the route does not say otherwise, in milliseconds; then 503.
-    #[schemars(range(min = 100, max = 3_600_000))]
-    pub request_timeout_ms: u32,
     /// How long requests under way may go on after SIGTERM, in milliseconds. Less than the grace period of whatever
     /// stops the program, which is 30 s in Kubernetes and 10 s in Docker.
     #[schemars(range(max = 600_000))]
@@ -63,8 +57,6 @@ impl Default for HttpSettings {
             connections_max: 20_000,
             in_flight_max: 4096,
             header_bytes_max: 32 * 1024,
-            body_bytes_max: 1024 * 1024,
-            request_timeout_ms: 10_000,
             drain_ms: 8_000,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
@@ -221,6 +213,7 @@ impl AuthSettings {
             access_ttl_s: self.access_token_s.into(),
             refresh_ttl_s: i64::from(self.refresh_token_days) * 24 * 3_600,
             console_ttl_s: i64::from(self.refresh_token_days) * 24 * 3_600,
+            registration_open: self.registration == Registration::Open,
             ..auth::Settings::default()
         }
     }
