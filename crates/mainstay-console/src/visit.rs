@@ -80,7 +80,9 @@ impl Site {
     pub fn go(&self, to: &str) -> Response {
         let to = local(to).and_then(|to| HeaderValue::from_str(to).ok());
         let mut response = StatusCode::SEE_OTHER.into_response();
-        response.headers_mut().insert(header::LOCATION, to.unwrap_or(HeaderValue::from_static("/")));
+        response
+            .headers_mut()
+            .insert(header::LOCATION, to.unwrap_or(HeaderValue::from_static("/")));
         response
     }
 
@@ -93,7 +95,9 @@ impl Site {
         let sealed = self.inner.cursors.seal(FLASH_LIST, &told);
         add_cookie(
             &mut response,
-            &format!("{FLASH_COOKIE}={sealed}; Path=/; HttpOnly; SameSite=Lax; Max-Age={FLASH_LIFE_S}"),
+            &format!(
+                "{FLASH_COOKIE}={sealed}; Path=/; HttpOnly; SameSite=Lax; Max-Age={FLASH_LIFE_S}"
+            ),
         );
         response
     }
@@ -140,12 +144,7 @@ impl<S: AsRef<Site> + Send + Sync> FromRequestParts<S> for Visit {
 
 impl Visit {
     /// Reads a request of `caller`.
-    pub async fn read(
-        site: &Site,
-        caller: Option<Caller>,
-        headers: &HeaderMap,
-        uri: &Uri,
-    ) -> Self {
+    pub async fn read(site: &Site, caller: Option<Caller>, headers: &HeaderMap, uri: &Uri) -> Self {
         let now = site.inner.clock.now();
         let face = match &caller {
             Some(caller) => site.inner.front.face(caller).await.unwrap_or_default(),
@@ -309,7 +308,10 @@ pub fn from_this_site(headers: &HeaderMap) -> Result<(), Problem> {
     };
     match ours {
         true => Ok(()),
-        false => Err(Problem::new(Code::CsrfFailed, "Open the page on this site and send the form from there.")),
+        false => Err(Problem::new(
+            Code::CsrfFailed,
+            "Open the page on this site and send the form from there.",
+        )),
     }
 }
 
@@ -323,7 +325,15 @@ mod tests {
             assert_eq!(local(good), Some(good));
         }
         let long = format!("/{}", "a".repeat(RETURN_LEN_MAX));
-        for bad in ["", "home", "//evil.example", "/\\evil.example", "/\t/evil.example", "https://evil.example", &long] {
+        for bad in [
+            "",
+            "home",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "https://evil.example",
+            &long,
+        ] {
             assert_eq!(local(bad), None, "{bad}");
         }
     }

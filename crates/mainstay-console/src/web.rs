@@ -81,10 +81,10 @@ impl Console {
 
 /// A file. Its address names its content, so it may be kept for ever.
 async fn asset(request: Request) -> Result<Response, Problem> {
-    let asset = assets::find(request.uri().path())
-        .ok_or_else(|| Problem::new(Code::NotFound, "There is no such file; load the page again."))?;
-    let mut response =
-        reply::whole(StatusCode::OK, asset.content_type, asset.bytes.as_slice());
+    let asset = assets::find(request.uri().path()).ok_or_else(|| {
+        Problem::new(Code::NotFound, "There is no such file; load the page again.")
+    })?;
+    let mut response = reply::whole(StatusCode::OK, asset.content_type, asset.bytes.as_slice());
     let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
     response.headers_mut().insert(header::CACHE_CONTROL, forever);
     Ok(response)

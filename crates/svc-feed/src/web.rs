@@ -17,6 +17,7 @@ mod timelines;
 use axum::response::Response;
 use http::StatusCode;
 use mainstay_console::{form::FormErrors, visit::Site};
+use mainstay_contract::id::UserId;
 use mainstay_core::{
     auth::Caller,
     error::{Code, Problem},
@@ -24,13 +25,12 @@ use mainstay_core::{
     http::{PageQuery, Route, route::Routes},
     mount::Core,
 };
-use mainstay_contract::id::UserId;
 use serde::Deserialize;
 
 use crate::{
     error::Error,
-    pages::{self, card},
     pages::media::at_least,
+    pages::{self, card},
     service::Feed,
 };
 
@@ -124,9 +124,11 @@ fn id_of(caller: Option<&Caller>) -> Option<UserId> {
 fn said(error: Error) -> Result<FormErrors, Error> {
     let problem = Problem::from(error);
     match problem.code {
-        Code::Invalid | Code::Conflict | Code::TooLarge | Code::Taken | Code::UnsupportedMediaType => {
-            Ok(FormErrors::of(&problem))
-        }
+        Code::Invalid
+        | Code::Conflict
+        | Code::TooLarge
+        | Code::Taken
+        | Code::UnsupportedMediaType => Ok(FormErrors::of(&problem)),
         _ => Err(problem.into()),
     }
 }

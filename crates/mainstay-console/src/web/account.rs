@@ -1,9 +1,6 @@
 //! Signing in and out, registering, and the account's settings.
 
-use axum::{
-    extract::State,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use mainstay_core::{
     auth::{Auth, AuthError, Caller, ConsoleSignedIn, NewAccount, Origin, SignOut, Transport},
@@ -22,10 +19,7 @@ use crate::{
 pub(super) fn routes(page: &Routes<Console>) -> Vec<Route> {
     vec![
         page.get("/sign-in", sign_in_page),
-        page.post("/sign-in", sign_in)
-            .public()
-            .limit(LimitClass::Auth)
-            .takes_form(FORM_BYTES_MAX),
+        page.post("/sign-in", sign_in).public().limit(LimitClass::Auth).takes_form(FORM_BYTES_MAX),
         page.get("/register", register_page),
         page.post("/register", register)
             .public()
@@ -165,12 +159,8 @@ async fn register(
         Err(error) => Refused::read(error)?,
     };
     let visit = visit.at("/register");
-    let view = Register {
-        handle: &handle,
-        email: &email,
-        return_to: to,
-        errors: refused.errors.clone(),
-    };
+    let view =
+        Register { handle: &handle, email: &email, return_to: to, errors: refused.errors.clone() };
     Ok(refused.answer(&visit, account::register(&visit.shell(), &view)))
 }
 

@@ -14,11 +14,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value};
 
 use super::Console;
-use crate::{
-    component::page_head,
-    shell::Head,
-    visit::Visit,
-};
+use crate::{component::page_head, shell::Head, visit::Visit};
 
 pub(super) async fn page(State(console): State<Console>, visit: Visit) -> Response {
     let routes = console.routes.get().map(Vec::as_slice).unwrap_or_default();
@@ -79,7 +75,7 @@ fn begin() -> Markup {
             h2 #begin { "Begin" }
             p { "Send and receive JSON. Make an account, then send the access token, or an API key, with every call:" }
             pre tabindex="0" { code {
-"curl -s localhost:8080/api/v1/auth/login -H 'content-type: application/json' \\
+    "curl -s localhost:8080/api/v1/auth/login -H 'content-type: application/json' \\
      -d '{\"login\": \"HANDLE\", \"password\": \"PASSWORD\"}'
 curl -s localhost:8080/api/v1/me -H \"authorization: Bearer $TOKEN\""
             } }

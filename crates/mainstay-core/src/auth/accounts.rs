@@ -7,7 +7,8 @@ use mainstay_contract::{
 use serde_json::json;
 
 use super::{
-    Account, Actor, Auth, AuthError, Caller, ConsoleSignedIn, Origin, Role, SignedIn, State, UserId,
+    Account, Actor, Auth, AuthError, Caller, ConsoleSignedIn, Origin, Role, SignedIn, State,
+    UserId,
     rules::{self, Chooser},
     sign_in::Draft as Session,
     store::{self, AccountRow},

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
+mod browser;
 mod command_line;
+mod forms;
 mod program;
 mod serving;

@@ -204,12 +204,7 @@ fn refusal(faults: Vec<Fault>) -> FormErrors {
     FormErrors::of(&Problem::invalid(faults))
 }
 
-async fn create(
-    State(web): State<Web>,
-    caller: Caller,
-    visit: Visit,
-    request: Request,
-) -> Answer {
+async fn create(State(web): State<Web>, caller: Caller, visit: Visit, request: Request) -> Answer {
     let mut typed = web.typed(&caller, request).await?;
     web.describe(&caller, &mut typed).await?;
     let life = when(&typed, visit.shell().now);
@@ -326,7 +321,11 @@ mod tests {
         let now = at("2026-11-21T05:00:00Z").unwrap_or_default();
         let when = |action, time| when(&typed(action, time), now).ok();
         assert_eq!(when("publish", ""), Some((false, None)));
-        assert_eq!(when("publish", "2026-11-22T05:00"), Some((false, None)), "the field may be left over");
+        assert_eq!(
+            when("publish", "2026-11-22T05:00"),
+            Some((false, None)),
+            "the field may be left over"
+        );
         assert_eq!(when("draft", ""), Some((true, None)));
         assert_eq!(when("schedule", "2026-11-22T05:00"), Some((false, at("2026-11-22T05:00:00Z"))));
         assert_eq!(

@@ -28,8 +28,7 @@ async fn show(
     visit: Visit,
     Query(listed): Query<Listed>,
 ) -> Answer {
-    let queue =
-        web.feed.moderation_queue(caller.user, PAGE_LEN, listed.cursor.as_deref()).await?;
+    let queue = web.feed.moderation_queue(caller.user, PAGE_LEN, listed.cursor.as_deref()).await?;
     let view = ModerationPage { queue, refused: None, errors: FormErrors::default() };
     Ok(visit.page(moderation_page(&visit.shell(), &view)))
 }

@@ -1,10 +1,8 @@
 //! Forms with files, read part by part: what is no file is bounded, files go straight to the store.
 
-use axum::{
-    extract::{
-        FromRequest as _, Multipart, Request,
-        multipart::{Field, MultipartError},
-    },
+use axum::extract::{
+    FromRequest as _, Multipart, Request,
+    multipart::{Field, MultipartError},
 };
 use futures_util::stream;
 use http::StatusCode;

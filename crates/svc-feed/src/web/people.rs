@@ -59,8 +59,8 @@ async fn show(
     let profile = web.feed.profile_by_handle(caller, &handle).await?;
     let (viewer, user) = (id_of(caller), profile.person.id);
     let relation = profile.relation.unwrap_or_default();
-    let closed = relation.blocking
-        || profile.private && viewer != Some(user) && !relation.following;
+    let closed =
+        relation.blocking || profile.private && viewer != Some(user) && !relation.following;
     let posts = match closed {
         true => None,
         false => {
@@ -129,8 +129,7 @@ async fn requests(
     visit: Visit,
     Query(listed): Query<Listed>,
 ) -> Answer {
-    let page =
-        web.feed.follow_requests(caller.user, PAGE_LEN, listed.cursor.as_deref()).await?;
+    let page = web.feed.follow_requests(caller.user, PAGE_LEN, listed.cursor.as_deref()).await?;
     let items = page.items.into_iter();
     let lines =
         items.map(|asks| RequestLine { person: asks.person, asked_at: asks.created_at }).collect();

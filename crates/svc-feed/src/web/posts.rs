@@ -67,8 +67,7 @@ impl Web {
         let comments = self.feed.comments(viewer, id, COMMENTS_SHOWN, cursor).await?;
         let more_href =
             comments.next_cursor.as_deref().map(|next| with_cursor(&format!("/posts/{id}"), next));
-        let status =
-            if typed.errors.0.is_empty() { StatusCode::OK } else { super::REFUSED };
+        let status = if typed.errors.0.is_empty() { StatusCode::OK } else { super::REFUSED };
         let view = PostPage {
             post,
             comments: tree(comments.items),
@@ -156,12 +155,7 @@ pub(super) struct ReportForm {
 
 impl Web {
     /// Reports what has this id.
-    pub(super) async fn report(
-        &self,
-        caller: &Caller,
-        target: String,
-        form: ReportForm,
-    ) -> Answer {
+    pub(super) async fn report(&self, caller: &Caller, target: String, form: ReportForm) -> Answer {
         let place = target.clone();
         self.feed.report(caller, NewReportBody { target, reason: form.reason }, None).await?;
         let thanks = "Thank you. A moderator will look at it.";

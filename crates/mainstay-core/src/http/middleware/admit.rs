@@ -170,10 +170,7 @@ pub(super) fn bound_body(route: &Route, request: &mut Request) -> Result<(), Pro
 ///
 /// # Errors
 /// `CsrfFailed`.
-pub fn check_form_token(
-    extensions: &Extensions,
-    given: Option<&str>,
-) -> Result<(), Problem> {
+pub fn check_form_token(extensions: &Extensions, given: Option<&str>) -> Result<(), Problem> {
     let Some(FormToken(expected)) = extensions.get::<FormToken>() else { return Ok(()) };
     if given.is_some_and(|given| same(given.as_bytes(), expected.as_bytes())) {
         return Ok(());
