@@ -34,7 +34,8 @@ async fn a_person_signs_up_posts_a_photo_and_sees_anothers_like_arrive_without_a
     ada.click("[data-create]").await.unwrap();
     ada.wait_until("document.querySelector('#caption')", SOON).await.unwrap();
     ada.type_into("#caption", "Lift-off #space").await.unwrap();
-    ada.type_into("#file", PICTURE).await.unwrap();
+    let picture = std::fs::canonicalize(PICTURE).unwrap();
+    ada.type_into("#file", picture.to_str().unwrap()).await.unwrap();
     ada.wait_until("document.querySelector('[data-upload] input[name=media]')", SOON)
         .await
         .unwrap();
