@@ -58,7 +58,7 @@ pub fn register(shell: &Shell<'_>, view: &Register<'_>) -> Markup {
         (view.errors.summary(&["/handle", "/email", "/password"]))
         (Field { label: "Handle", name: "handle", value: view.handle, autocomplete: "username",
             required: true,
-            hint: "Letters, digits and _; people find and mention you by it.", ..Field::default() }
+            hint: "Letters, digits, _ and dots; people find and mention you by it.", ..Field::default() }
             .render(&view.errors))
         (Field { label: "E-mail", name: "email", kind: "email", value: view.email, autocomplete:
             "email",

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -147,6 +147,26 @@ impl Page {
     pub async fn run(&self, script: &str) -> Result<Value, EngineError> {
         let doing = format!("run `{script}` in the page");
         self.client.execute(script, Vec::new()).await.map_err(EngineError::browser(doing))
+    }
+
+    /// Presses the first thing that the selector `css` finds.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be pressed.
+    pub async fn click(&self, css: &str) -> Result<(), EngineError> {
+        let doing = || EngineError::browser(format!("press `{css}`"));
+        let found = self.client.find(Locator::Css(css)).await.map_err(doing())?;
+        found.click().await.map_err(doing())
+    }
+
+    /// Types `text` into the field that the selector `css` finds; for a field of files it is the file's path.
+    ///
+    /// # Errors
+    /// When there is none, or it takes no text.
+    pub async fn type_into(&self, css: &str, text: &str) -> Result<(), EngineError> {
+        let doing = || EngineError::browser(format!("type into `{css}`"));
+        let found = self.client.find(Locator::Css(css)).await.map_err(doing())?;
+        found.send_keys(text).await.map_err(doing())
     }
 
     /// Waits until the JavaScript expression `condition` is truthy.

@@ -64,6 +64,9 @@ function receive({ topic, type, id, data }) {
     last = undefined;
     forget();
     if (one("#page [data-pill]")) arrived(one("#page [data-pill]").dataset.pill);
+  } else if (type === "subscribed") {
+    // From here on what it shows is kept current.
+    for (const part of all(`#page [data-topic="${CSS.escape(topic)}"]`)) part.dataset.live = "on";
   } else if (type === "unread") {
     unread(data.unread_count);
     if (data.unread_count) arrived("notifications", data.notification_id);

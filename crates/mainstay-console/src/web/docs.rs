@@ -165,7 +165,7 @@ fn problems() -> Markup {
         section aria-labelledby="problems" {
             h2 #problems { "Problems" }
             p .sub { "The field " code { "type" } " of a problem leads to its line here." }
-            div .table-scroll tabindex="0" role="region" aria-label="Problems" {
+            div .table-scroll tabindex="0" role="region" aria-label="Table of problems" {
                 table .table {
                     thead { tr { th scope="col" { "Code" } th scope="col" { "Status" } th scope="col" { "What it says" } } }
                     tbody {

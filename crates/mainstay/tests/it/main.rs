@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
+mod browser;
 mod command_line;
 mod demo;
 mod kill;
+mod forms;
 mod program;
 mod serving;

@@ -46,13 +46,14 @@ fn link_at(rest: &str, mentions: &[MentionView]) -> Option<(usize, Markup)> {
             return None;
         }
         let href = format!("/tags/{}", query_text(&tag.to_lowercase()));
-        return Some((tag.len() + 1, html! { a href=(href) { "#" (tag) } }));
+        return Some((tag.len() + 1, html! { a href=(href) dir="auto" { "#" (tag) } }));
     }
     if let Some(handle) = rest.strip_prefix('@') {
-        let handle = word(handle, |c| c.is_ascii_alphanumeric() || c == '_');
+        let handle = word(handle, |c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+        let handle = handle.trim_end_matches('.');
         mentions.iter().find(|known| known.handle.eq_ignore_ascii_case(handle))?;
         let href = format!("/people/{handle}");
-        return Some((handle.len() + 1, html! { a href=(href) { "@" (handle) } }));
+        return Some((handle.len() + 1, html! { a href=(href) dir="ltr" { "@" (handle) } }));
     }
     if rest.starts_with("https://") || rest.starts_with("http://") {
         let address = word(rest, |c| !c.is_whitespace() && !matches!(c, '<' | '>' | '"'));
@@ -61,7 +62,7 @@ fn link_at(rest: &str, mentions: &[MentionView]) -> Option<(usize, Markup)> {
         if shown.is_empty() {
             return None;
         }
-        let link = html! { a href=(address) rel="nofollow ugc noopener" target="_blank"
+        let link = html! { a href=(address) dir="ltr" rel="nofollow ugc noopener" target="_blank"
         { (shorten(shown)) } };
         return Some((address.len(), link));
     }
@@ -98,8 +99,8 @@ mod tests {
             rich_text("Hi @ada, see #Ebbe at https://a.example/x?y=1&z.", &ada()).into_string();
         assert_eq!(
             html,
-            "Hi <a href=\"/people/ada\">@ada</a>, see <a href=\"/tags/ebbe\">#Ebbe</a> at \
-             <a href=\"https://a.example/x?y=1&amp;z\" rel=\"nofollow ugc noopener\" target=\"_blank\">\
+            "Hi <a href=\"/people/ada\" dir=\"ltr\">@ada</a>, see <a href=\"/tags/ebbe\" dir=\"auto\">#Ebbe</a> at \
+             <a href=\"https://a.example/x?y=1&amp;z\" dir=\"ltr\" rel=\"nofollow ugc noopener\" target=\"_blank\">\
              a.example/x?y=1&amp;z</a>."
         );
     }
