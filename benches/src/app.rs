@@ -1,5 +1,5 @@
-//! The program in this process: the same core, Feed and router as `mainstay serve`, without sockets. It makes people and
-//! posts for the other benchmarks, and takes requests directly for those that measure without a network.
+//! The program in this process: the same core, Feed and router as `mainstay serve`, without sockets. It makes people
+//! and posts for the other benchmarks, and takes requests directly for those that measure without a network.
 
 use std::{path::Path, time::Duration};
 

@@ -1,7 +1,7 @@
 //! What services add to the console: its navigation, links in the settings, and how the person who looks is shown.
 //!
-//! Plain data, added while services are opened and read at each page. The console draws it; the core only carries it, so
-//! that no service needs to know another.
+//! Plain data, added while services are opened and read at each page. The console draws it; the core only carries it,
+//! so that no service needs to know another.
 
 use std::sync::{Arc, OnceLock};
 

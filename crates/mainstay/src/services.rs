@@ -223,7 +223,8 @@ impl House {
     }
 }
 
-/// Fills an empty data folder with a demonstration, unless `stop` comes first; `false` then, and the folder is of no use.
+/// Fills an empty data folder with a demonstration, unless `stop` comes first; `false` then, and the folder is of no
+/// use.
 ///
 /// What is written is not synced at each commit: a demo that a crash interrupted is made anew.
 pub(crate) async fn fill_demo(

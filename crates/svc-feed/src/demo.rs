@@ -1,7 +1,7 @@
 //! A demonstration: people who post photographs, follow, like and talk, so that there is something to look at.
 //!
-//! Reading order: `script` (who and what, from `demo/`), `plan` (when; pure), `stage` (plays the plan through Feed's own
-//! use cases on a clock that it moves), `bulk` (what is beyond the script, written in large transactions).
+//! Reading order: `script` (who and what, from `demo/`), `plan` (when; pure), `stage` (plays the plan through Feed's
+//! own use cases on a clock that it moves), `bulk` (what is beyond the script, written in large transactions).
 //!
 //! # Invariants
 //! - What the plan does goes through the use cases: facts, counters, places and notifications are those of real use.
@@ -24,7 +24,7 @@ use mainstay_core::{
     mount::{Core, Mount},
 };
 
-use self::{bulk::Bulk, script::Person, stage::Stage};
+use self::{bulk::Bulk, photos::Photo, script::Person, stage::Stage};
 use crate::Feed;
 
 pub(crate) use self::store::STATEMENTS;
@@ -119,10 +119,13 @@ pub async fn fill(
     let cast = cast(size)?;
     let callers = accounts(core, &cast, password).await?;
     let mut stage = Stage::new(core, feed, mount, callers);
-    stage.dress(&cast, progress).await?;
     let topics = script::topics()?;
     let posts = PLANNED_POSTS_MAX.min(size.posts as usize);
     let plan = plan::plan(&cast, &topics, posts, cast.len());
+    // What is written in bulk may show any of them.
+    let bulk = size.posts as usize > posts;
+    let shown = |photo: &&Photo| bulk || plan.posts.iter().any(|post| post.shows(photo.name));
+    stage.dress(&cast, photos::PHOTOS.iter().filter(shown).collect(), progress).await?;
     stage.play(&plan, progress).await?;
     let bulk = Bulk::new(core, feed, size, cast.len(), posts, begin.plus_s(SPAN_S));
     bulk.fill(&stage, &topics, progress).await?;

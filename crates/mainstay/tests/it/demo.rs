@@ -1,6 +1,11 @@
 //! `mainstay demo`: it fills itself, is served, and leaves nothing behind.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 
@@ -89,4 +94,21 @@ fn a_taken_port_is_said_before_anything_is_filled() {
     let said = other.run(&format!("demo --listen {}", serving.address())).complained(1);
     assert!(said.contains(&format!("failed to listen on {}", serving.address())), "{said}");
     assert!(said.contains("--listen") && !said.contains("making"), "{said}");
+}
+
+#[test]
+fn a_signal_while_it_is_filled_ends_it_and_leaves_nothing() {
+    let place = Place::new();
+    let mut command = place.command("demo --listen 127.0.0.1:0");
+    command.env("TMPDIR", place.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut said).unwrap();
+    assert!(said.starts_with("making "), "{said}");
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    let order = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").args(["-c", &order]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }

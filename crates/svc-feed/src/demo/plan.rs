@@ -84,6 +84,13 @@ pub(super) struct Planned {
     topic: usize,
 }
 
+impl Planned {
+    /// Whether this picture is in it.
+    pub(super) fn shows(&self, picture: &str) -> bool {
+        self.line.pictures.contains(&picture)
+    }
+}
+
 /// All of it.
 pub(super) struct Plan {
     pub(super) posts: Vec<Planned>,
@@ -263,7 +270,7 @@ impl Planner<'_> {
             let Some((post, planned)) = reported.get(reported.len() * (nth + 1) / 6) else {
                 continue;
             };
-            for by in 0..=nth % 3 {
+            for by in 0..(nth % 3 + 1).min(self.cast.len() - 1) {
                 let who = (planned.author + 1 + by) % self.cast.len();
                 let at = SPAN_S - 30_000 + 4_000 * nth as i64 + 900 * by as i64;
                 let comment = nth == 3;

@@ -92,10 +92,11 @@ impl<'a> Stage<'a> {
         self.people.get(..self.people.len().saturating_sub(2)).unwrap_or_default()
     }
 
-    /// Uploads the photographs, each once, and gives everybody their name and picture.
+    /// Uploads `photos` and the faces of the cast, each once, and gives everybody their name and picture.
     pub(super) async fn dress(
         &mut self,
         cast: &[Person],
+        photos: Vec<&'static Photo>,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<(), DemoError> {
         let step = "photographs";
@@ -103,9 +104,9 @@ impl<'a> Stage<'a> {
         let owner = self.people.last().map(|last| last.user).unwrap_or(UserId::from_bits(0));
         let wanted = |photo: &&Photo| cast.iter().any(|p| p.avatar == Some(photo.name));
         let avatars: Vec<&Photo> = photos::AVATARS.iter().filter(wanted).collect();
-        let (photos, total) = (photos::PHOTOS, (photos::PHOTOS.len() + avatars.len()) as u64);
+        let total = (photos.len() + avatars.len()) as u64;
         let feed = self.feed;
-        let all = photos.iter().chain(avatars);
+        let all = photos.iter().copied().chain(avatars);
         let mut uploads = stream::iter(all)
             .map(|photo| async move {
                 let body = stream::iter([Ok::<_, Infallible>(Bytes::from_static(photo.bytes))]);
@@ -256,13 +257,16 @@ impl<'a> Stage<'a> {
                 }
             }
             Act::LikeComment { who, post } => {
-                if let Some(comment) = self.first_comment(post) {
+                let all = self.comments.get(&post).map(Vec::as_slice).unwrap_or_default();
+                if let Some((_, comment)) = all.first() {
+                    let comment = *comment;
                     feed.set_comment_like(self.person(who)?.user, comment, true, None).await?;
                 }
             }
             Act::Report { who, post, comment, reason } => {
-                let target = match self.first_comment(post).filter(|_| comment) {
-                    Some(comment) => comment.to_string(),
+                let all = self.comments.get(&post).map(Vec::as_slice).unwrap_or_default();
+                let target = match all.iter().find(|(by, _)| comment && *by != who) {
+                    Some((_, comment)) => comment.to_string(),
                     None => self.shown(post)?.to_string(),
                 };
                 let report = NewReportBody { target, reason: reason.to_owned() };
@@ -275,10 +279,6 @@ impl<'a> Stage<'a> {
 
     fn shown(&self, post: Nth) -> Result<PostId, Error> {
         self.posts.get(&post).copied().ok_or(Error::NotFound)
-    }
-
-    fn first_comment(&self, post: Nth) -> Option<CommentId> {
-        Some(self.comments.get(&post)?.first()?.1)
     }
 
     async fn post(&self, planned: &Planned) -> Result<PostId, Error> {

@@ -1,3 +1,5 @@
+//! The bulk path keeps the same books as the use cases.
+
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use std::sync::Mutex;
