@@ -270,6 +270,18 @@ impl Db {
         }
     }
 
+    /// What was answered to this key before, for use cases that do something before their transaction.
+    ///
+    /// # Errors
+    /// `KeyReused` if the key was used for another request.
+    pub async fn first_answer<T: DeserializeOwned>(
+        &self,
+        once: &Once,
+    ) -> Result<Option<T>, DbError> {
+        let mut tx = self.read().await?;
+        outbox::first_answer(&mut tx, once).await
+    }
+
     async fn write_with<T, E, F>(
         &self,
         lock: Option<(&'static Sql, &[Param<'_>])>,
@@ -391,7 +403,7 @@ impl From<DbError> for crate::error::Problem {
             ),
             DbError::Unavailable(_) | DbError::Conflict(_) => Problem::new(
                 Code::Unavailable,
-                "The database does not answer at the moment; nothing was written. Try again in a second.",
+                "The database does not answer at the moment. Try again in a second; with the same `Idempotency-Key` a write is not done twice.",
             )
             .retry_after_s(1)
             .because(error),

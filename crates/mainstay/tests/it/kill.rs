@@ -29,7 +29,15 @@ const SEED: &str = "MAINSTAY_SOAK_SEED";
 
 const WRITERS: usize = 64;
 const HOT_POSTS: usize = 4;
-const FLAGS: &str = "--set limit.enabled=false --set auth.access_token_s=86400 --set log.level=off";
+
+/// What every program here is started with; it logs into its folder and not over the outcome of the test.
+fn flags(place: &Place) -> String {
+    let log = place.path().join("mainstay.log");
+    format!(
+        "--set limit.enabled=false --set auth.access_token_s=86400 --set log.file={}",
+        log.display()
+    )
+}
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     let text = std::env::var_os(name).map(|text| text.into_string().unwrap());
@@ -229,7 +237,8 @@ async fn kill_the_program(place: &Place, flags: &str, rounds: u64, seed: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_of_the_program_on_sqlite_loses_nothing_that_was_acknowledged() {
     let (rounds, seed) = (from_environment(ROUNDS, 10), from_environment(SEED, 1));
-    kill_the_program(&Place::new(), FLAGS, rounds, seed).await;
+    let place = Place::new();
+    kill_the_program(&place, &flags(&place), rounds, seed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,8 +246,9 @@ async fn kill_9_of_the_program_on_postgres_loses_nothing_that_was_acknowledged()
     let (rounds, seed) = (from_environment(ROUNDS, 3), from_environment(SEED, 1));
     let postgres = Postgres::durable().unwrap();
     let url = postgres.create_database().await.unwrap();
-    let flags = format!("{FLAGS} --set db.url={url}");
-    kill_the_program(&Place::new(), &flags, rounds, seed).await;
+    let place = Place::new();
+    let flags = format!("{} --set db.url={url}", flags(&place));
+    kill_the_program(&place, &flags, rounds, seed).await;
 }
 
 /// The program stays and finds its database again by itself.
@@ -248,7 +258,7 @@ async fn kill_9_of_postgres_loses_nothing_that_was_acknowledged() {
     let mut postgres = Postgres::durable().unwrap();
     let url = postgres.create_database().await.unwrap();
     let place = Place::new();
-    let serving = place.serve_with(&format!("{FLAGS} --set db.url={url}"));
+    let serving = place.serve_with(&format!("{} --set db.url={url}", flags(&place)));
     let at = address(&serving);
     let mut village = Village::found(at, seed).await;
     for _ in 0..rounds {

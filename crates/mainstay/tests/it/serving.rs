@@ -2,6 +2,8 @@
 
 use std::{fs, io::Write as _, net::TcpStream, os::unix::fs::PermissionsExt as _};
 
+use serde_json::json;
+
 use crate::program::Place;
 
 #[test]
@@ -78,6 +80,44 @@ fn a_second_signal_ends_it_at_once() {
     }
     serving.signal("TERM");
     assert_eq!(serving.end().0, Some(128 + 15));
+}
+
+/// The start-up log of the system that Feed replaces held the first ten characters of its secret.
+#[test]
+fn no_part_of_a_secret_is_logged() {
+    const PASSWORD: &str = "correct horse battery";
+    let place = Place::new();
+    let log = place.path().join("mainstay.log");
+    let flags = format!("--set log.level=trace --set log.file={}", log.display());
+    let serving = place.serve_with(&flags);
+    let new = json!({ "handle": "ada", "email": "ada@example.org", "password": PASSWORD });
+    let registered = serving.post("/api/v1/auth/register", &new);
+    let (_, body) = registered.split_once("\r\n\r\n").unwrap();
+    let signed_in: serde_json::Value = serde_json::from_str(body).unwrap();
+    let wrong = json!({ "login": "ada", "password": "another long password" });
+    assert!(serving.post("/api/v1/auth/login", &wrong).starts_with("HTTP/1.1 401"));
+    serving.signal("TERM");
+    serving.end();
+    let logged = fs::read_to_string(&log).unwrap();
+    assert!(logged.contains("register"), "requests are logged: {logged}");
+    let master = fs::read_to_string(place.path().join("data/keys/master.key")).unwrap();
+    let token = |name: &str| signed_in[name].as_str().unwrap().to_owned();
+    // The head of every token is the same and says only what it is.
+    let signature = token("access_token").rsplit('.').next().unwrap().to_owned();
+    let secrets = [
+        master.trim().to_owned(),
+        signature,
+        token("refresh_token"),
+        PASSWORD.to_owned(),
+        "another long password".to_owned(),
+        "ada@example.org".to_owned(),
+    ];
+    for secret in secrets {
+        for part in secret.as_bytes().windows(10) {
+            let part = str::from_utf8(part).unwrap();
+            assert!(!logged.contains(part), "`{part}` of a secret is in the log");
+        }
+    }
 }
 
 #[test]

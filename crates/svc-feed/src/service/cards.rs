@@ -44,6 +44,13 @@ impl Card {
         self.view.id
     }
 
+    /// Whether somebody may see what this card shows: its own state and visibility, and how `sight` says that they
+    /// stand to the author.
+    pub(crate) fn is_visible_to(&self, viewer: Option<UserId>, sight: &Sight) -> bool {
+        let Sight { follows, blocked, .. } = *sight;
+        Sight { follows, blocked, ..self.sight }.visible_to(viewer)
+    }
+
     pub(crate) fn author(&self) -> UserId {
         self.sight.author
     }

@@ -114,6 +114,11 @@ impl Feed {
         let (state, published_at) = life(new.draft, new.publish_at, now);
         let mut new = new;
         if let Some(url) = new.media_url.take() {
+            if let Some(once) = &once
+                && let Some(first) = self.db().first_answer(once).await?
+            {
+                return Ok(first);
+            }
             // Before the transaction: nothing in it waits for the network. Not attached, it ends like any upload.
             new.media.push(self.fetch_media(user, &url).await?);
         }
@@ -154,14 +159,16 @@ impl Feed {
     /// `NotFound` if they may not.
     pub(crate) async fn post(&self, viewer: Option<UserId>, id: PostId) -> Result<PostView, Error> {
         let mut tx = self.db().read().await?;
-        visible(&mut tx, id, viewer).await?;
+        let held = visible(&mut tx, id, viewer).await?;
         let liked = match viewer {
             Some(viewer) => store::likes::liked(&mut tx, viewer, id).await?,
             None => false,
         };
         drop(tx);
         let (cards, _) = self.cards(&[id]).await?;
-        cards.first().map(|card| card.view(liked)).ok_or(Error::NotFound)
+        // The card was read at another moment than the records.
+        let card = cards.first().filter(|card| card.is_visible_to(viewer, &held.sight));
+        card.map(|card| card.view(liked)).ok_or(Error::NotFound)
     }
 
     /// Changes a post; what was published is marked as edited when its words or media change.

@@ -3,7 +3,10 @@
 use mainstay_testkit::program::{Answer, Client, Program, eventually, id_of};
 use serde_json::{Value, json};
 
-use crate::{act, both_engines, both_engines_held, moderator};
+use crate::{
+    act, both_engines, both_engines_held, feed, moderator,
+    weak_points::{http, server},
+};
 
 const ROCKET: &[u8] = include_bytes!("../data/rocket.jpg");
 const CAT: &[u8] = include_bytes!("../data/chelsea.png");
@@ -324,4 +327,27 @@ async fn words_for_a_picture_are_its_owners_to_write() {
         assert_eq!(shown["media"][0]["alt"], "a cat");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_post_by_address_is_answered_without_another_fetch() {
+    let (port, asked) = server(http("200 OK", ROCKET)).await;
+    let asked = || asked.load(std::sync::atomic::Ordering::SeqCst);
+    let setup = feed().set("feed.fetch_allow", &format!("[\"127.0.0.1/32:{port}\"]"));
+    setup
+        .on_both_engines(async |house| {
+            let ada = house.person("ada").await;
+            let before = asked();
+            let new = json!({ "media_url": format!("http://127.0.0.1:{port}/rocket.jpg") });
+            let post = || ada.post("/api/v1/posts", new.clone()).once("by address");
+            let first = post().await.expect(201);
+            let files = house.blob_files();
+            assert_eq!(post().await.expect(201), first);
+            assert_eq!(asked() - before, 1);
+            assert_eq!(house.blob_files(), files);
+            let other = json!({ "media_url": "http://127.0.0.1:1/" });
+            let other = ada.post("/api/v1/posts", other).once("by address").await;
+            other.expect_problem(422, "idempotency_key_reused");
+        })
+        .await;
 }

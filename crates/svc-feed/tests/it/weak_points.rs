@@ -162,7 +162,9 @@ async fn a_like_is_told_once_and_only_to_those_who_look_at_the_post() {
 }
 
 /// A server that answers every request with these bytes; returns its port and how often it was asked.
-async fn server(answer: Vec<u8>) -> (u16, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+pub(crate) async fn server(
+    answer: Vec<u8>,
+) -> (u16, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let asked = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
@@ -180,7 +182,7 @@ async fn server(answer: Vec<u8>) -> (u16, std::sync::Arc<std::sync::atomic::Atom
     (port, asked)
 }
 
-fn http(head: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn http(head: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
     [head.as_bytes(), body].concat()

@@ -143,24 +143,23 @@ impl Feed {
             let ids: Vec<PostId> = found.iter().map(|dated| dated.post).collect();
             let sights = store::posts::sights(&mut tx, &ids, Some(viewer)).await?;
             let visible = |post| {
-                let row = sights.iter().find(|row| row.post == post);
-                row.is_some_and(|row| {
-                    row.sight.follows && !row.muted && row.sight.visible_to(Some(viewer))
-                })
+                let row = sights.iter().find(|row| row.post == post)?;
+                let shows = row.sight.follows && !row.muted && row.sight.visible_to(Some(viewer));
+                shows.then_some((post, row.sight))
             };
             for dated in found {
-                if visible(dated.post) {
+                if let Some(sighted) = visible(dated.post) {
                     if shown.len() == limit {
                         break 'checks;
                     }
-                    shown.push(dated.post);
+                    shown.push(sighted);
                 }
                 from = dated;
             }
         }
         drop(tx);
         let next_cursor = more.then(|| self.inner.cursors.seal(&name, &from));
-        let (cards, _) = self.cards(&shown).await?;
+        let cards = self.cards_seen(Some(viewer), &shown).await?;
         self.page(Some(viewer), cards, next_cursor).await
     }
 

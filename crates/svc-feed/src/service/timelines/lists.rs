@@ -1,6 +1,6 @@
 //! Lists in the order of time: latest, a person's posts, a tag's posts, drafts.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use mainstay_contract::id::{PostId, UserId};
 use mainstay_core::db::Tx;
@@ -8,7 +8,7 @@ use mainstay_core::db::Tx;
 use super::{Feed, TimelinePage};
 use crate::{
     error::Error,
-    model::text,
+    model::{Sight, text},
     service::cards::Card,
     store::{self, timelines::Dated},
 };
@@ -17,6 +17,9 @@ use crate::{
 const LOOK: usize = 120;
 /// Looks for one page; a page may be short, and its cursor goes on.
 const LOOKS_MAX: usize = 20;
+
+/// A post and how the viewer stood to it when it was looked at.
+pub(super) type Sighted = (PostId, Sight);
 
 /// Where a list's ids come from.
 #[derive(Debug, Clone)]
@@ -111,7 +114,7 @@ impl Feed {
             Some(cursor) => self.inner.cursors.open(&name, cursor)?,
             None => Dated::TOP,
         };
-        let mut shown: Vec<Dated> = Vec::new();
+        let mut shown: Vec<Sighted> = Vec::new();
         // Until the end is seen there may be more.
         let mut more = true;
         let mut tx = self.db().read().await?;
@@ -120,11 +123,11 @@ impl Feed {
             let visible = visible_among(&mut tx, &found, viewer, source.mixes_authors()).await?;
             let end = found.len() < LOOK;
             for dated in found {
-                if visible.contains(&dated.post) {
+                if let Some(sight) = visible.get(&dated.post) {
                     if shown.len() == limit {
                         break 'looks;
                     }
-                    shown.push(dated);
+                    shown.push((dated.post, *sight));
                 }
                 from = dated;
             }
@@ -135,9 +138,24 @@ impl Feed {
         }
         drop(tx);
         let next_cursor = more.then(|| self.inner.cursors.seal(&name, &from));
-        let ids: Vec<PostId> = shown.iter().map(|dated| dated.post).collect();
-        let (cards, _) = self.cards(&ids).await?;
+        let cards = self.cards_seen(viewer, &shown).await?;
         self.page(viewer, cards, next_cursor).await
+    }
+
+    /// The cards of posts that were visible a moment ago. What a card shows was read at another moment, so each is held
+    /// against the viewer once more: words that were written for fewer are not shown to more.
+    pub(super) async fn cards_seen(
+        &self,
+        viewer: Option<UserId>,
+        shown: &[Sighted],
+    ) -> Result<Vec<Arc<Card>>, Error> {
+        let ids: Vec<PostId> = shown.iter().map(|(post, _)| *post).collect();
+        let (mut cards, _) = self.cards(&ids).await?;
+        let sights: HashMap<PostId, Sight> = shown.iter().copied().collect();
+        cards.retain(|card| {
+            sights.get(&card.id()).is_some_and(|sight| card.is_visible_to(viewer, sight))
+        });
+        Ok(cards)
     }
 }
 
@@ -147,14 +165,13 @@ async fn visible_among(
     found: &[Dated],
     viewer: Option<UserId>,
     leave_out_muted: bool,
-) -> Result<Vec<PostId>, Error> {
+) -> Result<HashMap<PostId, Sight>, Error> {
     let ids: Vec<PostId> = found.iter().map(|dated| dated.post).collect();
     let sights = store::posts::sights(tx, &ids, viewer).await?;
-    let visible = sights.into_iter().filter(|row| {
-        let unpublished_own = viewer == Some(row.sight.author) && row.sight.state < 2;
-        (row.sight.visible_to(viewer) || unpublished_own) && !(leave_out_muted && row.muted)
-    });
-    Ok(visible.map(|row| row.post).collect())
+    let visible = sights
+        .into_iter()
+        .filter(|row| row.sight.visible_to(viewer) && !(leave_out_muted && row.muted));
+    Ok(visible.map(|row| (row.post, row.sight)).collect())
 }
 
 /// The cards that are still what strangers may see.
