@@ -115,6 +115,11 @@ impl App {
         self.router.clone()
     }
 
+    /// Accounts and credentials, for a gate of the benchmark's own.
+    pub fn auth(&self) -> Auth {
+        self.auth.clone()
+    }
+
     /// Registers `count` people and signs them in.
     ///
     /// # Errors
@@ -140,7 +145,9 @@ impl App {
     /// # Errors
     /// If it is refused.
     pub async fn upload(&self, person: &Person, picture: &[u8]) -> anyhow::Result<String> {
-        let mut body = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"p\"\r\n\r\n".to_vec();
+        let mut body =
+            b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"p\"\r\n\r\n"
+                .to_vec();
         body.extend_from_slice(picture);
         body.extend_from_slice(b"\r\n--b--\r\n");
         let request = Request::post("/api/v1/media")
@@ -213,10 +220,7 @@ pub fn post_request(person: &Person, body: String) -> anyhow::Result<Request<Bod
 ///
 /// # Errors
 /// If the body breaks off.
-pub async fn send(
-    router: Router,
-    request: Request<Body>,
-) -> anyhow::Result<(StatusCode, Bytes)> {
+pub async fn send(router: Router, request: Request<Body>) -> anyhow::Result<(StatusCode, Bytes)> {
     let answer = match router.oneshot(request).await {
         Ok(answer) => answer,
         Err(never) => match never {},

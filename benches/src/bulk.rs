@@ -23,7 +23,9 @@ pub struct Size {
 /// If the file refuses something.
 pub fn fill(data: &Path, size: Size, readers: &[UserId], now_us: i64) -> anyhow::Result<()> {
     let mut conn = Connection::open(data.join("db/feed.db")).context("open Feed's records")?;
-    conn.execute_batch("pragma synchronous=off; pragma foreign_keys=off; pragma cache_size=-262144")?;
+    conn.execute_batch(
+        "pragma synchronous=off; pragma foreign_keys=off; pragma cache_size=-262144",
+    )?;
     let tx = conn.transaction()?;
     profiles(&tx, size, readers, now_us)?;
     posts(&tx, size, now_us)?;
@@ -80,7 +82,9 @@ fn posts(tx: &rusqlite::Transaction<'_>, size: Size, now_us: i64) -> anyhow::Res
         let id = (bits << 80 | 0x7000 << 64 | 0x8000 << 48 | u128::from(number)).to_be_bytes();
         // A walk over all people in an order that is neither theirs nor regular in time.
         let author = person(number.wrapping_mul(7_919) % size.people);
-        let caption = format!("Post {number}: the light over the harbour this morning, before the boats went out.");
+        let caption = format!(
+            "Post {number}: the light over the harbour this morning, before the boats went out."
+        );
         add.execute(params![id, author, caption, at_us])?;
         count.execute(params![id, at_us, at_us as f64 / 3.6e10])?;
     }

@@ -66,9 +66,8 @@ pub fn run(
         .output()
         .context("start wrk; `cargo xtask setup --bench` installs it")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    read(&text).with_context(|| {
-        format!("wrk said:\n{text}{}", String::from_utf8_lossy(&output.stderr))
-    })
+    read(&text)
+        .with_context(|| format!("wrk said:\n{text}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn read(text: &str) -> anyhow::Result<Load> {

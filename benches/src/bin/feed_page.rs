@@ -74,8 +74,14 @@ fn main() -> anyhow::Result<()> {
         for contender in &mut contenders {
             let over = Arc::new(AtomicBool::new(false));
             let liking = contender.likes.then(|| {
-                let work =
-                    like(ours.address, people.clone(), posts.clone(), likes.clone(), over.clone(), liked);
+                let work = like(
+                    ours.address,
+                    people.clone(),
+                    posts.clone(),
+                    likes.clone(),
+                    over.clone(),
+                    liked,
+                );
                 runtime.spawn(work)
             });
             // The first round warms up and is not counted.
@@ -149,7 +155,10 @@ async fn check(server: &Server, people: &[Person], likes: &Mutex<Likes>) -> anyh
         for item in items {
             let post = item["id"].as_str().context("a post has an id")?.to_owned();
             let expected = likes.contains(&(viewer, post));
-            ensure!(item["liked_by_me"] == expected, "viewer {viewer} is shown a wrong like: {item}");
+            ensure!(
+                item["liked_by_me"] == expected,
+                "viewer {viewer} is shown a wrong like: {item}"
+            );
         }
     }
     Ok(())
@@ -227,7 +236,10 @@ impl<'a> Contender<'a> {
         let before = self.server.cpu_s()?;
         let load = wrk::run(folder, self.server.address, self.path, CONNECTIONS, seconds)?;
         let cpu_us = (self.server.cpu_s()? - before) * 1e6 / load.answers;
-        println!("{:24} {:>9.0}/s {cpu_us:>7.2} µs CPU, p99 {:.2} ms", self.name, load.per_s, load.p99_ms);
+        println!(
+            "{:24} {:>9.0}/s {cpu_us:>7.2} µs CPU, p99 {:.2} ms",
+            self.name, load.per_s, load.p99_ms
+        );
         if counts {
             self.per_s.push(load.per_s);
             self.cpu_us.push(cpu_us);
