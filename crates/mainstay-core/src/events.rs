@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::{
     cache::{Epochs, Mono, Stamp},
-    db::{Db, DbError, Emitted, Tx},
+    db::{Db, DbError, Emitted, EngineKind, Tx},
 };
 
 /// Facts that one poll applies before it looks at the time again.
