@@ -82,6 +82,7 @@ impl App {
             },
             live: LiveSettings::default(),
             metrics: Metrics::new(),
+            redis: None,
         })
         .await?;
         let auth = core.auth.clone();
@@ -102,6 +103,7 @@ impl App {
                 access: None,
                 poll: Duration::from_millis(250),
                 retention_days: 30,
+                job_workers: 1,
                 version: "bench".to_owned(),
             },
         )?;
@@ -113,6 +115,11 @@ impl App {
     /// The router, which takes requests as the sockets would hand them over.
     pub fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// Accounts and credentials, for a gate of the benchmark's own.
+    pub fn auth(&self) -> Auth {
+        self.auth.clone()
     }
 
     /// Registers `count` people and signs them in.

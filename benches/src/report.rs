@@ -99,12 +99,16 @@ impl Table {
         self.rows.push([what.into(), measured.to_string(), budget.into(), holds.to_owned()]);
     }
 
-    /// Prints it.
+    /// Prints it, and under it how busy the machine was: figures taken beside other work are too low.
     pub fn print(&self) {
         println!("\n| What | Measured | Budget | Holds |\n|---|---|---|---|");
         for [what, measured, budget, holds] in &self.rows {
             println!("| {what} | {measured} | {budget} | {holds} |");
         }
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load = load.split(' ').take(3).collect::<Vec<_>>().join(", ");
+        let processors = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+        println!("\n{processors} processors; load average of 1, 5 and 15 minutes: {load}");
     }
 }
 

@@ -50,11 +50,16 @@ pub fn pinned(on: On, program: &Path) -> Command {
     }
 }
 
-/// Builds the program as users get it and returns where it is.
+/// The program that `--program=PATH` names, else built as users get it.
 ///
 /// # Errors
 /// If it does not build.
 pub fn build_mainstay() -> anyhow::Result<PathBuf> {
+    let named =
+        std::env::args().find_map(|word| word.strip_prefix("--program=").map(PathBuf::from));
+    if let Some(program) = named {
+        return Ok(program);
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args(["build", "--release", "--quiet", "--package", "mainstay"])
@@ -185,14 +190,11 @@ impl Server {
     /// # Errors
     /// If the process is gone.
     pub fn cpu_s(&self) -> anyhow::Result<f64> {
-        let mut ticks = 0.0;
+        let mut cpu_s = 0.0;
         for pid in &self.workers {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("read /proc")?;
-            // The name, in brackets, may hold anything; the fields after it do not.
-            let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-            ticks += fields.skip(11).take(2).filter_map(|t| t.parse::<f64>().ok()).sum::<f64>();
+            cpu_s += cpu_s_of(&format!("/proc/{pid}/stat"))?;
         }
-        Ok(ticks / TICKS_PER_S)
+        Ok(cpu_s)
     }
 
     /// Resident memory in MB.
@@ -221,6 +223,27 @@ impl Drop for Server {
         }
         self.child.wait().ok();
     }
+}
+
+/// Seconds of processor time in a `stat` file of a process or thread.
+///
+/// # Errors
+/// If it is gone.
+pub fn cpu_s_of(stat: &str) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(stat).with_context(|| format!("read {stat}"))?;
+    // The name, in brackets, may hold anything; the fields after it do not.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+    Ok(ticks.sum::<f64>() / TICKS_PER_S)
+}
+
+/// The same of this process' thread `name`; 0 if there is none.
+pub fn cpu_s_of_thread(name: &str) -> f64 {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let named = threads.map(|thread| thread.path()).filter(|folder| {
+        fs::read_to_string(folder.join("comm")).is_ok_and(|comm| comm.trim() == name)
+    });
+    named.filter_map(|folder| cpu_s_of(&folder.join("stat").display().to_string()).ok()).sum()
 }
 
 fn children_of(pid: u32) -> Vec<u32> {

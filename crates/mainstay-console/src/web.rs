@@ -1,6 +1,6 @@
 //! The console's own routes: files, signing in, the account's settings, the theme, the documents, and the error page.
 //!
-//! Pages of services are theirs; they take a [`Visit`](crate::visit::Visit) like those here.
+//! Pages of services are theirs; they take a [`Visit`] like those here.
 
 mod account;
 mod docs;

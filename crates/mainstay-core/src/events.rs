@@ -6,7 +6,7 @@
 pub mod consumer;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::{
     cache::{Epochs, Mono, Stamp},
-    db::{Db, DbError, Emitted, Tx},
+    db::{Db, DbError, Emitted, EngineKind, Tx},
 };
 
 /// Facts that one poll applies before it looks at the time again.
@@ -45,6 +45,24 @@ struct Inner {
 struct Applied {
     horizon: i64,
     ids: HashMap<FactId, i64>,
+    /// On SQLite, where each fact is a transaction number of its own: the numbers of `ids`.
+    numbers: BTreeSet<i64>,
+}
+
+impl Applied {
+    /// Moves the horizon over what commits here brought, which the tailer then need not read again.
+    fn pass_applied(&mut self) {
+        while self.numbers.remove(&self.horizon) {
+            self.horizon += 1;
+        }
+    }
+
+    /// Forgets what lies below the horizon.
+    fn forget_passed(&mut self) {
+        let horizon = self.horizon;
+        self.ids.retain(|_, xid| *xid >= horizon);
+        self.numbers = self.numbers.split_off(&horizon);
+    }
 }
 
 impl Log {
@@ -118,9 +136,13 @@ impl Log {
         let mut tx = inner.db.read().await?;
         let stamp = tx.stamp().await?;
         self.heed_restore(&mut tx, stamp).await?;
-        let horizon = inner.applied.lock().unwrap_or_else(PoisonError::into_inner).horizon;
+        let horizon = {
+            let mut applied = inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
+            applied.pass_applied();
+            applied.horizon
+        };
         let mut position = crate::db::Position { xid: horizon, seq: i64::MIN };
-        if inner.db.engine() == crate::db::EngineKind::Sqlite {
+        if inner.db.engine() == EngineKind::Sqlite {
             position.seq = horizon - 1;
         }
         loop {
@@ -133,8 +155,7 @@ impl Log {
         }
         let mut applied = inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
         applied.horizon = applied.horizon.max(stamp);
-        let horizon = applied.horizon;
-        applied.ids.retain(|_, xid| *xid >= horizon);
+        applied.forget_passed();
         drop(applied);
         inner.epochs.polled(began, Stamp(stamp));
         Ok(())
@@ -153,7 +174,7 @@ impl Log {
                 "the log was replaced; what was kept of the old one is dropped"
             );
             let mut applied = self.inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
-            *applied = Applied { horizon: stamp, ids: HashMap::new() };
+            *applied = Applied { horizon: stamp, ..Applied::default() };
             self.inner.epochs.restart(epoch);
         }
         Ok(())
@@ -171,6 +192,9 @@ impl Inner {
             || applied.ids.insert(fact.id, fact.position.xid).is_some()
         {
             return;
+        }
+        if self.db.engine() == EngineKind::Sqlite {
+            applied.numbers.insert(fact.position.xid);
         }
         for apply in self.appliers.read().unwrap_or_else(PoisonError::into_inner).iter() {
             apply(fact);

@@ -34,7 +34,8 @@ impl Sql {
     }
 }
 
-/// Takes `schema.` out and turns `$1` into `?1`, outside of quoted text.
+/// Takes `schema.` out, turns `$1` into `?1` and makes one space of many, outside of quoted text. Prepared statements
+/// are found by their text, so a shorter one is found sooner.
 pub(super) fn for_sqlite(text: &str, schema: &str) -> String {
     let qualifier = format!("{schema}.");
     let mut out = String::with_capacity(text.len());
@@ -49,6 +50,14 @@ pub(super) fn for_sqlite(text: &str, schema: &str) -> String {
             continue;
         }
         quoted ^= next == '\'';
+        if !quoted && next.is_whitespace() {
+            if !before.is_whitespace() {
+                out.push(' ');
+            }
+            before = ' ';
+            rest = rest.get(next.len_utf8()..).unwrap_or_default();
+            continue;
+        }
         out.push(if next == '$' && !quoted { '?' } else { next });
         before = next;
         rest = rest.get(next.len_utf8()..).unwrap_or_default();
@@ -85,10 +94,10 @@ mod tests {
     fn the_schema_goes_and_parameters_change_their_sign() {
         assert_eq!(
             for_sqlite(
-                "select post.id, 'feed.$1' from feed.post where id = $1 and newfeed.x",
+                "select post.id, 'feed.$1  ' from\n    feed.post where id = $1 and newfeed.x",
                 "feed"
             ),
-            "select post.id, 'feed.$1' from post where id = ?1 and newfeed.x"
+            "select post.id, 'feed.$1  ' from post where id = ?1 and newfeed.x"
         );
     }
 }

@@ -218,7 +218,8 @@ impl Gate {
         let address = self.client_address(&request);
         request.extensions_mut().insert(ClientAddress(address));
         request.extensions_mut().insert(asked.id.clone());
-        let path = self.access.as_ref().map(|_| request.uri().path().to_owned());
+        let access = self.access.as_ref().filter(|log| log.is_on());
+        let path = access.map(|_| request.uri().path().to_owned());
         let admitted =
             if under_way.count > self.settings.in_flight_max && route.limit != LimitClass::Free {
                 let detail =
@@ -252,7 +253,7 @@ impl Gate {
         drop(under_way);
         let took_us = self.clock.now().micros_since(began).max(0);
         watched.metrics.observe(response.status().as_u16(), took_us as f64 / 1e6);
-        if let Some(log) = &self.access {
+        if let Some(log) = access {
             self.log(
                 log,
                 route,
@@ -380,7 +381,18 @@ fn request_id(headers: &HeaderMap) -> RequestId {
         (8..=64).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     });
-    RequestId(plain.map_or_else(|| format!("{:016x}", ids::random_u64()).into(), Arc::from))
+    RequestId(plain.map_or_else(new_request_id, Arc::from))
+}
+
+/// Sixteen hexadecimal digits, without the formatting machinery: every request has one.
+fn new_request_id() -> Arc<str> {
+    let mut digits = [0_u8; 16];
+    let bits = ids::random_u64();
+    for (place, digit) in digits.iter_mut().enumerate() {
+        let nibble = (bits >> (4 * place)) as u8 & 15;
+        *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+    }
+    std::str::from_utf8(&digits).unwrap_or_default().into()
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

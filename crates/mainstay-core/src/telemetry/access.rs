@@ -41,6 +41,11 @@ impl AccessLog {
         Self { pipe }
     }
 
+    /// Whether the log's level lets these lines through; `access=off` in `log.level` turns them off.
+    pub fn is_on(&self) -> bool {
+        tracing::enabled!(target: "access", tracing::Level::INFO)
+    }
+
     /// Adds a line; dropped and counted when the writer cannot keep up.
     pub fn record(&self, access: &Access<'_>) {
         let mut line = Vec::with_capacity(384);

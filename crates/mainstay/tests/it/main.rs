@@ -5,7 +5,7 @@ mod accounts;
 mod browser;
 mod command_line;
 mod demo;
-mod kill;
 mod forms;
+mod kill;
 mod program;
 mod serving;

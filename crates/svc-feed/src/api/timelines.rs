@@ -1,7 +1,7 @@
 //! Timelines.
 
 use axum::{extract::State, response::Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use mainstay_contract::id::UserId;
 use mainstay_core::{
     auth::Caller,
@@ -79,7 +79,11 @@ impl TimelineQuery {
 }
 
 fn show(page: &TimelinePage) -> Response {
-    whole(StatusCode::OK, "application/json", page.json())
+    let mut response = whole(StatusCode::OK, "application/json", page.json());
+    if let Some(tag) = page.entity_tag().and_then(|tag| HeaderValue::try_from(tag).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
 }
 
 async fn home(

@@ -65,12 +65,19 @@ impl Card {
         PostView { liked_by_me: liked, ..self.view.clone() }
     }
 
-    /// Appends the post's JSON for somebody.
-    pub(crate) fn write_json(&self, liked: bool, out: &mut Vec<u8>) {
+    /// Bytes of its JSON, at most.
+    pub(crate) fn json_len(&self) -> usize {
+        self.before.len() + LIKED.len() + self.after.len() + 1
+    }
+
+    /// Appends the post's JSON for somebody and returns where it says whether they like it.
+    pub(crate) fn write_json(&self, liked: bool, out: &mut Vec<u8>) -> usize {
         out.extend_from_slice(self.before.as_bytes());
         out.extend_from_slice(b"\"liked_by_me\":");
+        let place = out.len();
         out.extend_from_slice(if liked { b"true" } else { b"false" });
         out.extend_from_slice(self.after.as_bytes());
+        place
     }
 
     /// What outdates it.
@@ -102,17 +109,26 @@ impl Feed {
             let mut tx = self.db().read().await?;
             let stamp = Stamp(tx.stamp().await?);
             oldest = Some(oldest.map_or(stamp, |old| old.min(stamp)));
-            for card in load(&mut tx, &missing).await? {
-                let card = Arc::new(card);
-                let loaded = Loaded::found(card.clone(), card.tags(), stamp);
-                // Drafts change without a fact that would outdate them.
-                if card.sight.state >= post_state::PUBLISHED {
-                    self.inner.caches.cards.put(card.id(), loaded);
-                }
-                found.insert(card.id(), card);
-            }
+            let read = self.read_cards(&mut tx, &missing, stamp).await?;
+            found.extend(read.into_iter().map(|card| (card.id(), card)));
         }
         Ok((posts.iter().filter_map(|post| found.remove(post)).collect(), oldest))
+    }
+
+    /// Cards of `posts` as they are read now, in any order; memory has them afterwards.
+    pub(crate) async fn read_cards(
+        &self,
+        tx: &mut Tx,
+        posts: &[PostId],
+        stamp: Stamp,
+    ) -> Result<Vec<Arc<Card>>, DbError> {
+        let cards: Vec<Arc<Card>> = load(tx, posts).await?.into_iter().map(Arc::new).collect();
+        // Drafts change without a fact that would outdate them.
+        for card in cards.iter().filter(|card| card.sight.state >= post_state::PUBLISHED) {
+            let loaded = Loaded::found(card.clone(), card.tags(), stamp);
+            self.inner.caches.cards.put(card.id(), loaded);
+        }
+        Ok(cards)
     }
 }
 

@@ -8,8 +8,9 @@ pub(crate) mod explore;
 mod home;
 mod lists;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, hash::BuildHasher as _, sync::Arc};
 
+use bytes::Bytes;
 use mainstay_contract::id::{PostId, UserId};
 use mainstay_core::{
     cache::{Hit, Loaded, Stamp},
@@ -35,40 +36,104 @@ const LIKES_KEPT: usize = 4_096;
 /// A page of a timeline, ready to be written for one viewer.
 #[derive(Debug)]
 pub(crate) struct TimelinePage {
-    cards: Vec<Arc<Card>>,
+    cards: Arc<[Arc<Card>]>,
     liked: Vec<bool>,
     explain: Vec<Option<ExplainView>>,
     next_cursor: Option<String>,
+    /// The page as it was written for everybody, if it is a shared one.
+    written: Option<Arc<WrittenPage>>,
+}
+
+/// A page's JSON for somebody who likes nothing on it, and where the answers differ.
+#[derive(Debug)]
+pub(crate) struct WrittenPage {
+    json: Bytes,
+    /// Where `false` stands for each card.
+    liked_at: Vec<usize>,
+    digest: u64,
+}
+
+impl WrittenPage {
+    pub(crate) fn new(cards: &[Arc<Card>], next_cursor: Option<&str>) -> Self {
+        let mut liked_at = Vec::with_capacity(cards.len());
+        let json = Bytes::from(write_page(cards, &[], next_cursor, &mut liked_at));
+        let digest = seed().hash_one(&*json);
+        Self { json, liked_at, digest }
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        64 + self.json.len() + 8 * self.liked_at.len()
+    }
+
+    /// The same with `true` where somebody likes.
+    fn with_likes(&self, liked: &[bool]) -> Bytes {
+        if !liked.contains(&true) {
+            return self.json.clone();
+        }
+        let mut out = Vec::with_capacity(self.json.len());
+        let mut from = 0;
+        for (at, _) in self.liked_at.iter().zip(liked).filter(|(_, liked)| **liked) {
+            out.extend_from_slice(self.json.get(from..*at).unwrap_or_default());
+            out.extend_from_slice(b"true");
+            from = at + b"false".len();
+        }
+        out.extend_from_slice(self.json.get(from..).unwrap_or_default());
+        out.into()
+    }
+}
+
+/// The same in every instance, so that entity tags are.
+fn seed() -> foldhash::quality::FixedState {
+    foldhash::quality::FixedState::with_seed(0x7061_6765)
+}
+
+/// `{"items": […], "next_cursor": …}`; notes where each card's `liked_by_me` begins.
+fn write_page(
+    cards: &[Arc<Card>],
+    liked: &[bool],
+    next_cursor: Option<&str>,
+    liked_at: &mut Vec<usize>,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 + cards.iter().map(|card| card.json_len()).sum::<usize>());
+    out.extend_from_slice(b"{\"items\":[");
+    for (place, card) in cards.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        liked_at.push(card.write_json(liked.get(place).copied().unwrap_or_default(), &mut out));
+    }
+    out.extend_from_slice(b"],\"next_cursor\":");
+    match next_cursor {
+        // A cursor is base 64: it needs no escapes.
+        Some(cursor) => {
+            out.push(b'"');
+            out.extend_from_slice(cursor.as_bytes());
+            out.push(b'"');
+        }
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
+    out
 }
 
 impl TimelinePage {
     /// The page as JSON: `{"items": […], "next_cursor": …}`.
-    pub(crate) fn json(&self) -> Vec<u8> {
+    pub(crate) fn json(&self) -> Bytes {
         if self.explain.iter().any(Option::is_some) {
-            return serde_json::to_vec(&self.view()).unwrap_or_default();
+            return serde_json::to_vec(&self.view()).unwrap_or_default().into();
         }
-        let mut out = Vec::with_capacity(
-            256 + self.cards.iter().map(|card| card.weight() / 2).sum::<usize>(),
-        );
-        out.extend_from_slice(b"{\"items\":[");
-        for (place, card) in self.cards.iter().enumerate() {
-            if place > 0 {
-                out.push(b',');
-            }
-            card.write_json(self.liked.get(place).copied().unwrap_or_default(), &mut out);
+        if let Some(written) = &self.written {
+            return written.with_likes(&self.liked);
         }
-        out.extend_from_slice(b"],\"next_cursor\":");
-        match &self.next_cursor {
-            // A cursor is base 64: it needs no escapes.
-            Some(cursor) => {
-                out.push(b'"');
-                out.extend_from_slice(cursor.as_bytes());
-                out.push(b'"');
-            }
-            None => out.extend_from_slice(b"null"),
-        }
-        out.push(b'}');
-        out
+        let mut places = Vec::with_capacity(self.cards.len());
+        write_page(&self.cards, &self.liked, self.next_cursor.as_deref(), &mut places).into()
+    }
+
+    /// The entity tag, if it is known without a look at every byte: what is written and who likes what make the page.
+    pub(crate) fn entity_tag(&self) -> Option<String> {
+        let written = self.written.as_ref().filter(|_| self.explain.is_empty())?;
+        let tag = seed().hash_one((written.digest, &self.liked));
+        Some(format!("W/\"{tag:016x}\""))
     }
 
     /// The page as views.
@@ -171,7 +236,8 @@ impl Feed {
         next_cursor: Option<String>,
     ) -> Result<TimelinePage, Error> {
         let liked = self.liked(viewer, &cards).await?;
-        Ok(TimelinePage { cards, liked, explain: Vec::new(), next_cursor })
+        let cards = cards.into();
+        Ok(TimelinePage { cards, liked, explain: Vec::new(), next_cursor, written: None })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod comments;
 mod explore;
+mod explore_cache;
 mod interface;
 mod likes;
 mod media;

@@ -160,6 +160,10 @@ pub(super) fn bound_body(route: &Route, request: &mut Request) -> Result<(), Pro
         let detail = format!("The body has more than the {bound} bytes that this route takes.");
         return Err(Problem::new(Code::TooLarge, detail));
     }
+    // Most requests have no body; then there is nothing to bound.
+    if http_body::Body::is_end_stream(request.body()) {
+        return Ok(());
+    }
     let body = std::mem::replace(request.body_mut(), Body::empty());
     *request.body_mut() = Body::new(http_body_util::Limited::new(body, bound));
     Ok(())

@@ -106,6 +106,8 @@ impl Gate {
     pub(super) fn headers(&self, route: &Route, asked: &Asked, response: &mut Response) {
         let status = response.status();
         let headers = response.headers_mut();
+        // At once what is added below and by the connection, instead of growing three times.
+        headers.reserve(16);
         if let Ok(id) = HeaderValue::from_str(&asked.id.0) {
             headers.insert(REQUEST_ID, id);
         }

@@ -19,7 +19,7 @@ use mainstay_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Feed, TimelinePage, lists::open_cards};
+use super::{Feed, TimelinePage, WrittenPage, lists::open_cards};
 use crate::{
     error::Error,
     model::{
@@ -64,15 +64,16 @@ pub(crate) struct PageKey {
 }
 
 /// A page that is the same for everybody who hides nobody, but for what they like.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SharedPage {
-    cards: Vec<Arc<Card>>,
+    cards: Arc<[Arc<Card>]>,
     next_cursor: Option<String>,
+    written: Arc<WrittenPage>,
 }
 
 impl SharedPage {
     pub(crate) fn weight(&self) -> usize {
-        256 + 16 * self.cards.len()
+        256 + 16 * self.cards.len() + self.written.weight()
     }
 }
 
@@ -109,21 +110,20 @@ impl Feed {
         let page = match hidden {
             None => {
                 let key = PageKey { limit, place: place.clone() };
-                let hit = self
-                    .inner
-                    .caches
-                    .explore
-                    .get_or_load(&key, || self.load_page(limit, place.clone(), None))
-                    .await;
+                let load = || self.load_page(limit, place.clone(), None);
+                let hit = self.inner.caches.explore.get_or_load(&key, load).await;
                 let page = hit.map_err(of_one_load)?.ok_or(Error::NotFound)?;
-                (page.cards.clone(), page.next_cursor.clone())
+                SharedPage::clone(&page)
             }
             Some(hidden) => {
                 let loaded = self.load_page(limit, place, Some(hidden)).await?;
-                loaded.value.map(|page| (page.cards, page.next_cursor)).unwrap_or_default()
+                loaded.value.ok_or(Error::NotFound)?
             }
         };
-        self.page(viewer, page.0, page.1).await
+        let liked = self.liked(viewer, &page.cards).await?;
+        let SharedPage { cards, next_cursor, written } = page;
+        let written = Some(written);
+        Ok(TimelinePage { cards, liked, explain: Vec::new(), next_cursor, written })
     }
 
     /// Adds to each post the terms of its score.
@@ -184,21 +184,30 @@ impl Feed {
                 .map(|place| place.post)
                 .collect();
             let rest = order.get(at.passed..).unwrap_or_default();
-            let (cards, read) = self.cards(rest).await?;
-            oldest = read.map_or(oldest, |read| oldest.min(read));
-            let visible: HashMap<PostId, Arc<Card>> = open_cards(cards)
-                .into_iter()
-                .filter(|card| hidden.is_none_or(|hidden| !hidden.contains(&card.author())))
-                .map(|card| (card.id(), card))
-                .collect();
-            for post in rest {
-                if let Some(card) = visible.get(post) {
-                    if shown.len() == limit {
-                        break 'blocks;
+            for some in rest.chunks(limit + 1) {
+                let cards = if first && hidden.is_none() {
+                    // A kept card is older than the change of order that brought us here, and a page with it would be
+                    // outdated as soon as it is kept.
+                    self.read_cards(&mut tx, some, Stamp(stamp)).await?
+                } else {
+                    let (cards, read) = self.cards(some).await?;
+                    oldest = read.map_or(oldest, |read| oldest.min(read));
+                    cards
+                };
+                let visible: HashMap<PostId, Arc<Card>> = open_cards(cards)
+                    .into_iter()
+                    .filter(|card| hidden.is_none_or(|hidden| !hidden.contains(&card.author())))
+                    .map(|card| (card.id(), card))
+                    .collect();
+                for post in some {
+                    if let Some(card) = visible.get(post) {
+                        if shown.len() == limit {
+                            break 'blocks;
+                        }
+                        shown.push(card.clone());
                     }
-                    shown.push(card.clone());
+                    at.passed += 1;
                 }
-                at.passed += 1;
             }
             let Some(last) = block.last().filter(|_| block.len() == BLOCK_LEN) else {
                 more = false;
@@ -213,7 +222,9 @@ impl Feed {
         if first {
             outdated_by.push(tags::EXPLORE);
         }
-        Ok(Loaded::found(SharedPage { cards: shown, next_cursor }, outdated_by, oldest))
+        let written = Arc::new(WrittenPage::new(&shown, next_cursor.as_deref()));
+        let page = SharedPage { cards: shown.into(), next_cursor, written };
+        Ok(Loaded::found(page, outdated_by, oldest))
     }
 }
 
