@@ -1,8 +1,8 @@
 //! A home timeline of somebody who follows 1,000 people among 1 M posts of 100 k people, cold and warm.
 //!
-//! Requests go through the router in this process, one after the other. Cold: each reader's first read in a program that
-//! was just opened; each follows 1,000 others. Warm: the same readers again and again. The people and posts are written
-//! straight into the file.
+//! Requests go through the router in this process, one after the other. Cold: each reader's first read in a program
+//! that was just opened; each follows 1,000 others. Warm: the same readers again and again. The people and posts are
+//! written straight into the file.
 #![expect(clippy::print_stdout, reason = "printing figures is what benchmarks are for")]
 
 use std::time::Instant;

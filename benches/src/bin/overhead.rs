@@ -1,8 +1,8 @@
 //! What the whole core around a handler costs, against the same handler in bare axum, in processor time for a request.
 //!
-//! One thread, no sockets: a request of a signed-in caller goes through the program's router (route, request id, bounds,
-//! authentication, limiter, authorisation, time limit, headers, metrics) and through a bare axum router with the same
-//! path and answer. The limiter is on, the access log off.
+//! One thread, no sockets: a request of a signed-in caller goes through the program's router (route, request id,
+//! bounds, authentication, limiter, authorisation, time limit, headers, metrics) and through a bare axum router with
+//! the same path and answer. The limiter is on, the access log off.
 #![expect(clippy::print_stdout, reason = "printing figures is what benchmarks are for")]
 
 use std::{sync::Arc, time::Instant};

@@ -1,8 +1,9 @@
 //! The console's shell: one layout, one set of components and the files that a browser needs.
 //!
 //! Reading order: [`shell`] (the page around a service's content), [`component`] and [`form`] (its parts),
-//! [`mod@format`] (numbers and times in words), [`account`] and [`fault`] (pages that belong to no service), [`assets`];
-//! then [`visit`] (from a request to its shell, and from markup to a response) and [`web`] (the console's own routes).
+//! [`mod@format`] (numbers and times in words), [`account`] and [`fault`] (pages that belong to no service),
+//! [`assets`]; then [`visit`] (from a request to its shell, and from markup to a response) and [`web`] (the console's
+//! own routes).
 //!
 //! **Invariants:** the shell knows no service by name: a service hands in its [`shell::NavItem`]s and its markup, and
 //! the script acts on `data-…` attributes. No inline script, style or handler anywhere: the content security
