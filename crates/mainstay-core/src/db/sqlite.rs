@@ -12,7 +12,7 @@ use std::{
 };
 
 use mainstay_contract::ts::Ts;
-use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, types::ValueRef};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use self::writer::{Close, Job, Write, write_loop};
@@ -196,6 +196,9 @@ fn connect(path: &Path, schema: &'static str, flags: OpenFlags) -> Result<Sqlite
         .map_err(|error| DbError::Unavailable(format!("open {}: {error}", path.display())))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     conn.busy_timeout(Duration::from_secs(5)).map_err(|error| refused(&error, "busy_timeout"))?;
+    // Otherwise SQLite plans a kept statement anew for each value that is bound to it: a third of a like's time.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|error| refused(&error, "enable_qpsg"))?;
     Ok(SqliteConn { conn, schema })
 }
 

@@ -143,6 +143,12 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         }
         all.insert(answer.status.to_string(), response);
     }
+    if route.method == http::Method::GET {
+        all.insert(
+            "304".into(),
+            json!({ "description": "It is what the caller has: its `If-None-Match` matched." }),
+        );
+    }
     for code in every_problem(route) {
         let problem = json!({
             "description": code.title(),
