@@ -7,6 +7,7 @@
 //! **Invariant:** a handler is reached only through a [`route::Route`], so nothing is served without an access rule, a
 //! limit class, a time limit and a body limit.
 
+mod activity;
 pub mod compress;
 pub mod cursor;
 pub mod extract;

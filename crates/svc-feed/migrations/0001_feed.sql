@@ -65,7 +65,7 @@ create table feed.post_stat (
     published_at timestamptz,
     rank_key double precision,
     version bigint not null
-);
+); -- without rowid
 create index post_stat_by_rank on feed.post_stat (rank_key desc, published_at desc, post_id desc)
     where rank_key is not null;
 
@@ -79,8 +79,7 @@ create table feed.rank_move (
     published_at timestamptz not null,
     at timestamptz not null,
     primary key (xid, seq)
-);
-create index rank_move_by_age on feed.rank_move (at);
+); -- without rowid
 
 -- Which weights the rank keys were computed with.
 create table feed.ranking (
@@ -237,7 +236,7 @@ create table feed.notification (
     updated_at timestamptz not null,
     read_at timestamptz,
     primary key (user_id, group_key)
-);
+); -- without rowid
 create index notification_by_time on feed.notification (user_id, updated_at desc, group_key desc);
 create index notification_unread on feed.notification (user_id) where read_at is null;
 -- The lines about a post, for its deletion; and the oldest lines, which end.
@@ -251,7 +250,7 @@ create table feed.notification_actor (
     actor_id uuid not null,
     at timestamptz not null,
     primary key (user_id, group_key, actor_id)
-);
+); -- without rowid
 -- The newest people of a line; and the lines in which somebody stands, for a block.
 create index notification_actor_by_time on feed.notification_actor (user_id, group_key, at desc, actor_id);
 create index notification_actor_by_actor on feed.notification_actor (user_id, actor_id);

@@ -322,10 +322,10 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
 impl<S: Sync> FromRequestParts<S> for Origin {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<ClientAddress>().map(|address| address.0);
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
         let agent = parts.headers.get(header::USER_AGENT);
         let agent = agent.and_then(|agent| agent.to_str().ok()).map(ToOwned::to_owned);
-        Ok(Self { address, agent })
+        Ok(Self { address: Some(address), agent })
     }
 }

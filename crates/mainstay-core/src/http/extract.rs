@@ -4,17 +4,18 @@ use std::{convert::Infallible, fmt::Display, str::FromStr};
 
 use aws_lc_rs::digest;
 use axum::{
-    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    extract::{FromRequest, FromRequestParts, Request},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{HeaderMap, header, request::Parts};
+use http::{Extensions, HeaderMap, header, request::Parts};
 use http_body_util::BodyExt as _;
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
 };
 
+use super::{middleware::Known, router::PathParams};
 use crate::{
     auth::Caller,
     db::Once,
@@ -29,11 +30,15 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
-        parts.extensions.get::<Caller>().cloned().ok_or_else(|| {
+        caller(&parts.extensions).cloned().ok_or_else(|| {
             Problem::new(Code::Unauthenticated, "Sign in and send the access token.")
                 .into_response()
         })
     }
+}
+
+fn caller(extensions: &Extensions) -> Option<&Caller> {
+    Known::of(extensions)?.caller.as_ref()
 }
 
 /// The caller, if one is known. A bad token is an error before the handler, never a stranger.
@@ -44,7 +49,7 @@ impl<S: Sync> FromRequestParts<S> for MaybeCaller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<Caller>().cloned()))
+        Ok(Self(caller(&parts.extensions).cloned()))
     }
 }
 
@@ -56,8 +61,8 @@ impl<S: Sync> FromRequestParts<S> for Origin {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<super::middleware::ClientAddress>();
-        Ok(Self(address.map_or_else(String::new, |address| address.0.to_string())))
+        let known = Known::of(&parts.extensions);
+        Ok(Self(known.map_or_else(String::new, |known| known.address.to_string())))
     }
 }
 
@@ -68,12 +73,9 @@ pub struct Path<T>(pub T);
 impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Path<T> {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let value = params.ok().and_then(|params| {
-            let mut values = params.iter().map(|(_, value)| value.parse::<T>().ok());
-            values.next().flatten()
-        });
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        let params = parts.extensions.get::<PathParams>();
+        let value = params.and_then(|PathParams(values)| values.first()?.as_ref()?.parse().ok());
         value.map(Self).ok_or_else(|| not_found().into_response())
     }
 }
@@ -85,11 +87,11 @@ pub struct Path2<A, B>(pub A, pub B);
 impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Path2<A, B> {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let values = params.ok().and_then(|params| {
-            let mut values = params.iter().map(|(_, value)| value);
-            Some((values.next()?.parse().ok()?, values.next()?.parse().ok()?))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        let params = parts.extensions.get::<PathParams>();
+        let values = params.and_then(|PathParams(values)| match values.as_slice() {
+            [Some(a), Some(b)] => Some((a.parse().ok()?, b.parse().ok()?)),
+            _ => None,
         });
         values.map(|(a, b)| Self(a, b)).ok_or_else(|| not_found().into_response())
     }
@@ -259,7 +261,7 @@ fn once(parts: &Parts, body: &[u8]) -> Result<Option<Once>, Problem> {
         );
         return Err(Problem::invalid(vec![fault]));
     };
-    let caller = match parts.extensions.get::<Caller>() {
+    let caller = match caller(&parts.extensions) {
         Some(caller) => caller.user.to_string(),
         None => return Ok(None),
     };

@@ -303,7 +303,7 @@ async fn added(
         version: held.stat_version + 1,
     };
     tx.emit(&fact, &[tags::post(row.post), tags::EXPLORE]).await?;
-    recount(tx, held, counts, weights).await?;
+    recount(tx, &held.into(), counts, weights).await?;
     say_mentioned(tx, row.post, Some(row.id), row.author, &row.mentions.0, &[]).await
 }
 
@@ -360,7 +360,7 @@ pub(super) async fn set_comment_state(
         version: held.stat_version + 1,
     };
     tx.emit(&fact, &[tags::post(row.post), tags::EXPLORE]).await?;
-    recount(tx, held, counts, weights).await
+    recount(tx, &held.into(), counts, weights).await
 }
 
 /// Comments as `viewer` sees them, in order.

@@ -18,7 +18,11 @@ use crate::{
         DWELL_MS_MAX, VIEW_SILENCE_S, VIEW_WINDOW_S,
         rank::{Counts, Weights, rank_key},
     },
-    store::{self, posts::HeldPost},
+    store::{
+        self,
+        likes::Standing,
+        posts::HeldPost,
+    },
 };
 
 mainstay_contract::define_id!(
@@ -76,7 +80,7 @@ impl Feed {
         self.db()
             .write_locking(&store::posts::LOCK_STAT, lock, once, move |tx| {
                 Box::pin(async move {
-                    let held = visible(tx, post, Some(user)).await?;
+                    let held = likeable(tx, post, user).await?;
                     let now = tx.now();
                     let changed = if likes {
                         store::likes::like(tx, user, post, now).await?
@@ -125,7 +129,7 @@ impl Feed {
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![post], once, move |tx| {
                 Box::pin(async move {
-                    let held = visible(tx, post, Some(viewer)).await?;
+                    let held = likeable(tx, post, viewer).await?;
                     let now = tx.now();
                     let id: ViewId = ids::new_id(now);
                     store::likes::begin_view(tx, id, post, viewer, now).await?;
@@ -193,6 +197,12 @@ impl Feed {
     }
 }
 
+/// How a post stands that `viewer` sees.
+async fn likeable(tx: &mut Tx, post: PostId, viewer: UserId) -> Result<Standing, Error> {
+    let held = store::likes::standing(tx, post, viewer).await?.ok_or(Error::NotFound)?;
+    if held.sight.visible_to(Some(viewer)) { Ok(held) } else { Err(Error::NotFound) }
+}
+
 /// A post that `viewer` sees.
 pub(super) async fn visible(
     tx: &mut Tx,
@@ -207,7 +217,7 @@ pub(super) async fn visible(
 /// change has been emitted: its position dates the note.
 pub(super) async fn recount(
     tx: &mut Tx,
-    held: &HeldPost,
+    held: &Standing,
     counts: Counts,
     weights: &Weights,
 ) -> Result<(), Error> {

@@ -211,31 +211,38 @@ impl Shown {
     }
 }
 
+/// Whose lines changed; in order, so that those who change the same ones at the same time queue up.
+pub(crate) type Told = BTreeSet<UserId>;
+
 /// A post was liked, or a like was taken back.
-pub(crate) async fn post_liked(tx: &mut Tx, post: PostId, user: UserId) -> Result<(), DbError> {
-    let Some(held) = store::posts::held(tx, post, Some(user)).await? else { return Ok(()) };
-    let line = Line::like(held.sight.author, post);
-    if store::likes::liked(tx, user, post).await? {
-        tell(tx, line, user, Some(&held)).await
-    } else {
-        untell(tx, &line, user).await
+pub(crate) async fn post_liked(tx: &mut Tx, told: &mut Told, post: PostId, user: UserId) -> Result<(), DbError> {
+    let Some(like) = store::notifications::like(tx, post, user).await? else { return Ok(()) };
+    let line = Line::like(like.author, post);
+    if !like.stands {
+        return untell(tx, told, &line, user).await;
     }
+    let now = tx.now();
+    let tells = like.author != user && like.state <= post_state::HIDDEN && like.may_tell;
+    if tells && store::notifications::add(tx, &line, user, now).await? {
+        told.insert(like.author);
+    }
+    Ok(())
 }
 
 /// A comment was liked, or a like was taken back.
-pub(crate) async fn comment_liked(tx: &mut Tx, fact: &CommentLikedV1) -> Result<(), DbError> {
+pub(crate) async fn comment_liked(tx: &mut Tx, told: &mut Told, fact: &CommentLikedV1) -> Result<(), DbError> {
     let line = Line::comment_like(fact.author, fact.post, fact.comment);
     if !store::notifications::likes_comment(tx, fact.user, fact.comment).await? {
-        return untell(tx, &line, fact.user).await;
+        return untell(tx, told, &line, fact.user).await;
     }
     if shown_comment(tx, fact.comment).await? {
-        tell_of_post(tx, line, fact.user, fact.post).await?;
+        tell_of_post(tx, told, line, fact.user, fact.post).await?;
     }
     Ok(())
 }
 
 /// A comment was added.
-pub(crate) async fn comment_added(tx: &mut Tx, fact: &CommentAddedV1) -> Result<(), DbError> {
+pub(crate) async fn comment_added(tx: &mut Tx, told: &mut Told, fact: &CommentAddedV1) -> Result<(), DbError> {
     let Some(row) = store::comments::get(tx, fact.comment).await? else { return Ok(()) };
     if row.state != comment_state::SHOWN {
         return Ok(());
@@ -248,37 +255,37 @@ pub(crate) async fn comment_added(tx: &mut Tx, fact: &CommentAddedV1) -> Result<
         concerned(row.author, fact.author, parent.as_ref().map(|parent| parent.author));
     if let (Some(user), Some(parent)) = (reply, &parent) {
         let line = Line::reply(user, row.post, parent.id, row.id);
-        tell_again(tx, line, row.author, row.post).await?;
+        tell_again(tx, told, line, row.author, row.post).await?;
     }
     if let Some(user) = comment {
-        tell_again(tx, Line::comment(user, row.post, row.id), row.author, row.post).await?;
+        tell_again(tx, told, Line::comment(user, row.post, row.id), row.author, row.post).await?;
     }
     Ok(())
 }
 
 /// A comment was changed; if it is not shown any more, nobody is told of it.
-pub(crate) async fn comment_changed(tx: &mut Tx, fact: &CommentChangedV1) -> Result<(), DbError> {
+pub(crate) async fn comment_changed(tx: &mut Tx, told: &mut Told, fact: &CommentChangedV1) -> Result<(), DbError> {
     let Some(row) = store::comments::get(tx, fact.comment).await? else { return Ok(()) };
     if row.state == comment_state::SHOWN {
         return Ok(());
     }
     let gone = store::notifications::drop_of_keys(tx, row.post, &keys_about(row.id)).await?;
-    recount(tx, gone).await?;
+    told.extend(gone);
     if let Some(held) = store::posts::held(tx, row.post, None).await? {
         let line = Line::comment(held.sight.author, row.post, row.id);
-        comment_gone(tx, &line, row.author, row.id, None).await?;
+        comment_gone(tx, told, &line, row.author, row.id, None).await?;
     }
     if let Some(parent) = row.reply_to
         && let Some(answered) = store::comments::get(tx, parent).await?
     {
         let line = Line::reply(answered.author, row.post, parent, row.id);
-        comment_gone(tx, &line, row.author, row.id, Some(parent)).await?;
+        comment_gone(tx, told, &line, row.author, row.id, Some(parent)).await?;
     }
     Ok(())
 }
 
 /// People are mentioned who were not before.
-pub(crate) async fn mentioned(tx: &mut Tx, fact: &MentionedV1) -> Result<(), DbError> {
+pub(crate) async fn mentioned(tx: &mut Tx, told: &mut Told, fact: &MentionedV1) -> Result<(), DbError> {
     let (answered, shown) = match fact.comment {
         Some(comment) => match store::comments::get(tx, comment).await? {
             Some(row) => {
@@ -299,7 +306,7 @@ pub(crate) async fn mentioned(tx: &mut Tx, fact: &MentionedV1) -> Result<(), DbE
         // Who is answered is told of the answer.
         if Some(*user) != answered {
             let line = Line::mention(*user, fact.post, fact.comment);
-            tell_of_post(tx, line, fact.user, fact.post).await?;
+            tell_of_post(tx, told, line, fact.user, fact.post).await?;
         }
     }
     Ok(())
@@ -307,7 +314,7 @@ pub(crate) async fn mentioned(tx: &mut Tx, fact: &MentionedV1) -> Result<(), DbE
 
 /// A post was hidden, removed, deleted or restored.
 pub(crate) async fn post_visibility(
-    tx: &mut Tx,
+    tx: &mut Tx, told: &mut Told,
     fact: &PostVisibilityChangedV1,
 ) -> Result<(), DbError> {
     let held = store::posts::held(tx, fact.post, None).await?;
@@ -315,42 +322,46 @@ pub(crate) async fn post_visibility(
         return Ok(());
     }
     let gone = store::notifications::drop_of_post(tx, fact.post).await?;
-    recount(tx, gone).await
+    told.extend(gone);
+    Ok(())
 }
 
 /// How somebody stands to another changed.
-pub(crate) async fn relation(tx: &mut Tx, fact: &RelationChangedV1) -> Result<(), DbError> {
+pub(crate) async fn relation(tx: &mut Tx, told: &mut Told, fact: &RelationChangedV1) -> Result<(), DbError> {
     let (user, target) = (fact.user, fact.target);
     let now = store::relations::standing(tx, user, target).await?;
     match fact.act {
-        RelationActV1::Follow if now.following => tell(tx, Line::follow(target), user, None).await,
+        RelationActV1::Follow if now.following => tell(tx, told, Line::follow(target), user, None).await,
         RelationActV1::Request if now.requested => {
-            tell(tx, Line::follow_request(target), user, None).await
+            tell(tx, told, Line::follow_request(target), user, None).await
         }
         RelationActV1::Accept if now.following => {
-            untell(tx, &Line::follow_request(target), user).await?;
-            tell(tx, Line::follow_accepted(user), target, None).await
+            untell(tx, told, &Line::follow_request(target), user).await?;
+            tell(tx, told, Line::follow_accepted(user), target, None).await
         }
         RelationActV1::Unfollow if !now.following && !now.requested => {
-            untell(tx, &Line::follow(target), user).await?;
-            untell(tx, &Line::follow_request(target), user).await?;
-            untell(tx, &Line::follow_accepted(user), target).await
+            untell(tx, told, &Line::follow(target), user).await?;
+            untell(tx, told, &Line::follow_request(target), user).await?;
+            untell(tx, told, &Line::follow_accepted(user), target).await
         }
         RelationActV1::Block if now.blocking => {
-            forget(tx, user, target).await?;
-            forget(tx, target, user).await
+            forget(tx, told, user, target).await?;
+            forget(tx, told, target, user).await
         }
         _ => Ok(()),
     }
 }
 
 /// Takes `actor` out of every line of `user`.
-async fn forget(tx: &mut Tx, user: UserId, actor: UserId) -> Result<(), DbError> {
+async fn forget(tx: &mut Tx, told: &mut Told, user: UserId, actor: UserId) -> Result<(), DbError> {
     let keys = store::notifications::lines_with(tx, user, actor, BLOCKED_LINES_MAX).await?;
     for key in &keys {
         store::notifications::remove(tx, user, key, actor).await?;
     }
-    recount(tx, if keys.is_empty() { Vec::new() } else { vec![user] }).await
+    if !keys.is_empty() {
+        told.insert(user);
+    }
+    Ok(())
 }
 
 async fn shown_comment(tx: &mut Tx, comment: CommentId) -> Result<bool, DbError> {
@@ -372,7 +383,7 @@ async fn may_tell(
 
 /// Puts `actor` into a line, once.
 async fn tell(
-    tx: &mut Tx,
+    tx: &mut Tx, told: &mut Told,
     line: Line,
     actor: UserId,
     post: Option<&HeldPost>,
@@ -381,21 +392,21 @@ async fn tell(
     if may_tell(tx, &line, actor, post).await?
         && store::notifications::add(tx, &line, actor, now).await?
     {
-        recount(tx, vec![line.user]).await?;
+        told.insert(line.user);
     }
     Ok(())
 }
 
 /// The same, about a post as the line's owner sees it.
-async fn tell_of_post(tx: &mut Tx, line: Line, actor: UserId, post: PostId) -> Result<(), DbError> {
+async fn tell_of_post(tx: &mut Tx, told: &mut Told, line: Line, actor: UserId, post: PostId) -> Result<(), DbError> {
     match store::posts::held(tx, post, Some(line.user)).await? {
-        Some(held) => tell(tx, line, actor, Some(&held)).await,
+        Some(held) => tell(tx, told, line, actor, Some(&held)).await,
         None => Ok(()),
     }
 }
 
 /// The same for what somebody does more than once: it brings the line up each time.
-async fn tell_again(tx: &mut Tx, line: Line, actor: UserId, post: PostId) -> Result<(), DbError> {
+async fn tell_again(tx: &mut Tx, told: &mut Told, line: Line, actor: UserId, post: PostId) -> Result<(), DbError> {
     let Some(held) = store::posts::held(tx, post, Some(line.user)).await? else { return Ok(()) };
     if !may_tell(tx, &line, actor, Some(&held)).await? {
         return Ok(());
@@ -404,20 +415,21 @@ async fn tell_again(tx: &mut Tx, line: Line, actor: UserId, post: PostId) -> Res
     if !store::notifications::add(tx, &line, actor, now).await? {
         store::notifications::touch(tx, &line, actor, now).await?;
     }
-    recount(tx, vec![line.user]).await
+    told.insert(line.user);
+    Ok(())
 }
 
 /// Takes `actor` out of a line.
-async fn untell(tx: &mut Tx, line: &Line, actor: UserId) -> Result<(), DbError> {
+async fn untell(tx: &mut Tx, told: &mut Told, line: &Line, actor: UserId) -> Result<(), DbError> {
     if store::notifications::remove(tx, line.user, &line.key, actor).await? {
-        recount(tx, vec![line.user]).await?;
+        told.insert(line.user);
     }
     Ok(())
 }
 
 /// A comment that a line counts is gone: its author leaves the line unless another comment of theirs stands there.
 async fn comment_gone(
-    tx: &mut Tx,
+    tx: &mut Tx, told: &mut Told,
     line: &Line,
     author: UserId,
     gone: CommentId,
@@ -425,14 +437,14 @@ async fn comment_gone(
 ) -> Result<(), DbError> {
     let (post, user) = (line.post.unwrap_or(PostId::from_bits(0)), line.user);
     if store::notifications::last_comment(tx, post, author, reply_to).await?.is_none() {
-        untell(tx, line, author).await?;
+        untell(tx, told, line, author).await?;
     }
     store::notifications::show_other_comment(tx, user, &line.key, post, gone).await
 }
 
-/// Says to each of `users` how many lines they have not read.
-async fn recount(tx: &mut Tx, users: Vec<UserId>) -> Result<(), DbError> {
-    for user in users.into_iter().collect::<BTreeSet<_>>() {
+/// Says to everybody whose lines changed how many they have not read.
+pub(crate) async fn say_unread(tx: &mut Tx, told: Told) -> Result<(), DbError> {
+    for user in told {
         let unread_count = store::notifications::unread(tx, user).await?;
         tx.emit(&NotifiedV1 { user, unread_count }, &[]).await?;
     }

@@ -5,13 +5,26 @@ use mainstay_contract::{
     ts::Ts,
 };
 use mainstay_core::{
-    db::{DbError, Tx},
+    db::{DbError, FromRow, Row, Tx},
     params, row, statements,
 };
 
-use crate::service::ViewId;
+use super::posts::{HeldPost, read_sight};
+use crate::{
+    model::{Sight, rank::Counts},
+    service::ViewId,
+};
 
 statements! {
+    /// How a post stands to somebody who likes or views it, without its words.
+    STANDING = "select p.author_id, p.state, p.visibility, a.private, a.suspended,
+                exists (select 1 from feed.follow f
+                        where f.follower_id = $2 and f.followee_id = p.author_id and f.state = 0),
+                exists (select 1 from feed.block b where b.blocker_id = $2 and b.blocked_id = p.author_id)
+                    or exists (select 1 from feed.block b where b.blocker_id = p.author_id and b.blocked_id = $2),
+                p.id, s.published_at, s.like_count, s.comment_count, s.view_count, s.rank_key, s.version
+            from feed.post p join feed.profile a on a.user_id = p.author_id join feed.post_stat s on s.post_id = p.id
+            where p.id = $1";
     /// Adds a like; changes nothing if there is one.
     LIKE = "insert into feed.post_like (user_id, post_id, created_at) values ($1, $2, $3) on conflict do nothing";
     /// Takes a like back.
@@ -60,6 +73,46 @@ row! {
         pub(crate) dwell_ms: i64,
         pub(crate) ended: bool,
     }
+}
+
+/// A post as those need it who change its counters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) sight: Sight,
+    pub(crate) id: PostId,
+    pub(crate) published_at: Option<Ts>,
+    pub(crate) counts: Counts,
+    pub(crate) rank_key: Option<f64>,
+    pub(crate) stat_version: i64,
+}
+
+impl FromRow for Standing {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            sight: read_sight(row)?,
+            id: row.next()?,
+            published_at: row.next()?,
+            counts: Counts { likes: row.next()?, comments: row.next()?, views: row.next()? },
+            rank_key: row.next()?,
+            stat_version: row.next()?,
+        })
+    }
+}
+
+impl From<&HeldPost> for Standing {
+    fn from(held: &HeldPost) -> Self {
+        let HeldPost { sight, id, published_at, counts, rank_key, stat_version, .. } = *held;
+        Self { sight, id, published_at, counts, rank_key, stat_version }
+    }
+}
+
+/// How a post stands to `viewer`; `None` if there is no such row.
+pub(crate) async fn standing(
+    tx: &mut Tx,
+    post: PostId,
+    viewer: UserId,
+) -> Result<Option<Standing>, DbError> {
+    tx.optional(&STANDING, params![post, viewer]).await
 }
 
 /// Adds a like; `true` if it is new.

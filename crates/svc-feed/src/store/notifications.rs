@@ -68,6 +68,15 @@ statements! {
                 and not exists (select 1 from feed.block where blocker_id = $1 and blocked_id = $2)
                 and not exists (select 1 from feed.block where blocker_id = $2 and blocked_id = $1)
                 and not exists (select 1 from feed.mute where muter_id = $1 and muted_id = $2)";
+    /// A like, and whether the post's author may be told of it.
+    LIKE = "select p.author_id, p.state,
+                exists (select 1 from feed.post_like where user_id = $2 and post_id = p.id),
+                exists (select 1 from feed.profile where user_id = p.author_id)
+                and exists (select 1 from feed.profile where user_id = $2 and not suspended)
+                and not exists (select 1 from feed.block where blocker_id = p.author_id and blocked_id = $2)
+                and not exists (select 1 from feed.block where blocker_id = $2 and blocked_id = p.author_id)
+                and not exists (select 1 from feed.mute where muter_id = p.author_id and muted_id = $2)
+            from feed.post p where p.id = $1";
     /// Whether somebody likes a comment.
     LIKES_COMMENT = "select exists (select 1 from feed.comment_like where user_id = $1 and comment_id = $2)";
     /// A page of lines, newest first.
@@ -95,6 +104,20 @@ statements! {
     DROP_ACTORS = "delete from feed.notification_actor where user_id = $1 and group_key = $2";
     /// A line.
     DROP = "delete from feed.notification where user_id = $1 and group_key = $2";
+}
+
+row! {
+    /// A like, as the post's author is told of it.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct LikeRow {
+        pub(crate) author: UserId,
+        /// The post's state.
+        pub(crate) state: i64,
+        /// It was not taken back.
+        pub(crate) stands: bool,
+        /// Both are there, neither blocks, and it is not muted.
+        pub(crate) may_tell: bool,
+    }
 }
 
 row! {
@@ -213,6 +236,15 @@ pub(crate) async fn show_other_comment(
 pub(crate) async fn may_tell(tx: &mut Tx, user: UserId, actor: UserId) -> Result<bool, DbError> {
     let (may,): (bool,) = tx.one(&MAY_TELL, params![user, actor]).await?;
     Ok(may)
+}
+
+/// How `actor`'s like of `post` stands; `None` if there is no such post.
+pub(crate) async fn like(
+    tx: &mut Tx,
+    post: PostId,
+    actor: UserId,
+) -> Result<Option<LikeRow>, DbError> {
+    tx.optional(&LIKE, params![post, actor]).await
 }
 
 /// Whether `user` likes `comment`.

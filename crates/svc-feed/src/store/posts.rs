@@ -147,7 +147,8 @@ impl FromRow for SightRow {
     }
 }
 
-fn read_sight(row: &mut Row) -> Result<Sight, DbError> {
+/// The columns of a sight, which stand first in a row.
+pub(super) fn read_sight(row: &mut Row) -> Result<Sight, DbError> {
     Ok(Sight {
         author: row.next()?,
         state: row.next()?,

@@ -34,8 +34,9 @@ statements! {
                   join feed.profile a on a.user_id = p.author_id
               where p.state = 2 and p.visibility = 0 and p.published_at >= $1 and not a.private and not a.suspended
               order by p.published_at desc, p.id desc limit $2";
-    /// Forgets changes that no cursor can ask for any more.
-    FORGET = "delete from feed.rank_move where at < $1";
+    /// Forgets the oldest changes, as far as no cursor can ask for them any more.
+    FORGET = "delete from feed.rank_move where at < $1
+              and (xid, seq) in (select xid, seq from feed.rank_move order by xid, seq limit $2)";
 }
 
 row! {
@@ -129,9 +130,9 @@ pub(crate) async fn note(
         .map(drop)
 }
 
-/// Forgets changes before `before`.
-pub(crate) async fn forget(tx: &mut Tx, before: Ts) -> Result<u64, DbError> {
-    tx.execute(&FORGET, params![before]).await
+/// Forgets changes before `before`, at most `limit`; returns how many.
+pub(crate) async fn forget(tx: &mut Tx, before: Ts, limit: u64) -> Result<u64, DbError> {
+    tx.execute(&FORGET, params![before, limit.cast_signed()]).await
 }
 
 /// What everybody sees of what was published since `since`, newest first, at most `limit`.

@@ -13,7 +13,7 @@ use crate::{pages::notifications::notifications_page, view::Page};
 
 pub(super) fn routes(page: &Routes<Web>) -> Vec<Route> {
     vec![
-        page.get("/notifications", show).signed_in(),
+        page.get("/notifications", show).signed_in().shows(&["notifications"]),
         page.post("/notifications/read", read).takes_form(FORM_BYTES_MAX),
     ]
 }

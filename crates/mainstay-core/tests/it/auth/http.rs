@@ -10,7 +10,7 @@ use mainstay_core::{
     http::{
         Access,
         middleware::{Gate, GateSettings, Limits},
-        router::router,
+        router::{Router, router},
     },
     limit::Limit,
     telemetry::{HttpMetrics, Metrics},
@@ -22,7 +22,7 @@ use super::{House, PASSWORD, engines, home};
 
 /// The program's router over a house.
 struct Site {
-    router: axum::Router,
+    router: Router,
 }
 
 /// An answer: status and body; null where there is none.
@@ -41,7 +41,7 @@ impl Site {
         let metrics = HttpMetrics::new(&Metrics::new());
         let (auth, clock) = (house.auth.clone(), house.clock.clone());
         let gate = Arc::new(Gate::new(settings, auth, clock, limits, metrics, None));
-        Self { router: router(api::routes(&house.auth), &gate) }
+        Self { router: router(api::routes(&house.auth), &gate).unwrap() }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
