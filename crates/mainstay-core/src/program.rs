@@ -191,7 +191,9 @@ impl Program {
                 system::retention(&mount.log, self.retention_days),
                 self.stop.subscribe(),
             ));
-            for (_, consumer, progress) in self.consuming.iter().filter(|(to, ..)| *to == mount.name) {
+            for (_, consumer, progress) in
+                self.consuming.iter().filter(|(to, ..)| *to == mount.name)
+            {
                 if let Some(task) = consume(consumer, progress, mount, &self.mounts, &self.stop) {
                     work.spawn(task);
                 }

@@ -77,7 +77,10 @@ impl Progress {
         // A look that begins from now on meets the fact, whatever holds the position back.
         let begun = reached.borrow().begun;
         let taken = |now: &Reached| now.position >= position || now.whole > begun;
-        reached.wait_for(taken).await.tolerate("the consumer ends with the program; so does the wait");
+        reached
+            .wait_for(taken)
+            .await
+            .tolerate("the consumer ends with the program; so does the wait");
     }
 
     fn begin(&self) {
@@ -286,12 +289,12 @@ impl Consumer {
             return Ok(None);
         }
         let ids: Vec<FactId> = batch.facts.iter().map(|fact| fact.id).collect();
-        let taken: Vec<(FactId,)> =
-            tx.all(&outbox.consumed_among, params![self.name, ids]).await?;
+        let taken: Vec<(FactId,)> = tx.all(&outbox.consumed_among, params![self.name, ids]).await?;
         let taken: HashSet<FactId> = taken.into_iter().map(|(id,)| id).collect();
-        let wanted = batch.facts.iter().filter(|fact| {
-            self.facts.contains(&&*fact.name) && !taken.contains(&fact.id)
-        });
+        let wanted = batch
+            .facts
+            .iter()
+            .filter(|fact| self.facts.contains(&&*fact.name) && !taken.contains(&fact.id));
         let wanted: Arc<[Arc<Emitted>]> = wanted.cloned().collect();
         match bury {
             Some(why) => self.bury(tx, &wanted, why).await?,
@@ -304,8 +307,7 @@ impl Consumer {
         }
         let end = batch.facts.iter().rev().map(|fact| fact.position).find(|at| at.xid < batch.xmin);
         let Some(end) = end else { return Ok(Some(at)) };
-        tx.execute(&outbox.set_position, params![self.name, self.source, end.xid, end.seq])
-            .await?;
+        tx.execute(&outbox.set_position, params![self.name, self.source, end.xid, end.seq]).await?;
         if !taken.is_empty() {
             let passed = batch.facts.iter().filter(|fact| fact.position <= end);
             let passed: Vec<FactId> = passed.map(|fact| fact.id).collect();

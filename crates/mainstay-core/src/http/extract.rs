@@ -1,6 +1,6 @@
 //! What handlers take from a request. Each failure is a [`Problem`] that says what to correct.
 
-use std::{convert::Infallible, fmt::Display, str::FromStr};
+use std::{borrow::Cow, convert::Infallible, fmt::Display, str::FromStr};
 
 use aws_lc_rs::digest;
 use axum::{
@@ -110,6 +110,15 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
         let text = parts.uri.query().unwrap_or_default();
+        // A cursor is looked at as a whole where it is opened.
+        if let Some((name, _)) = nul_in(text.as_bytes()).filter(|(name, _)| name != "cursor") {
+            let mut problem = Problem::new(
+                Code::MalformedParameter,
+                "A parameter in the address cannot be read; see `errors`.",
+            );
+            problem.faults = vec![Fault::new(format!("?{name}"), "malformed", NO_NUL)];
+            return Err(problem.into_response());
+        }
         let pairs =
             serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));
         serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
@@ -125,6 +134,26 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             problem.into_response()
         })
     }
+}
+
+/// What is said of a text with a NUL, which no text of a person has and Postgres does not keep.
+const NO_NUL: &str = "Leave the character NUL (U+0000) out.";
+
+/// The first pair of a query or form that has a NUL.
+fn nul_in(text: &[u8]) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+    if memchr::memmem::find(text, b"%00").is_none() && memchr::memchr(0, text).is_none() {
+        return None;
+    }
+    url::form_urlencoded::parse(text)
+        .find(|(name, value)| name.contains('\0') || value.contains('\0'))
+}
+
+/// Whether a text in this JSON has a NUL: it can only stand as an escape, after an even number of backslashes.
+fn has_nul_escape(json: &[u8]) -> bool {
+    memchr::memmem::find_iter(json, b"\\u0000").any(|at| {
+        let before = json.get(..at).unwrap_or_default();
+        before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
+    })
 }
 
 /// `limit` and `cursor` of a list.
@@ -186,6 +215,9 @@ async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Pro
     {
         let detail = "Send a JSON object.".to_owned();
         return Err(Problem::invalid(vec![Fault::new("", "wrong_shape", detail)]));
+    }
+    if has_nul_escape(&bytes) {
+        return Err(Problem::invalid(vec![Fault::new("", "malformed", NO_NUL)]));
     }
     let mut json = serde_json::Deserializer::from_slice(&bytes);
     let value = serde_path_to_error::deserialize(&mut json)
@@ -293,6 +325,9 @@ async fn read_form<T: DeserializeOwned>(request: Request) -> Result<T, Problem> 
         &parts.extensions,
         given.as_ref().map(|(_, value)| value.as_ref()),
     )?;
+    if let Some((name, _)) = nul_in(&bytes) {
+        return Err(Problem::invalid(vec![Fault::new(format!("/{name}"), "malformed", NO_NUL)]));
+    }
     let pairs = url::form_urlencoded::parse(&bytes).filter(|(name, _)| name != "csrf");
     let text: String =
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();

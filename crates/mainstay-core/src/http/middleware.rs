@@ -35,12 +35,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts};
 use ipnet::IpNet;
 use mainstay_contract::ts::Ts;
 
-use self::{
-    admit::bound_body,
-    answer::REQUEST_ID,
-    limits::limit_headers,
-    token::Written,
-};
+use self::{admit::bound_body, answer::REQUEST_ID, limits::limit_headers, token::Written};
 pub use self::{
     admit::{check_form_token, form_token},
     limits::Limits,
@@ -212,12 +207,7 @@ impl Gate {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    async fn answer(
-        &self,
-        route: &Route,
-        id: &RequestId,
-        request: Request,
-    ) -> (Response, Written) {
+    async fn answer(&self, route: &Route, id: &RequestId, request: Request) -> (Response, Written) {
         let handler = AssertUnwindSafe((route.endpoint)(request)).catch_unwind();
         let handler = telemetry::with_request_id(id.0.clone(), handler);
         let limited = within(route.timeout_ms, handler);
@@ -238,7 +228,11 @@ impl Gate {
     }
 
     /// One request, from the first line of the order above to the last.
-    pub(in crate::http) async fn handle(&self, watched: &Watched, mut request: Request) -> Response {
+    pub(in crate::http) async fn handle(
+        &self,
+        watched: &Watched,
+        mut request: Request,
+    ) -> Response {
         let route = &watched.route;
         let began = self.clock.now();
         let mut asked = Asked::read(route, &request);
@@ -246,8 +240,7 @@ impl Gate {
         let address = self.client_address(&request);
         let access = self.access.as_ref().filter(|log| log.is_on());
         let path = access.map(|_| request.uri().path().to_owned());
-        let mut known =
-            Known { address, id: asked.id.clone(), caller: None, form_token: None };
+        let mut known = Known { address, id: asked.id.clone(), caller: None, form_token: None };
         let admitted =
             if under_way.count > self.settings.in_flight_max && route.limit != LimitClass::Free {
                 let detail =

@@ -1,11 +1,6 @@
 //! Sockets: accepting, serving HTTP/1.1 and HTTP/2, and draining.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -69,10 +64,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .max_buf_size(settings.header_bytes_max.max(8_192))
-        .pipeline_flush(true);
+    builder.http1().max_buf_size(settings.header_bytes_max.max(8_192)).pipeline_flush(true);
     builder
         .http2()
         .timer(TokioTimer::new())

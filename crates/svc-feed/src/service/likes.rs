@@ -18,11 +18,7 @@ use crate::{
         DWELL_MS_MAX, VIEW_SILENCE_S, VIEW_WINDOW_S,
         rank::{Counts, Weights, rank_key},
     },
-    store::{
-        self,
-        likes::Standing,
-        posts::HeldPost,
-    },
+    store::{self, likes::Standing, posts::HeldPost},
 };
 
 mainstay_contract::define_id!(

@@ -215,7 +215,12 @@ impl Shown {
 pub(crate) type Told = BTreeSet<UserId>;
 
 /// A post was liked, or a like was taken back.
-pub(crate) async fn post_liked(tx: &mut Tx, told: &mut Told, post: PostId, user: UserId) -> Result<(), DbError> {
+pub(crate) async fn post_liked(
+    tx: &mut Tx,
+    told: &mut Told,
+    post: PostId,
+    user: UserId,
+) -> Result<(), DbError> {
     let Some(like) = store::notifications::like(tx, post, user).await? else { return Ok(()) };
     let line = Line::like(like.author, post);
     if !like.stands {
@@ -230,7 +235,11 @@ pub(crate) async fn post_liked(tx: &mut Tx, told: &mut Told, post: PostId, user:
 }
 
 /// A comment was liked, or a like was taken back.
-pub(crate) async fn comment_liked(tx: &mut Tx, told: &mut Told, fact: &CommentLikedV1) -> Result<(), DbError> {
+pub(crate) async fn comment_liked(
+    tx: &mut Tx,
+    told: &mut Told,
+    fact: &CommentLikedV1,
+) -> Result<(), DbError> {
     let line = Line::comment_like(fact.author, fact.post, fact.comment);
     if !store::notifications::likes_comment(tx, fact.user, fact.comment).await? {
         return untell(tx, told, &line, fact.user).await;
@@ -242,7 +251,11 @@ pub(crate) async fn comment_liked(tx: &mut Tx, told: &mut Told, fact: &CommentLi
 }
 
 /// A comment was added.
-pub(crate) async fn comment_added(tx: &mut Tx, told: &mut Told, fact: &CommentAddedV1) -> Result<(), DbError> {
+pub(crate) async fn comment_added(
+    tx: &mut Tx,
+    told: &mut Told,
+    fact: &CommentAddedV1,
+) -> Result<(), DbError> {
     let Some(row) = store::comments::get(tx, fact.comment).await? else { return Ok(()) };
     if row.state != comment_state::SHOWN {
         return Ok(());
@@ -264,7 +277,11 @@ pub(crate) async fn comment_added(tx: &mut Tx, told: &mut Told, fact: &CommentAd
 }
 
 /// A comment was changed; if it is not shown any more, nobody is told of it.
-pub(crate) async fn comment_changed(tx: &mut Tx, told: &mut Told, fact: &CommentChangedV1) -> Result<(), DbError> {
+pub(crate) async fn comment_changed(
+    tx: &mut Tx,
+    told: &mut Told,
+    fact: &CommentChangedV1,
+) -> Result<(), DbError> {
     let Some(row) = store::comments::get(tx, fact.comment).await? else { return Ok(()) };
     if row.state == comment_state::SHOWN {
         return Ok(());
@@ -285,7 +302,11 @@ pub(crate) async fn comment_changed(tx: &mut Tx, told: &mut Told, fact: &Comment
 }
 
 /// People are mentioned who were not before.
-pub(crate) async fn mentioned(tx: &mut Tx, told: &mut Told, fact: &MentionedV1) -> Result<(), DbError> {
+pub(crate) async fn mentioned(
+    tx: &mut Tx,
+    told: &mut Told,
+    fact: &MentionedV1,
+) -> Result<(), DbError> {
     let (answered, shown) = match fact.comment {
         Some(comment) => match store::comments::get(tx, comment).await? {
             Some(row) => {
@@ -314,7 +335,8 @@ pub(crate) async fn mentioned(tx: &mut Tx, told: &mut Told, fact: &MentionedV1) 
 
 /// A post was hidden, removed, deleted or restored.
 pub(crate) async fn post_visibility(
-    tx: &mut Tx, told: &mut Told,
+    tx: &mut Tx,
+    told: &mut Told,
     fact: &PostVisibilityChangedV1,
 ) -> Result<(), DbError> {
     let held = store::posts::held(tx, fact.post, None).await?;
@@ -327,11 +349,17 @@ pub(crate) async fn post_visibility(
 }
 
 /// How somebody stands to another changed.
-pub(crate) async fn relation(tx: &mut Tx, told: &mut Told, fact: &RelationChangedV1) -> Result<(), DbError> {
+pub(crate) async fn relation(
+    tx: &mut Tx,
+    told: &mut Told,
+    fact: &RelationChangedV1,
+) -> Result<(), DbError> {
     let (user, target) = (fact.user, fact.target);
     let now = store::relations::standing(tx, user, target).await?;
     match fact.act {
-        RelationActV1::Follow if now.following => tell(tx, told, Line::follow(target), user, None).await,
+        RelationActV1::Follow if now.following => {
+            tell(tx, told, Line::follow(target), user, None).await
+        }
         RelationActV1::Request if now.requested => {
             tell(tx, told, Line::follow_request(target), user, None).await
         }
@@ -383,7 +411,8 @@ async fn may_tell(
 
 /// Puts `actor` into a line, once.
 async fn tell(
-    tx: &mut Tx, told: &mut Told,
+    tx: &mut Tx,
+    told: &mut Told,
     line: Line,
     actor: UserId,
     post: Option<&HeldPost>,
@@ -398,7 +427,13 @@ async fn tell(
 }
 
 /// The same, about a post as the line's owner sees it.
-async fn tell_of_post(tx: &mut Tx, told: &mut Told, line: Line, actor: UserId, post: PostId) -> Result<(), DbError> {
+async fn tell_of_post(
+    tx: &mut Tx,
+    told: &mut Told,
+    line: Line,
+    actor: UserId,
+    post: PostId,
+) -> Result<(), DbError> {
     match store::posts::held(tx, post, Some(line.user)).await? {
         Some(held) => tell(tx, told, line, actor, Some(&held)).await,
         None => Ok(()),
@@ -406,7 +441,13 @@ async fn tell_of_post(tx: &mut Tx, told: &mut Told, line: Line, actor: UserId, p
 }
 
 /// The same for what somebody does more than once: it brings the line up each time.
-async fn tell_again(tx: &mut Tx, told: &mut Told, line: Line, actor: UserId, post: PostId) -> Result<(), DbError> {
+async fn tell_again(
+    tx: &mut Tx,
+    told: &mut Told,
+    line: Line,
+    actor: UserId,
+    post: PostId,
+) -> Result<(), DbError> {
     let Some(held) = store::posts::held(tx, post, Some(line.user)).await? else { return Ok(()) };
     if !may_tell(tx, &line, actor, Some(&held)).await? {
         return Ok(());
@@ -429,7 +470,8 @@ async fn untell(tx: &mut Tx, told: &mut Told, line: &Line, actor: UserId) -> Res
 
 /// A comment that a line counts is gone: its author leaves the line unless another comment of theirs stands there.
 async fn comment_gone(
-    tx: &mut Tx, told: &mut Told,
+    tx: &mut Tx,
+    told: &mut Told,
     line: &Line,
     author: UserId,
     gone: CommentId,

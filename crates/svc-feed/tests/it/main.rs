@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 mod comments;
+mod consistency;
 mod explore;
 mod explore_cache;
 mod interface;

@@ -69,7 +69,8 @@ impl Gate {
         let Some(token) = token_in(headers) else { return Ok(()) };
         let seen = tokio::time::timeout(WAIT, followed.seen(route, token));
         Box::pin(seen).await.map_err(|_late| {
-            let detail = "What you wrote has not arrived at this server yet. Try again in a second.";
+            let detail =
+                "What you wrote has not arrived at this server yet. Try again in a second.";
             Problem::new(Code::NotYet, detail).retry_after_s(1)
         })
     }
