@@ -181,11 +181,11 @@ impl Log {
 }
 
 impl Log {
-    /// When the records are another log now (a restore gave it a new number), everything kept of the old one is
-    /// refused.
+    /// When the records are another log now (a restore gave it a new number, or a standby took over), everything kept
+    /// of the old one is refused.
     async fn heed_restore(&self, tx: &mut Tx, stamp: i64) -> Result<(), DbError> {
-        let (epoch,): (i64,) = tx.one(&self.inner.db.outbox().epoch, &[]).await?;
-        let epoch = epoch.cast_unsigned();
+        let named = crate::db::outbox::epoch_seen(tx).await?;
+        let epoch = named.ok_or(DbError::NoRow(self.inner.db.outbox().epoch.text()))?;
         if epoch != self.inner.epochs.log_epoch() {
             tracing::warn!(
                 log = self.inner.db.schema(),

@@ -18,6 +18,7 @@ use crate::error::chain;
 const ENGINE: &str = "postgres";
 const USER: &str = "mainstay";
 const READY: &str = "database system is ready to accept connections";
+const STANDBY_READY: &str = "database system is ready to accept read-only connections";
 
 /// Settings of every server. Many short tests share one server, so connections are plenty and buffers small.
 const SETTINGS: &[(&str, &str)] = &[
@@ -82,7 +83,7 @@ impl Postgres {
             databases: AtomicU32::new(0),
         };
         let folder = postgres.folder.clone();
-        on_a_free_port(&folder, |port| postgres.launch(port))?;
+        on_a_free_port(&folder, |port| postgres.launch(port, READY))?;
         Ok(postgres)
     }
 
@@ -94,20 +95,23 @@ impl Postgres {
     /// When the server does not answer.
     pub async fn create_database(&self) -> Result<String, EngineError> {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        let doing = || format!("create database `{name}`");
-        let sql = |source| EngineError::Sql { doing: doing(), source };
+        self.run_sql(&format!("create database {name}")).await?;
+        Ok(self.url(&name))
+    }
+
+    /// Runs a statement in the database `postgres`.
+    async fn run_sql(&self, statement: &str) -> Result<(), EngineError> {
+        let sql = |source| EngineError::Sql { doing: statement.to_owned(), source };
         let (client, connection) =
             tokio_postgres::connect(&self.url("postgres"), NoTls).await.map_err(sql)?;
-        let statement = format!("create database {name}");
         // The connection is polled beside its one statement and ends with it, so that no task is left behind.
         let work = async move {
-            let done = client.batch_execute(&statement).await;
+            let done = client.batch_execute(statement).await;
             drop(client);
             done
         };
         let (done, closed) = tokio::join!(work, connection);
-        done.and(closed).map_err(sql)?;
-        Ok(self.url(&name))
+        done.and(closed).map_err(sql)
     }
 
     /// The address of the database `name`, which need not exist.
@@ -142,10 +146,51 @@ impl Postgres {
         if let Some(child) = self.child.take() {
             child.end_keeping_folder()?;
         }
-        self.launch(self.port)
+        self.launch(self.port, READY)
     }
 
-    fn launch(&mut self, port: u16) -> Result<(), EngineError> {
+    /// Loses the server together with what is committed during `lost`, as when the machine of a primary breaks whose
+    /// standby is behind: a copy from before `lost` is promoted at the same address, on a new timeline.
+    ///
+    /// Connections break when it begins and when it ends.
+    ///
+    /// # Errors
+    /// When a server does not come up, or the copy cannot be made.
+    pub async fn fail_over(&mut self, lost: impl Future<Output = ()>) -> Result<(), EngineError> {
+        let standby = private_folder(ENGINE, unprivileged())?;
+        let failed_over = self.fail_over_to(&standby, lost).await;
+        if failed_over.is_err() {
+            fs::remove_dir_all(&standby).map_err(EngineError::io("delete a copy"))?;
+        }
+        failed_over
+    }
+
+    async fn fail_over_to(
+        &mut self,
+        standby: &Path,
+        lost: impl Future<Output = ()>,
+    ) -> Result<(), EngineError> {
+        if let Some(child) = self.child.take() {
+            child.end_keeping_folder()?;
+        }
+        run(
+            Command::new("cp").arg("-a").arg(self.folder.join(".")).arg(standby),
+            "copy a cluster's folder",
+        )?;
+        self.launch(self.port, READY)?;
+        lost.await;
+        self.kill9()?;
+        if let Some(child) = self.child.take() {
+            child.end_keeping_folder()?;
+        }
+        fs::remove_dir_all(&self.folder).map_err(EngineError::io("delete what was lost"))?;
+        standby.clone_into(&mut self.folder);
+        fs::write(standby.join("standby.signal"), "").map_err(EngineError::io("make a standby"))?;
+        self.launch(self.port, STANDBY_READY)?;
+        self.run_sql("select pg_promote(true, 60)").await
+    }
+
+    fn launch(&mut self, port: u16, ready: &str) -> Result<(), EngineError> {
         let folder = self.folder.display().to_string();
         let mut command = vec![self.programs.join("postgres").display().to_string()];
         command.extend(["-D".to_owned(), folder.clone(), "-k".to_owned(), folder]);
@@ -162,7 +207,7 @@ impl Postgres {
             signal: "QUIT",
             user: unprivileged(),
         })?;
-        match child.wait_for(|line| line.contains(READY).then_some(())) {
+        match child.wait_for(|line| line.contains(ready).then_some(())) {
             Ok(()) => {
                 (self.port, self.child) = (port, Some(child));
                 Ok(())

@@ -32,6 +32,9 @@ pub(crate) struct Lockout {
     entries: Mutex<HashMap<u64, Strikes, RandomState>>,
 }
 
+/// What is counted under a hash: how many wrong passwords are free, and the longest wait.
+type Key = (u64, u32, i64);
+
 #[derive(Debug, Clone, Copy)]
 struct Strikes {
     count: u32,
@@ -39,50 +42,79 @@ struct Strikes {
     until: Ts,
 }
 
+/// What a password was found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guess {
+    /// The account's.
+    Right,
+    /// Another, or there is no such account.
+    Wrong,
+}
+
 impl Lockout {
     /// Seconds until the next attempt is heard; `None` if it is heard now.
     pub(crate) fn wait_s(&self, login: &str, from: Option<IpAddr>, now: Ts) -> Option<u32> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = self
-            .keys(login, from)
-            .into_iter()
-            .filter_map(|(key, ..)| entries.get(&key).map(|strikes| strikes.until))
-            .max()?;
-        let micros = until.micros_since(now);
-        (micros > 0).then(|| u32::try_from((micros - 1) / 1_000_000 + 1).unwrap_or(u32::MAX))
+        wait_s(&entries, self.keys(login, from), now)
     }
 
-    /// Counts a wrong password.
-    pub(crate) fn strike(&self, login: &str, from: Option<IpAddr>, now: Ts) {
+    /// Settles an attempt whose password was checked: `None` if it is heard, else the seconds until the next one is.
+    ///
+    /// Attempts that are made all at once pass the first look together. Here they come one after the other, so no more
+    /// of them are heard than of attempts made in turn; and one that is not heard counts as wrong whatever it was, so
+    /// that neither its answer nor the wait after it tells which.
+    pub(crate) fn settle(
+        &self,
+        login: &str,
+        from: Option<IpAddr>,
+        now: Ts,
+        guess: Guess,
+    ) -> Option<u32> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, free, wait_max_s) in self.keys(login, from) {
-            make_room(&mut entries, now);
-            let strikes = entries.entry(key).or_insert(Strikes { count: 0, last: now, until: now });
-            if now.micros_since(strikes.last) > WAIT_MAX_S * 1_000_000 {
-                strikes.count = 0;
+        let keys = self.keys(login, from);
+        let wait = wait_s(&entries, keys, now);
+        match guess {
+            // Its owner is there. The address alone is not forgiven, or a guesser would clear it with an account of
+            // their own.
+            Guess::Right if wait.is_none() => {
+                let [(pair, ..), _] = keys;
+                entries.remove(&pair);
             }
-            strikes.count = strikes.count.saturating_add(1);
-            strikes.last = now;
-            if strikes.count >= free {
-                let wait = 1_i64 << (strikes.count - free).min(20);
-                strikes.until = now.plus_s(wait.min(wait_max_s));
-            }
+            Guess::Right | Guess::Wrong => strike(&mut entries, keys, now),
         }
+        wait
     }
 
-    /// Forgets the wrong passwords of a name from an address: its owner is there. The address alone is not forgiven,
-    /// or a guesser would clear it with an account of their own.
-    pub(crate) fn forgive(&self, login: &str, from: Option<IpAddr>) {
-        let [(pair, ..), _] = self.keys(login, from);
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&pair);
-    }
-
-    fn keys(&self, login: &str, from: Option<IpAddr>) -> [(u64, u32, i64); 2] {
+    fn keys(&self, login: &str, from: Option<IpAddr>) -> [Key; 2] {
         let from = from.map(network);
         [
             (self.hasher.hash_one((login, from)), PAIR_FREE, WAIT_MAX_S),
             (self.hasher.hash_one(from), ADDRESS_FREE, ADDRESS_WAIT_MAX_S),
         ]
+    }
+}
+
+fn wait_s(entries: &HashMap<u64, Strikes, RandomState>, keys: [Key; 2], now: Ts) -> Option<u32> {
+    let until =
+        keys.iter().filter_map(|(key, ..)| entries.get(key)).map(|strikes| strikes.until).max()?;
+    let micros = until.micros_since(now);
+    (micros > 0).then(|| u32::try_from((micros - 1) / 1_000_000 + 1).unwrap_or(u32::MAX))
+}
+
+/// Counts a wrong password.
+fn strike(entries: &mut HashMap<u64, Strikes, RandomState>, keys: [Key; 2], now: Ts) {
+    for (key, free, wait_max_s) in keys {
+        make_room(entries, now);
+        let strikes = entries.entry(key).or_insert(Strikes { count: 0, last: now, until: now });
+        if now.micros_since(strikes.last) > WAIT_MAX_S * 1_000_000 {
+            strikes.count = 0;
+        }
+        strikes.count = strikes.count.saturating_add(1);
+        strikes.last = now;
+        if strikes.count >= free {
+            let wait = 1_i64 << (strikes.count - free).min(20);
+            strikes.until = now.plus_s(wait.min(wait_max_s));
+        }
     }
 }
 
@@ -121,13 +153,17 @@ mod tests {
     const HOME: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
     const CAFE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)));
 
+    fn wrong(lockout: &Lockout, login: &str, from: Option<IpAddr>, now: Ts) {
+        lockout.settle(login, from, now, Guess::Wrong);
+    }
+
     #[test]
     fn the_wait_grows_with_each_wrong_password_and_is_bounded() {
         let lockout = Lockout::default();
         let mut now = Ts::from_micros(0);
         let mut waits = Vec::new();
         for _ in 0..18 {
-            lockout.strike("bob", HOME, now);
+            wrong(&lockout, "bob", HOME, now);
             let wait = lockout.wait_s("bob", HOME, now).unwrap_or(0);
             waits.push(wait);
             now = now.plus_s(i64::from(wait));
@@ -137,10 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn right_or_wrong_a_guess_that_is_not_heard_is_answered_and_counted_alike() {
+        let now = Ts::from_micros(0);
+        let told = [Guess::Right, Guess::Wrong].map(|last| {
+            let lockout = Lockout::default();
+            let heard = (0..8).filter(|_| lockout.settle("bob", HOME, now, Guess::Wrong).is_none());
+            assert_eq!(heard.count(), PAIR_FREE as usize);
+            (lockout.settle("bob", HOME, now, last), lockout.wait_s("bob", HOME, now))
+        });
+        assert_eq!(told[0], told[1]);
+        assert_eq!(told[0], (Some(8), Some(16)));
+    }
+
+    #[test]
     fn one_guesser_does_not_lock_the_owner_out_elsewhere() {
         let lockout = Lockout::default();
         let now = Ts::from_micros(0);
-        (0..20).for_each(|_| lockout.strike("bob", HOME, now));
+        (0..20).for_each(|_| wrong(&lockout, "bob", HOME, now));
         assert!(lockout.wait_s("bob", HOME, now).is_some());
         assert_eq!(lockout.wait_s("bob", CAFE, now), None);
     }
@@ -149,10 +198,13 @@ mod tests {
     fn one_address_that_tries_many_names_waits_for_all_of_them() {
         let lockout = Lockout::default();
         let now = Ts::from_micros(0);
-        (0..ADDRESS_FREE).for_each(|n| lockout.strike(&format!("name{n}"), HOME, now));
+        (0..ADDRESS_FREE).for_each(|n| wrong(&lockout, &format!("name{n}"), HOME, now));
         assert!(lockout.wait_s("another", HOME, now).is_some());
-        lockout.forgive("another", HOME);
-        assert!(lockout.wait_s("another", HOME, now).is_some());
+        assert!(lockout.settle("another", HOME, now, Guess::Right).is_some());
+        let later = now.plus_s(ADDRESS_WAIT_MAX_S);
+        assert_eq!(lockout.settle("another", HOME, later, Guess::Right), None);
+        wrong(&lockout, "yet another", HOME, later);
+        assert!(lockout.wait_s("another", HOME, later).is_some(), "the address is not forgiven");
     }
 
     #[test]
@@ -160,7 +212,7 @@ mod tests {
         let lockout = Lockout::default();
         for n in 0..(ENTRIES_MAX as i64 * 2) {
             let from = u32::try_from(n).ok().map(|n| IpAddr::V4(n.into()));
-            lockout.strike("bob", from, Ts::from_micros(n));
+            wrong(&lockout, "bob", from, Ts::from_micros(n));
         }
         let len = lockout.entries.lock().unwrap_or_else(PoisonError::into_inner).len();
         assert!(len <= ENTRIES_MAX, "{len}");

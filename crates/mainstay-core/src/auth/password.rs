@@ -103,6 +103,18 @@ impl Passwords {
         self.run(move || check(&params, &password, &stored, known)).await
     }
 
+    /// Lets no hash begin until the permits are dropped.
+    #[cfg(test)]
+    pub(crate) async fn hold(&self, at_once: u32) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        self.at_once.clone().acquire_many_owned(at_once).await.ok()
+    }
+
+    /// How many wait for a hash to begin.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, AuthError> + Send + 'static,

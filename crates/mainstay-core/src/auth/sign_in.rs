@@ -1,11 +1,15 @@
 //! Signing in: a password is checked, and a session begins.
 
+#[cfg(test)]
+mod tests;
+
 use mainstay_contract::{account::SessionEndedV1, ts::Ts};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
     Account, Auth, AuthError, ConsoleSignedIn, Origin, SessionId, SignedIn, State, UserId,
+    lockout::Guess,
     password::Checked,
     rules,
     seal::token_hash,
@@ -169,8 +173,7 @@ impl Auth {
     ) -> Result<AccountRow, AuthError> {
         let (inner, from) = (&self.inner, origin.address);
         let login = login.trim().to_lowercase();
-        let locked = || inner.lockout.wait_s(&login, from, inner.clock.now());
-        if let Some(retry_after_s) = locked() {
+        if let Some(retry_after_s) = inner.lockout.wait_s(&login, from, inner.clock.now()) {
             return Err(AuthError::LockedOut { retry_after_s });
         }
         let too_long = login.len().max(password.len()) > LOGIN_LEN_MAX_BYTES;
@@ -181,6 +184,11 @@ impl Auth {
             false => inner.passwords.check(password.to_owned(), stored).await?,
         };
         let user = row.as_ref().map(|row| row.id);
+        let guess = if checked == Checked::Wrong { Guess::Wrong } else { Guess::Right };
+        if let Some(retry_after_s) = inner.lockout.settle(&login, from, inner.clock.now(), guess) {
+            self.note_refusal(user, "locked_out", origin).await?;
+            return Err(AuthError::LockedOut { retry_after_s });
+        }
         let row = match (checked, row) {
             (Checked::Right, Some(row)) => row,
             (Checked::RightRehashed(hash), Some(row)) => {
@@ -188,16 +196,10 @@ impl Auth {
                 row
             }
             _ => {
-                inner.lockout.strike(&login, from, inner.clock.now());
                 self.note_refusal(user, "password", origin).await?;
                 return Err(AuthError::WrongCredentials);
             }
         };
-        // Guesses that were sent all at once passed the first look together; the right one among them gains nothing.
-        if let Some(retry_after_s) = locked() {
-            return Err(AuthError::LockedOut { retry_after_s });
-        }
-        inner.lockout.forgive(&login, from);
         if row.state == State::Suspended {
             self.note_refusal(user, "suspended", origin).await?;
             return Err(AuthError::Suspended);

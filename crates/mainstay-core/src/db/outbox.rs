@@ -194,8 +194,12 @@ base! {
     /// Makes those who append to the audit log queue up, until the transaction ends; one writer needs no lock.
     lock_audit: "select pg_advisory_xact_lock(hashtext('{s} audit'))",
         sqlite "delete from {s}.audit where 0";
-    /// Which log this is.
-    epoch: "select epoch from {s}.log";
+    /// Which log this is: its number, and on Postgres the cluster and the timeline that is written now. The control
+    /// file would tell the timeline of the last checkpoint, which is the old one for a while after a failover.
+    epoch: "select l.epoch, c.system_identifier,
+                ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
+            from {s}.log l, pg_control_system() c",
+        sqlite "select epoch, 0, 0 from {s}.log";
     /// Names the log, if it has no name.
     set_epoch: "insert into {s}.log (one, epoch) values (1, $1) on conflict do nothing";
     /// The last entry of the audit log.
@@ -295,26 +299,54 @@ impl From<OutboxRow> for Emitted {
     }
 }
 
-/// The random number of this database's log, made when it is first asked for.
+/// Which log this database has; its random number is made when it is first asked for.
 ///
 /// # Errors
 /// What the engine says.
 pub(crate) async fn log_epoch(db: &super::Db) -> Result<u64, DbError> {
-    let known: Option<(i64,)> = db.read().await?.optional(&db.outbox().epoch, &[]).await?;
-    if let Some((epoch,)) = known {
-        return Ok(epoch.cast_unsigned());
+    if let Some(epoch) = epoch_seen(&mut *db.read().await?).await? {
+        return Ok(epoch);
     }
-    let epoch: (i64,) = db
-        .write(|tx| {
-            Box::pin(async move {
-                let outbox = tx.outbox();
-                let new = crate::cache::random_log_epoch().cast_signed();
-                tx.execute(&outbox.set_epoch, params![new]).await?;
-                tx.one(&outbox.epoch, &[]).await
-            })
+    db.write(|tx| {
+        Box::pin(async move {
+            let outbox = tx.outbox();
+            let new = crate::cache::random_log_epoch().cast_signed();
+            tx.execute(&outbox.set_epoch, params![new]).await?;
+            epoch_seen(tx).await?.ok_or(DbError::NoRow(outbox.epoch.text()))
         })
-        .await?;
-    Ok(epoch.0.cast_unsigned())
+    })
+    .await
+}
+
+/// Which log a transaction reads; `None` before it is named.
+///
+/// It is another one after a restore, which names it anew, and on Postgres after each failover, whether or not commits
+/// were lost with it: nobody can tell. A server that is still a standby refuses to say.
+///
+/// # Errors
+/// What the engine says.
+pub(crate) async fn epoch_seen(tx: &mut Tx) -> Result<Option<u64>, DbError> {
+    let outbox = tx.outbox();
+    let seen: Option<(i64, i64, i64)> = tx.optional(&outbox.epoch, &[]).await?;
+    Ok(seen.map(|(named, cluster, timeline)| mixed(named, cluster, timeline)))
+}
+
+/// One number of three, the same on every instance and in every release: tokens and keys in Redis hold it. On SQLite,
+/// where the name alone counts, it is the name.
+fn mixed(named: i64, cluster: i64, timeline: i64) -> u64 {
+    let [named, cluster, timeline] = [named, cluster, timeline].map(i64::cast_unsigned);
+    if (cluster, timeline) == (0, 0) {
+        return named;
+    }
+    named ^ scattered(cluster ^ scattered(timeline))
+}
+
+/// SplitMix64's finish: each bit of the input changes half of the output's.
+fn scattered(n: u64) -> u64 {
+    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
 }
 
 /// What was answered to this key before, if it was used.

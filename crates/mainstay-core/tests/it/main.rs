@@ -5,5 +5,6 @@ mod auth;
 mod bucket;
 mod configuration;
 mod data_folder;
+mod failover;
 mod live;
 mod writes;

@@ -178,23 +178,6 @@ async fn unknown_names_and_wrong_passwords_get_one_answer_and_then_a_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guesses_sent_all_at_once_gain_nothing() {
-    for house in engines().await {
-        house.register("bob").await;
-        let mut tasks = tokio::task::JoinSet::new();
-        for n in 0..64 {
-            let auth = house.auth.clone();
-            let guess = format!("wrong password {n}");
-            tasks.spawn(async move { auth.login("bob", &guess, &home()).await.is_ok() });
-        }
-        assert!(tasks.join_all().await.into_iter().all(|signed_in| !signed_in));
-        let right = house.auth.login("bob", PASSWORD, &home()).await;
-        // For how long depends on how many were under way before the first was refused.
-        assert!(matches!(right, Err(AuthError::LockedOut { .. })));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_hash_of_another_cost_is_renewed_at_sign_in() {
     for house in engines().await {
         house.register("bob").await;
