@@ -68,6 +68,16 @@ fn sign_in_routes(api: &Routes<Auth>) -> Vec<Route> {
             .takes::<Logout>(BODY_BYTES_MAX)
             .answers_empty(204),
         api.get("/api/v1/me", me).about("The caller's account").signed_in().answers::<Account>(200),
+        api.post("/api/v1/me/password", change_password)
+            .about("Change one's password")
+            .details(
+                "Ends every other sign-in of the account; this one and API keys stay. A wrong present password counts \
+                 like a wrong sign-in: after several the answer is 429 for a while.",
+            )
+            .limit(LimitClass::Auth)
+            .takes::<ChangePassword>(BODY_BYTES_MAX)
+            .answers_empty(204)
+            .refuses(&[Code::Invalid, Code::Conflict, Code::Overloaded]),
         api.get("/api/v1/sessions", sessions)
             .about("The caller's sign-ins")
             .details("The one used last first, all of them: an account has at most 500.")
@@ -138,6 +148,17 @@ struct Login {
     login: String,
     /// The password.
     password: String,
+}
+
+/// The present password and the next.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangePassword {
+    /// The present one.
+    current_password: String,
+    /// 8 to 256 characters, none of the most common passwords, and not the present one.
+    #[schemars(length(min = 8, max = 256))]
+    new_password: String,
 }
 
 /// A refresh token.
@@ -240,6 +261,17 @@ async fn logout(
 
 async fn me(State(auth): State<Auth>, caller: Caller) -> Answer<Json<Account>> {
     Ok(Json(auth.me(&caller).await?))
+}
+
+async fn change_password(
+    State(auth): State<Auth>,
+    caller: Caller,
+    origin: Origin,
+    body: Body<ChangePassword>,
+) -> Answer<NoContent> {
+    let ChangePassword { current_password, new_password } = body.value;
+    auth.change_password(&caller, &current_password, &new_password, &origin).await?;
+    Ok(NoContent)
 }
 
 async fn sessions(State(auth): State<Auth>, caller: Caller) -> Answer<Json<Sessions>> {

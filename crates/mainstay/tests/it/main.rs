@@ -4,8 +4,10 @@
 mod accounts;
 mod browser;
 mod command_line;
+mod console;
 mod demo;
 mod forms;
 mod kill;
+mod pages;
 mod program;
 mod serving;
