@@ -114,6 +114,8 @@ pub struct Route {
     pub problems: &'static [Code],
     /// Its query parameters.
     pub query: Option<Parameters>,
+    /// Whether a repeat with the same idempotency key gets the first answer. Never for strangers, who have no keys.
+    pub keyed: bool,
     pub(super) endpoint: MethodRouter<()>,
 }
 
@@ -182,6 +184,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             answers: Vec::new(),
             problems: &[],
             query: None,
+            keyed: !reads,
             endpoint: endpoint.with_state(self.state.clone()),
         }
     }
@@ -273,6 +276,13 @@ impl Route {
     pub fn takes_parts(mut self, bytes_max: usize) -> Self {
         self.body = BodyKind::Multipart;
         self.body_bytes_max = bytes_max;
+        self
+    }
+
+    /// It does not heed idempotency keys: its answer must not be kept, or a repeat does no harm.
+    #[must_use]
+    pub fn unkeyed(mut self) -> Self {
+        self.keyed = false;
         self
     }
 
