@@ -1,6 +1,6 @@
 //! HTTP: routes as data, and one middleware around each handler.
 //!
-//! Reading order: [`route`] (what a route declares), [`extract`] (what a handler takes), [`reply`] (what it answers),
+//! Reading order: [`route`] (what a route declares), [`extract`] and [`parts`] (what a handler takes), [`reply`] (what it answers),
 //! [`middleware`] (what happens to every request, top to bottom), [`router`] (from the list to a running router),
 //! [`openapi`] (the same list as a document), [`server`] (sockets and draining).
 //!
@@ -11,8 +11,10 @@ mod activity;
 pub mod compress;
 pub mod cursor;
 pub mod extract;
+mod key;
 pub mod middleware;
 pub mod openapi;
+pub mod parts;
 pub mod reply;
 pub mod route;
 pub mod router;
@@ -21,6 +23,8 @@ pub mod server;
 pub use self::{
     cursor::Cursors,
     extract::{Body, Form, MaybeCaller, NoBody, PageQuery, Path, Query},
+    key::Key,
+    parts::Parts,
     reply::{Created, Html, Json, NoContent},
     route::{Access, Kind, LimitClass, Route},
 };

@@ -301,6 +301,16 @@ impl Program {
         self.setup.start_at(self.place.clone()).await
     }
 
+    /// Ends it as SIGTERM would and starts it again on what it has left, with the same clock.
+    ///
+    /// # Panics
+    /// As [`Program::end`] and [`Setup::start`].
+    pub async fn restart(self) -> Self {
+        let (setup, place) = (self.setup.clone(), self.place.clone());
+        self.end().await;
+        setup.start_at(place).await
+    }
+
     /// Where its records are.
     pub fn engine(&self) -> Engine {
         self.place.engine

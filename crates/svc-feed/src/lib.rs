@@ -93,6 +93,7 @@ fn periodic(feed: &Feed) -> Vec<Periodic> {
         task("feed.trim_notifications", 3_600, |feed| {
             Box::pin(async move { feed.trim_notifications().await })
         }),
+        task("feed.purge", 600, |feed| Box::pin(async move { feed.purge().await })),
         task("feed.forget_moves", 60, |feed| Box::pin(async move { feed.forget_moves().await })),
     ]
 }

@@ -65,6 +65,7 @@ fn sign_in_routes(api: &Routes<Auth>) -> Vec<Route> {
         api.post("/api/v1/auth/logout", logout)
             .about("Sign out, here or everywhere")
             .signed_in()
+            .unkeyed()
             .takes::<Logout>(BODY_BYTES_MAX)
             .answers_empty(204),
         api.get("/api/v1/me", me).about("The caller's account").signed_in().answers::<Account>(200),
@@ -86,6 +87,7 @@ fn sign_in_routes(api: &Routes<Auth>) -> Vec<Route> {
         api.delete("/api/v1/sessions/{id}", end_session)
             .about("End a sign-in")
             .signed_in()
+            .unkeyed()
             .answers_empty(204)
             .refuses(&[Code::NotFound]),
         api.get("/.well-known/jwks.json", jwks)
@@ -108,17 +110,20 @@ fn key_routes(api: &Routes<Auth>) -> Vec<Route> {
                  another key.",
             )
             .signed_in()
+            .unkeyed()
             .takes::<CreateApiKey>(BODY_BYTES_MAX)
             .answers::<NewApiKey>(201)
             .refuses(&[Code::Invalid, Code::Conflict]),
         api.delete("/api/v1/api-keys/{id}", revoke_api_key)
             .about("Revoke an API key")
             .signed_in()
+            .unkeyed()
             .answers_empty(204)
             .refuses(&[Code::NotFound]),
         api.post("/api/v1/api-keys/{id}/rotate", rotate_api_key)
             .about("Give an API key a second secret")
             .signed_in()
+            .unkeyed()
             .takes::<RotateApiKey>(BODY_BYTES_MAX)
             .answers::<NewApiKey>(201)
             .refuses(&[Code::Invalid, Code::NotFound]),

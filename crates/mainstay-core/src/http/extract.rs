@@ -2,7 +2,6 @@
 
 use std::{borrow::Cow, convert::Infallible, fmt::Display, str::FromStr};
 
-use aws_lc_rs::digest;
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     response::{IntoResponse, Response},
@@ -15,15 +14,12 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use super::{middleware::Known, router::PathParams};
+use super::{key::Key, middleware::Known, router::PathParams};
 use crate::{
     auth::Caller,
     db::Once,
     error::{Code, Fault, Problem},
 };
-
-/// The longest idempotency key.
-const KEY_LEN_MAX: usize = 200;
 
 /// The caller; `401` for strangers, but the middleware has seen to that on every route that is not public.
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -208,7 +204,7 @@ async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Pro
     }
     let (parts, body) = request.into_parts();
     let bytes = whole_body(body).await?;
-    let once = once(&parts, &bytes)?;
+    let once = Key::of(&parts)?.over(&[&bytes]);
     // Serde would read a struct from a list of its fields' values, which no document of ours allows.
     if bytes.trim_ascii_start().first() == Some(&b'[')
         && serde_json::from_slice::<IgnoredAny>(&bytes).is_ok()
@@ -278,31 +274,9 @@ impl<S: Sync> FromRequestParts<S> for NoBody {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
-        once(parts, &[]).map(|once| Self { once }).map_err(IntoResponse::into_response)
+        let key = Key::of(parts).map_err(IntoResponse::into_response)?;
+        Ok(Self { once: key.over(&[]) })
     }
-}
-
-fn once(parts: &Parts, body: &[u8]) -> Result<Option<Once>, Problem> {
-    let Some(value) = parts.headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_LEN_MAX);
-    let Some(key) = key else {
-        let fault = Fault::new(
-            "Idempotency-Key",
-            "malformed",
-            format!("Send 1 to {KEY_LEN_MAX} visible ASCII characters."),
-        );
-        return Err(Problem::invalid(vec![fault]));
-    };
-    let caller = match caller(&parts.extensions) {
-        Some(caller) => caller.user.to_string(),
-        None => return Ok(None),
-    };
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(parts.method.as_str().as_bytes());
-    context.update(parts.uri.path().as_bytes());
-    context.update(&[0]);
-    context.update(body);
-    Ok(Some(Once { caller, key: key.to_owned(), fingerprint: context.finish().as_ref().to_vec() }))
 }
 
 /// A form of the console. The hidden field `csrf` has been compared with the session's.

@@ -117,6 +117,8 @@ pub struct Route {
     pub query: Option<Parameters>,
     /// The consumers whose effect it shows: a read with a consistency token waits for them too.
     pub shows: &'static [&'static str],
+    /// Whether a repeat with the same idempotency key gets the first answer. Never for strangers, who have no keys.
+    pub keyed: bool,
     pub(super) endpoint: Endpoint,
 }
 
@@ -195,6 +197,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             problems: &[],
             query: None,
             shows: &[],
+            keyed: !reads,
             endpoint: Arc::new(endpoint),
         }
     }
@@ -286,6 +289,13 @@ impl Route {
     pub fn takes_parts(mut self, bytes_max: usize) -> Self {
         self.body = BodyKind::Multipart;
         self.body_bytes_max = bytes_max;
+        self
+    }
+
+    /// It does not heed idempotency keys: its answer must not be kept, or a repeat does no harm.
+    #[must_use]
+    pub fn unkeyed(mut self) -> Self {
+        self.keyed = false;
         self
     }
 

@@ -47,6 +47,7 @@ pub fn routes(live: &Live) -> Vec<Route> {
                  `GET /api/v1/live/sse?topics=&ticket=`. A ticket is good once, within 60 s, at this instance.",
             )
             .access(Access::SignedIn(Scope::Read))
+            .unkeyed()
             .answers::<TicketView>(201)
             .refuses(&[Code::RateLimited, Code::Overloaded]),
     ]

@@ -172,6 +172,28 @@ async fn without_script_one_signs_in_posts_a_photo_likes_and_comments() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_form_takes_a_large_file_and_says_what_is_wrong_with_a_bad_one() {
+    let place = Place::new();
+    let serving = place.serve();
+    let mut ada = Browser::new(serving.address());
+    ada.register("ada").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (large, bad) = (folder.path().join("large.jpg"), folder.path().join("bad.jpg"));
+    // What stands behind a picture's end is not kept, but it has to arrive.
+    fs::write(&large, [fs::read(PICTURE).unwrap(), vec![0; 5 << 20]].concat()).unwrap();
+    fs::write(&bad, b"<html>").unwrap();
+    for (file, status) in
+        [(&large, StatusCode::SEE_OTHER), (&bad, StatusCode::UNPROCESSABLE_ENTITY)]
+    {
+        let form = ada.get("/compose").await.page;
+        let fields =
+            [("csrf", hidden(&form, "csrf")), ("visibility", "public"), ("action", "publish")];
+        let answer = ada.send(Method::POST, "/posts", Some(parts(&fields, Some(file)))).await;
+        assert_eq!(answer.status, status, "{}: {}", file.display(), answer.page);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_form_of_another_site_does_nothing() {
     let place = Place::new();
     let serving = place.serve();

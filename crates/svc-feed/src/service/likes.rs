@@ -151,7 +151,8 @@ impl Feed {
     }
 
     /// Moves a view on: how long the post has been looked at so far, and whether that is over. An older figure than the
-    /// one known, and anything after the end, changes nothing.
+    /// one known, anything after the viewer's own end, and anything six hours after the beginning, changes nothing. A
+    /// view that ended because it was not heard of goes on.
     ///
     /// # Errors
     /// `NotFound` if it is not a view of the caller.
@@ -161,18 +162,19 @@ impl Feed {
         id: ViewId,
         dwell_ms: i64,
         ended: bool,
+        once: Option<Once>,
     ) -> Result<(), Error> {
         self.db()
-            .write(move |tx| {
+            .write_once(once, move |tx| {
                 Box::pin(async move {
                     let view = store::likes::view(tx, id, viewer).await?.ok_or(Error::NotFound)?;
-                    if view.ended {
+                    let now = tx.now();
+                    let age_ms = now.micros_since(view.started_at) / 1_000;
+                    if view.ended || age_ms > DWELL_MS_MAX {
                         return Ok(());
                     }
-                    let now = tx.now();
                     // A dwell time longer than the view is old is not believed.
-                    let most =
-                        (now.micros_since(view.started_at) / 1_000 + 1_000).clamp(0, DWELL_MS_MAX);
+                    let most = (age_ms + 1_000).clamp(0, DWELL_MS_MAX);
                     let dwell_ms = dwell_ms.min(most).max(view.dwell_ms);
                     store::likes::move_view(tx, id, now, dwell_ms, ended).await?;
                     Ok(())

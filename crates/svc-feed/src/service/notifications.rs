@@ -64,7 +64,8 @@ pub(crate) struct Unread {
 }
 
 impl Feed {
-    /// The caller's notifications, newest activity first, without those about posts that they may no longer see.
+    /// The caller's notifications, newest activity first, without those about posts that they may no longer see
+    /// and without people who are suspended.
     ///
     /// # Errors
     /// A bad cursor.
@@ -158,6 +159,8 @@ fn ids_of(user: UserId) -> String {
 /// What the lines of a page show.
 struct Shown {
     actors: HashMap<String, Vec<UserId>>,
+    /// People of a line who are left out.
+    suspended: HashMap<String, i64>,
     people: HashMap<UserId, PersonView>,
     posts: HashMap<PostId, NotifiedPostView>,
 }
@@ -169,6 +172,7 @@ impl Shown {
         for (key, actor) in store::notifications::actors(tx, user, &keys, ACTORS_SHOWN).await? {
             actors.entry(key).or_default().push(actor);
         }
+        let suspended = store::notifications::suspended(tx, user, &keys).await?;
         let known: BTreeSet<UserId> = actors.values().flatten().copied().collect();
         let people = cards::people(tx, &known.into_iter().collect::<Vec<_>>()).await?;
         let posts: BTreeSet<PostId> = rows.iter().filter_map(|row| row.post).collect();
@@ -188,21 +192,26 @@ impl Shown {
                 (post.id, NotifiedPostView { id: post.id, excerpt, thumbnail })
             })
             .collect();
-        Ok(Self { actors, people, posts })
+        Ok(Self { actors, suspended: suspended.into_iter().collect(), people, posts })
     }
 
-    /// A line; `None` if it is about a post that may not be seen any more.
+    /// A line; `None` if it is about a post that may not be seen any more, or all of its people are suspended.
     fn view(&self, row: &LineRow, id: String) -> Option<NotificationView> {
         let post = match row.post {
             Some(post) => Some(self.posts.get(&post)?.clone()),
             None => None,
         };
+        let suspended = self.suspended.get(&row.key).copied().unwrap_or_default();
+        let actor_count = (row.actor_count - suspended).max(0);
+        if suspended > 0 && actor_count == 0 {
+            return None;
+        }
         let actors = self.actors.get(&row.key).into_iter().flatten();
         Some(NotificationView {
             id,
             kind: kind_of(&row.kind)?,
             actors: actors.filter_map(|user| self.people.get(user).cloned()).collect(),
-            actor_count: row.actor_count,
+            actor_count,
             post,
             comment_id: row.comment,
             updated_at: row.updated_at,

@@ -54,14 +54,14 @@ statements! {
     /// Forgets marks that no longer hold anything back.
     FORGET_MARKS = "delete from feed.view_mark where counted_at < $1";
     /// Begins a view.
-    BEGIN_VIEW = "insert into feed.view_session (id, post_id, viewer_id, started_at, seen_at, dwell_ms, ended)
-                  values ($1, $2, $3, $4, $4, 0, false)";
+    BEGIN_VIEW = "insert into feed.view_session (id, post_id, viewer_id, started_at, seen_at, dwell_ms, ended, silent)
+                  values ($1, $2, $3, $4, $4, 0, false, false)";
     /// A view of this viewer.
-    VIEW = "select post_id, started_at, dwell_ms, ended from feed.view_session where id = $1 and viewer_id = $2";
+    VIEW = "select post_id, started_at, dwell_ms, ended and not silent from feed.view_session where id = $1 and viewer_id = $2";
     /// Moves a view on.
-    MOVE_VIEW = "update feed.view_session set seen_at = $2, dwell_ms = $3, ended = $4 where id = $1";
+    MOVE_VIEW = "update feed.view_session set seen_at = $2, dwell_ms = $3, ended = $4, silent = false where id = $1";
     /// Ends views that were not heard of.
-    END_SILENT = "update feed.view_session set ended = true where not ended and seen_at < $1";
+    END_SILENT = "update feed.view_session set ended = true, silent = true where not ended and seen_at < $1";
 }
 
 row! {
@@ -71,6 +71,7 @@ row! {
         pub(crate) post: PostId,
         pub(crate) started_at: Ts,
         pub(crate) dwell_ms: i64,
+        /// Its viewer has said so; being silent is not that.
         pub(crate) ended: bool,
     }
 }

@@ -10,7 +10,7 @@ use mainstay_core::{
 };
 
 use crate::{
-    model::{Sight, rank::Counts},
+    model::{Sight, post_state, rank::Counts},
     view::MentionView,
 };
 
@@ -29,7 +29,7 @@ statements! {
     UPDATE = "update feed.post set caption = $2, visibility = $3, comments_enabled = $4, state = $5, hashtags = $6,
                   mentions = $7, published_at = $8, edited_at = $9, version = version + 1 where id = $1 returning version";
     /// Changes a post's state.
-    SET_STATE = "update feed.post set state = $2, version = version + 1 where id = $1 returning version";
+    SET_STATE = "update feed.post set state = $2, version = version + 1, gone_at = $3 where id = $1 returning version";
     /// Takes the words out of a post that was deleted.
     CLEAR = "update feed.post set caption = '', hashtags = '[]', mentions = '[]' where id = $1";
     /// Changes a post's counters and place.
@@ -252,7 +252,8 @@ pub(crate) async fn update(
 
 /// Changes a post's state and returns the new version.
 pub(crate) async fn set_state(tx: &mut Tx, id: PostId, state: i64) -> Result<i64, DbError> {
-    let (version,): (i64,) = tx.one(&SET_STATE, params![id, state]).await?;
+    let gone_at = (state > post_state::HIDDEN).then(|| tx.now());
+    let (version,): (i64,) = tx.one(&SET_STATE, params![id, state, gone_at]).await?;
     Ok(version)
 }
 

@@ -64,7 +64,7 @@ async fn show(
     let posts = match closed {
         true => None,
         false => {
-            let page = web.feed.posts_of(viewer, user, PAGE_LEN, query.cursor.as_deref()).await?;
+            let page = web.feed.posts_of(caller, user, PAGE_LEN, query.cursor.as_deref()).await?;
             Some(page.view())
         }
     };

@@ -3,15 +3,20 @@
 
 mod comments;
 mod consistency;
+mod due;
 mod explore;
 mod explore_cache;
 mod interface;
 mod likes;
+mod live;
 mod media;
 mod posts;
 mod power;
+mod privacy;
+mod removal;
 mod routes;
 mod timelines;
+mod uploads;
 mod views;
 mod weak_points;
 
