@@ -96,8 +96,8 @@ impl Log {
         &self.inner.epochs
     }
 
-    /// Resolves once this instance has applied the fact at `position` of the log `log_epoch`, whatever older transaction
-    /// may still be open. The caller bounds the wait.
+    /// Resolves once this instance has applied the fact at `position` of the log `log_epoch`, whatever older
+    /// transaction may still be open. The caller bounds the wait.
     ///
     /// # Errors
     /// [`LogChanged`] when the log is another one, now or while waiting.

@@ -17,7 +17,7 @@ use mainstay_core::{
 
 use crate::service::{
     Feed,
-    notifications::{self, Told},
+    notifications::lines::{self, Told},
     profiles,
 };
 
@@ -70,27 +70,25 @@ pub(crate) async fn notify(tx: &mut Tx, facts: &[Arc<Emitted>]) -> Result<(), Db
     for fact in facts {
         tell(tx, &mut told, fact).await?;
     }
-    notifications::say_unread(tx, told).await
+    lines::say_unread(tx, told).await
 }
 
 async fn tell(tx: &mut Tx, told: &mut Told, fact: &Emitted) -> Result<(), DbError> {
     match &*fact.name {
         PostLikedV1::NAME => {
             let liked: PostLikedV1 = read(fact)?;
-            notifications::post_liked(tx, told, liked.post, liked.user).await
+            lines::post_liked(tx, told, liked.post, liked.user).await
         }
         PostUnlikedV1::NAME => {
             let unliked: PostUnlikedV1 = read(fact)?;
-            notifications::post_liked(tx, told, unliked.post, unliked.user).await
+            lines::post_liked(tx, told, unliked.post, unliked.user).await
         }
-        PostVisibilityChangedV1::NAME => {
-            notifications::post_visibility(tx, told, &read(fact)?).await
-        }
-        CommentAddedV1::NAME => notifications::comment_added(tx, told, &read(fact)?).await,
-        CommentChangedV1::NAME => notifications::comment_changed(tx, told, &read(fact)?).await,
-        CommentLikedV1::NAME => notifications::comment_liked(tx, told, &read(fact)?).await,
-        MentionedV1::NAME => notifications::mentioned(tx, told, &read(fact)?).await,
-        RelationChangedV1::NAME => notifications::relation(tx, told, &read(fact)?).await,
+        PostVisibilityChangedV1::NAME => lines::post_visibility(tx, told, &read(fact)?).await,
+        CommentAddedV1::NAME => lines::comment_added(tx, told, &read(fact)?).await,
+        CommentChangedV1::NAME => lines::comment_changed(tx, told, &read(fact)?).await,
+        CommentLikedV1::NAME => lines::comment_liked(tx, told, &read(fact)?).await,
+        MentionedV1::NAME => lines::mentioned(tx, told, &read(fact)?).await,
+        RelationChangedV1::NAME => lines::relation(tx, told, &read(fact)?).await,
         _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! What a connection is doing, so that one timer for each connection ends it when nothing happens: it sends no head, or
-//! one byte by byte, or no next request, or reads nothing of an answer. A timer for each request would be set and taken back every time.
+//! one byte by byte, or no next request, or reads nothing of an answer. A timer for each request would be set and taken
+//! back every time.
 
 use std::{
     io,

@@ -16,7 +16,8 @@ use crate::{
     view::{NotificationKind, NotificationView, Page, PersonView},
 };
 
-/// The notifications, and what stands `beside` them. "Mark all as read" posts `up_to` (the newest id) to `/notifications/read`.
+/// The notifications, and what stands `beside` them. "Mark all as read" posts `up_to` (the newest id) to
+/// `/notifications/read`.
 pub fn notifications_page(
     shell: &Shell<'_>,
     notifications: &Page<NotificationView>,
