@@ -105,7 +105,7 @@ async fn house(settings: LiveSettings) -> House {
     }
 }
 
-async fn accounts(folder: &std::path::Path, clock: Clock) -> Auth {
+pub(super) async fn accounts(folder: &std::path::Path, clock: Clock) -> Auth {
     let location = Location::Sqlite { folder: folder.to_owned(), durable: false };
     let db = Db::open(&location, "core", auth::MIGRATIONS, clock.clone()).await.unwrap();
     // These tests are not about what a password costs.

@@ -7,4 +7,5 @@ mod configuration;
 mod data_folder;
 mod failover;
 mod live;
+mod server;
 mod writes;

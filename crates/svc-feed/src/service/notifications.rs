@@ -9,7 +9,7 @@ use mainstay_contract::{
     id::{PostId, UserId},
 };
 use mainstay_core::{
-    db::{DbError, Once, Tx},
+    db::{Once, Tx},
     params,
 };
 use serde::{Deserialize, Serialize};
