@@ -1,8 +1,8 @@
 //! HTTP: routes as data, and one middleware around each handler.
 //!
-//! Reading order: [`route`] (what a route declares), [`extract`] and [`parts`] (what a handler takes), [`reply`] (what it answers),
-//! [`middleware`] (what happens to every request, top to bottom), [`router`] (from the list to a running router),
-//! [`openapi`] (the same list as a document), [`server`] (sockets and draining).
+//! Reading order: [`route`] (what a route declares), [`extract`], [`key`] and [`parts`] (what a handler takes), [`reply`]
+//! (what it answers), [`middleware`] (what happens to every request, top to bottom), [`router`] (from the list to a
+//! running router), [`openapi`] (the same list as a document), [`server`] (sockets and draining).
 //!
 //! **Invariant:** a handler is reached only through a [`route::Route`], so nothing is served without an access rule, a
 //! limit class, a time limit and a body limit.
@@ -10,7 +10,7 @@
 pub mod compress;
 pub mod cursor;
 pub mod extract;
-mod key;
+pub mod key;
 pub mod middleware;
 pub mod openapi;
 pub mod parts;

@@ -194,8 +194,8 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewMedia, now: Ts) -> Result<(), D
     Ok(())
 }
 
-/// Changes the words for a picture of `owner`; with it the post that shows it, and whether it is their avatar. `None` if
-/// it is not theirs.
+/// Changes the words for a picture of `owner`; with it the post that shows it, and whether it is their avatar. `None`
+/// if it is not theirs.
 pub(crate) async fn set_alt(
     tx: &mut Tx,
     media: MediaId,

@@ -15,8 +15,8 @@ pub(super) enum Counted {
     Views,
 }
 
-/// The newest version of each count of the posts that were told of lately. Facts of one post are committed in order, but
-/// reach an instance in the order in which those who wrote them go on.
+/// The newest version of each count of the posts that were told of lately. Facts of one post are committed in order,
+/// but reach an instance in the order in which those who wrote them go on.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     log_epoch: u64,
