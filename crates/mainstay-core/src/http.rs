@@ -12,7 +12,7 @@ mod activity;
 pub mod compress;
 pub mod cursor;
 pub mod extract;
-mod key;
+pub mod key;
 pub mod middleware;
 pub mod openapi;
 pub mod parts;

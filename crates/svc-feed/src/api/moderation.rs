@@ -34,7 +34,10 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
         r.post("/api/v1/moderation/actions", act)
             .moderators()
             .about("Hide, restore or remove something, or suspend a person")
-            .details("Resolves the reports of it and is written to the audit log. `restore` on what is shown dismisses its reports. A removed post can be restored for 30 days; then it is erased.")
+            .details(
+                "Resolves the reports of it and is written to the audit log. `restore` on what is shown dismisses its \
+                 reports. A removed post can be restored for 30 days; then it is erased.",
+            )
             .takes::<ActBody>(8 << 10)
             .answers::<ActedView>(200)
             .refuses(&[Code::Conflict, Code::NotFound]),

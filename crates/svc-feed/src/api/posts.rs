@@ -40,7 +40,10 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
         r.delete("/api/v1/posts/{id}/like", unlike).about("Take a like back").answers::<Liked>(200),
         r.post("/api/v1/posts/{id}/views", begin_view)
             .about("Begin a view")
-            .details("One view of a viewer counts in 30 minutes. A view that is not heard of for five minutes ends; what its viewer says of it within six hours of its beginning counts all the same.")
+            .details(
+                "One view of a viewer counts in 30 minutes. A view that is not heard of for five minutes ends; what its viewer \
+                 says of it within six hours of its beginning counts all the same.",
+            )
             .answers::<Viewing>(201),
         r.patch("/api/v1/views/{id}", move_view)
             .about("Move a view on or end it")

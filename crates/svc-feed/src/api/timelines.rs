@@ -29,7 +29,12 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
             .refuses(&[Code::MalformedCursor]),
         r.get("/api/v1/timelines/explore", explore)
             .about("Read explore")
-            .details("Every public post of an account that is neither private nor suspended, by score: what everybody may see, but for those who block each other. What private accounts post is seen by accepted followers only, whatever its visibility says, and stands in their home timelines. The ranking is frozen at its first page and can be paged for one hour.")
+            .details(
+                "Every public post of an account that is neither private nor suspended, by score: what everybody may see, but \
+                 for those who block each other. What a private account posts is seen by accepted followers only, whatever \
+                 its visibility says, and stands in their home timelines. The ranking is frozen at its first page and can be \
+                 paged for one hour.",
+            )
             .query::<TimelineQuery>()
             .answers::<Page<PostView>>(200)
             .refuses(&[Code::MalformedCursor, Code::CursorExpired]),
@@ -41,7 +46,10 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
             .refuses(&[Code::MalformedCursor]),
         r.get("/api/v1/users/{id}/posts", of_user)
             .about("Read a person's posts")
-            .details("Newest first, those that you may see. A private account's posts are seen by accepted followers only; for others there is nothing here (404).")
+            .details(
+                "Newest first, those that you may see. A private account's posts are seen by accepted followers only; for \
+                 others there is nothing here (404).",
+            )
             .query::<PageQuery>()
             .answers::<Page<PostView>>(200)
             .refuses(&[Code::MalformedCursor]),

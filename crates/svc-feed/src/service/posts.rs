@@ -145,8 +145,11 @@ impl Feed {
         let weights = self.inner.config.weights;
         let caption = text::tidy(&new.caption);
         let (state, published_at) = life(new.draft, new.publish_at, self.inner.clock.now());
+        // Under the lock of the author's row, whose privacy decides what is counted and whose counter changes. New rows
+        // of all authors stand side by side, which at SERIALIZABLE is a conflict between any two that post.
+        let own = vec![user];
         self.db()
-            .write_once(once, move |tx| {
+            .write_locking(&store::relations::LOCK, params![own], once, move |tx| {
                 let (new, caption, handle) = (new.clone(), caption.clone(), handle.clone());
                 Box::pin(async move {
                     let now = tx.now();

@@ -12,6 +12,8 @@ use mainstay_core::{
 statements! {
     /// Posts that have been in a state for too long, the longest first.
     GONE_POSTS = "select id from feed.post where gone_at < $2 and state = $1 order by gone_at limit $3";
+    /// Nobody can restore a removed post any more.
+    END_REMOVED = "update feed.post set state = 5 where id = $1 and state = 4 and gone_at < $2";
     /// Likes of a post.
     DROP_LIKES = "delete from feed.post_like where (user_id, post_id) in (
                       select user_id, post_id from feed.post_like where post_id = $1 limit $2)";
@@ -46,6 +48,11 @@ pub(crate) async fn gone_posts(
 ) -> Result<Vec<PostId>, DbError> {
     let rows: Vec<(PostId,)> = tx.all(&GONE_POSTS, params![state, before, limit]).await?;
     Ok(rows.into_iter().map(|(post,)| post).collect())
+}
+
+/// From now on nobody can restore `post`, if it was removed before `before`; `false` if it was restored meanwhile.
+pub(crate) async fn end_removed(tx: &mut Tx, post: PostId, before: Ts) -> Result<bool, DbError> {
+    Ok(tx.execute(&END_REMOVED, params![post, before]).await? == 1)
 }
 
 /// Removes likes of `post`, at most `limit`; how many.

@@ -1,15 +1,18 @@
 //! What is erased for good after its time, in batches: deleted and removed posts with what others said of them, old
 //! views, reports that were acted on.
 
-use mainstay_contract::id::PostId;
-use mainstay_core::db::{BoxFuture, DbError, Tx};
+use mainstay_contract::{id::PostId, ts::Ts};
+use mainstay_core::{
+    db::{BoxFuture, DbError, Tx},
+    params,
+};
 
 use super::Feed;
 use crate::{
     error::Error,
     model::{DELETED_LIFE_S, REMOVED_LIFE_S, REPORT_LIFE_S, VIEW_LIFE_S, post_state},
     service::media::drop_media_of,
-    store::purge,
+    store::{self, purge},
 };
 
 /// Rows that one transaction removes.
@@ -26,18 +29,15 @@ impl Feed {
     /// If the records cannot be used; a single post that cannot be erased is logged and holds up no other.
     pub(crate) async fn purge(&self) -> Result<(), Error> {
         let now = self.inner.clock.now();
-        for (state, life_s) in
-            [(post_state::DELETED, DELETED_LIFE_S), (post_state::REMOVED, REMOVED_LIFE_S)]
-        {
-            let before = now.plus_s(-life_s);
-            let gone = {
-                let mut tx = self.db().read().await?;
-                purge::gone_posts(&mut tx, state, before, POSTS_MAX).await?
-            };
-            for post in gone {
-                if let Err(error) = self.erase(post).await {
-                    tracing::error!(%post, %error, "erase a post that is gone");
-                }
+        let (deleted, removed) = (now.plus_s(-DELETED_LIFE_S), now.plus_s(-REMOVED_LIFE_S));
+        for post in self.gone(post_state::REMOVED, removed).await? {
+            if let Err(error) = self.end_removed(post, removed).await {
+                tracing::error!(%post, %error, "give up a removed post");
+            }
+        }
+        for post in self.gone(post_state::DELETED, deleted).await? {
+            if let Err(error) = self.erase(post).await {
+                tracing::error!(%post, %error, "erase a post that is gone");
             }
         }
         let (views, reports) = (now.plus_s(-VIEW_LIFE_S), now.plus_s(-REPORT_LIFE_S));
@@ -45,6 +45,20 @@ impl Feed {
         self.in_batches(reports, |tx, before| Box::pin(purge::drop_reports(tx, before, BATCH)))
             .await?;
         Ok(())
+    }
+
+    async fn gone(&self, state: i64, before: Ts) -> Result<Vec<PostId>, Error> {
+        let mut tx = self.db().read().await?;
+        Ok(purge::gone_posts(&mut tx, state, before, POSTS_MAX).await?)
+    }
+
+    /// Makes a removed post one that is erased like those that were deleted: half erased it must not be restored.
+    async fn end_removed(&self, post: PostId, before: Ts) -> Result<bool, Error> {
+        self.db()
+            .write_locking(&store::posts::LOCK_STAT, params![post], None, move |tx| {
+                Box::pin(async move { Ok(purge::end_removed(tx, post, before).await?) })
+            })
+            .await
     }
 
     /// Erases a post with everything that hangs on it, or a good part of that.
