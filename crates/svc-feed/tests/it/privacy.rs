@@ -93,7 +93,7 @@ async fn a_persons_posts_are_not_found_by_whom_they_are_not_for() {
         let path = format!("/api/v1/users/{}/posts", ada.id);
         let stranger = house.stranger();
         for reader in [&ada, &bea, &stranger] {
-            assert_eq!(walk(reader, &path, 20).await, [post.clone()]);
+            assert_eq!(walk(reader, &path, 20).await, std::slice::from_ref(&post));
         }
         let nobody = "/api/v1/users/user_01h2xcejqtf2nbrexx3vqjhp41/posts";
         stranger.get(nobody).await.expect_problem(404, "not_found");
@@ -103,7 +103,11 @@ async fn a_persons_posts_are_not_found_by_whom_they_are_not_for() {
         make_private(&ada, true).await;
         stranger.get(&path).await.expect_problem(404, "not_found");
         for reader in [&ada, &bea] {
-            assert_eq!(walk(reader, &path, 20).await, [post.clone()], "its author and followers");
+            assert_eq!(
+                walk(reader, &path, 20).await,
+                std::slice::from_ref(&post),
+                "its author and followers"
+            );
         }
         make_private(&ada, false).await;
         act(&judge, &ada.id, "suspend").await;
@@ -125,10 +129,10 @@ async fn explore_and_latest_hold_the_same_and_nothing_of_private_accounts() {
         make_private(&ada, true).await;
         for reader in [&ada, &bea, &house.stranger()] {
             for list in [EXPLORE, LATEST] {
-                assert_eq!(walk(reader, list, 20).await, [open.clone()], "{list}");
+                assert_eq!(walk(reader, list, 20).await, std::slice::from_ref(&open), "{list}");
             }
         }
-        assert_eq!(walk(&bea, "/api/v1/timelines/home", 20).await, [closed.clone()]);
+        assert_eq!(walk(&bea, "/api/v1/timelines/home", 20).await, std::slice::from_ref(&closed));
         bea.get(&format!("/api/v1/posts/{closed}")).await.expect(200);
         let description = |path: &str| {
             let text = &house.document()["paths"][path]["get"]["description"];
