@@ -183,7 +183,7 @@ impl Shown {
         let seen = held.into_iter().filter(|post| post.sight.visible_to(Some(user)));
         let posts = seen
             .map(|post| {
-                let excerpt = post.caption.chars().take(EXCERPT_CHARS).collect();
+                let excerpt = excerpt(&post.caption);
                 let thumbnail = pictures.remove(&post.id);
                 (post.id, NotifiedPostView { id: post.id, excerpt, thumbnail })
             })
@@ -437,4 +437,12 @@ async fn recount(tx: &mut Tx, users: Vec<UserId>) -> Result<(), DbError> {
         tx.emit(&NotifiedV1 { user, unread_count }, &[]).await?;
     }
     Ok(())
+}
+
+/// The beginning of a caption; it says so when that is not all.
+fn excerpt(caption: &str) -> String {
+    match caption.char_indices().nth(EXCERPT_CHARS) {
+        Some((end, _)) => format!("{}…", caption.get(..end).unwrap_or_default().trim_end()),
+        None => caption.to_owned(),
+    }
 }
