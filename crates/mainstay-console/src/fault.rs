@@ -16,6 +16,8 @@ pub struct Fault<'a> {
     pub title: &'a str,
     /// What to do; empty for the words that fit the status.
     pub detail: &'a str,
+    /// Where the list begins whose rest cannot be shown; empty for anything else.
+    pub list_href: &'a str,
     /// The request's id, which finds it in the logs.
     pub request_id: &'a str,
 }
@@ -42,7 +44,9 @@ fn words(status: u16) -> (&'static str, &'static str, &'static str, (&'static st
             "It may have been deleted, or it is only for some people. Check the address.",
             home,
         ),
-        410 => ("clock", "This list has moved on", "Start again from its top.", home),
+        410 => {
+            ("clock", "This list has moved on", "What you were shown before is still in it.", home)
+        }
         413 => ("circle-x", "That was too large", "Send something smaller.", home),
         429 => ("clock", "Too many requests", "Wait a moment, then try again.", home),
         503 => (
@@ -68,6 +72,8 @@ pub fn fault_page(shell: &Shell<'_>, fault: &Fault<'_>) -> Markup {
     let (symbol, title, detail, act) = words(fault.status);
     let title = if fault.title.is_empty() { title } else { fault.title };
     let detail = if fault.detail.is_empty() { detail } else { fault.detail };
+    let act =
+        if fault.list_href.is_empty() { act } else { ("Start from the top", fault.list_href) };
     shell.page(
         &Head { title, ..Head::default() },
         &html! {

@@ -78,7 +78,7 @@ export async function visit(url, { method = "GET", body, push = true, scroll = 0
   document.dispatchEvent(new CustomEvent("unread", { detail: Number(page.dataset.unread) }));
   const target = show(document.adoptNode(page), samePlace && method !== "GET" ? scrollY : scroll, settled ? to.hash : "");
   const wrong = one('[aria-invalid="true"]', one("#page"));
-  (wrong ?? target ?? one("#main")).focus({ preventScroll: !wrong });
+  (wrong ?? target ?? one("#page [autofocus]") ?? one("#main")).focus({ preventScroll: !wrong });
   if (!wrong && method === "GET" && !quiet) say(document.title);
   return true;
 }

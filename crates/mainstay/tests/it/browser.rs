@@ -7,7 +7,7 @@ use mainstay_testkit::{Chromium, Page};
 use crate::program::Place;
 
 /// How long a page may take to show something; far more than it needs.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../svc-feed/tests/data/rocket.jpg");
 
 /// A browser in which a new person has just registered, by the form.
@@ -27,9 +27,9 @@ async fn a_person_signs_up_posts_a_photo_and_sees_anothers_like_arrive_without_a
     let place = Place::new();
     let serving = place.serve();
     let site = format!("http://{}", serving.address());
-    let chromium = Chromium::start().unwrap();
+    let chromium = Chromium::shared();
     let (ada, ben) =
-        (newcomer(&chromium, &site, "ada").await, newcomer(&chromium, &site, "ben").await);
+        (newcomer(chromium, &site, "ada").await, newcomer(chromium, &site, "ben").await);
 
     ada.click("[data-create]").await.unwrap();
     ada.wait_until("document.querySelector('#caption')", SOON).await.unwrap();

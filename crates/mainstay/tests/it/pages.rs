@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::program::Place;
 
 const DEMO: &str = "demo --listen 127.0.0.1:0 --json --size people=12,posts=40";
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 /// Bytes of a page with all that it needs beside pictures and films, as they travel.
 const PAGE_BYTES_MAX: f64 = 100_000.0;
 /// How far things may move after they were shown; 0.1 is what the web's own measure calls good.

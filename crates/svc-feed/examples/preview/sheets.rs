@@ -439,6 +439,7 @@ fn faults(made: &Fixtures) -> Vec<Sheet> {
         status,
         title: "",
         detail: "",
+        list_href: if status == 410 { "/explore" } else { "" },
         request_id: "req_01k3h7j1x2mre9kz6m4yt1a0bc",
     };
     let empty =
@@ -448,6 +449,7 @@ fn faults(made: &Fixtures) -> Vec<Sheet> {
         ("error-500", fault_page(&reader, &of(500))),
         ("error-404", fault_page(&stranger, &of(404))),
         ("error-403", fault_page(&reader, &of(403))),
+        ("error-410", fault_page(&stranger, &of(410))),
         ("moderation-empty", moderation_page(&reader, &empty)),
     ]
 }

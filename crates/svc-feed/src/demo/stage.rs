@@ -28,8 +28,6 @@ use crate::{
     service::{EditProfile, Feed, NewComment, NewPost, NewReportBody, Tie, Upload, ViewId},
 };
 
-/// Photographs worked on at once.
-const UPLOADS_AT_ONCE: usize = 4;
 /// How often facts are consumed while the clock is moved: notifications get their time from it.
 const CATCH_UP_S: i64 = 1_200;
 /// Acts between two reports of progress.
@@ -108,6 +106,8 @@ impl<'a> Stage<'a> {
         let total = (photos.len() + avatars.len()) as u64;
         let feed = self.feed;
         let all = photos.iter().copied().chain(avatars);
+        // As many as are worked on at the same time: one that waits for its turn is refused when a slow machine takes long.
+        let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut uploads = stream::iter(all)
             .map(|photo| async move {
                 let body = stream::iter([Ok::<_, Infallible>(Bytes::from_static(photo.bytes))]);
@@ -115,7 +115,7 @@ impl<'a> Stage<'a> {
                 let upload = Upload { owner, alt, pointer: "/file", key };
                 feed.upload(upload, body).await.map(|view| view.id)
             })
-            .buffered(UPLOADS_AT_ONCE);
+            .buffered(at_once);
         let mut ids: Vec<MediaId> = Vec::new();
         while let Some(id) = uploads.next().await {
             ids.push(id.map_err(DemoError::at(step))?);

@@ -71,6 +71,10 @@ fn report(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -
                     a .name href=(href) dir="auto" { (item.person.display_name) }
                 }
                 span class=(format!("mark status-{}", status_class(&item.status))) { (item.status) }
+                @if let (Some(post), true) = (&item.post, item.status != "removed") {
+                    a .icon-button href=(format!("/posts/{}", post.id)) aria-label="Open the post"
+                        { (icon("chevron-right")) }
+                }
             }
             div .reported {
                 @if let Some(post) = &item.post { (post_body(post, false)) }

@@ -176,7 +176,7 @@ impl Shown {
         let seen = held.into_iter().filter(|post| post.sight.visible_to(Some(user)));
         let posts = seen
             .map(|post| {
-                let excerpt = post.caption.chars().take(EXCERPT_CHARS).collect();
+                let excerpt = excerpt(&post.caption);
                 let thumbnail = pictures.remove(&post.id);
                 (post.id, NotifiedPostView { id: post.id, excerpt, thumbnail })
             })
@@ -206,5 +206,13 @@ impl Shown {
             updated_at: row.updated_at,
             read: row.read,
         })
+    }
+}
+
+/// The beginning of a caption; it says so when that is not all.
+fn excerpt(caption: &str) -> String {
+    match caption.char_indices().nth(EXCERPT_CHARS) {
+        Some((end, _)) => format!("{}…", caption.get(..end).unwrap_or_default().trim_end()),
+        None => caption.to_owned(),
     }
 }

@@ -115,7 +115,7 @@ async fn every_page_is_good_to_look_at_and_shuts_nobody_out() {
     let (names, made) = Made::new();
     let site = serve(made).await;
     let folder = artefacts("feed").unwrap();
-    let chromium = Chromium::start().unwrap();
+    let chromium = Chromium::shared();
     let windows = WINDOWS.map(async |(width, height, first)| {
         let page = chromium.open(width, height).await.unwrap();
         let mut wrong = Vec::new();

@@ -137,19 +137,21 @@ async fn people_see_their_sessions_and_end_them_but_nobody_elses() {
 async fn an_account_has_at_most_500_sign_ins_and_the_oldest_make_room() {
     for house in engines().await {
         let first = house.register("bob").await;
-        let mut tasks = tokio::task::JoinSet::new();
         house.clock.advance_s(1);
-        for _ in 0..505 {
-            let auth = house.auth.clone();
-            tasks.spawn(async move { auth.login("bob", PASSWORD, &home()).await.unwrap() });
+        // Some at once, and no more than a slow machine has connections for.
+        for _ in 0..21 {
+            let mut tasks = tokio::task::JoinSet::new();
+            for _ in 0..24 {
+                let auth = house.auth.clone();
+                tasks.spawn(async move { auth.login("bob", PASSWORD, &home()).await.unwrap() });
+            }
+            tasks.join_all().await;
         }
-        let last = tasks.join_all().await.pop().unwrap();
         let dead = house.auth.authenticate_bearer(&first.access_token).await;
         assert_eq!(refused(dead), Code::Unauthenticated);
         house.clock.advance_s(1);
         let caller = house.caller(&house.login("bob").await).await;
         assert_eq!(house.auth.sessions(&caller).await.unwrap().len(), 500);
-        drop(last);
     }
 }
 
