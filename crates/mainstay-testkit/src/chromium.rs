@@ -46,6 +46,9 @@ const LOOK_FOR_BARRIERS: &str = "
         .then(({ violations }) => violations.flatMap(({ id, help, nodes }) => nodes.map((node) =>
             `${id}: ${help}: ${node.target.join(' ')}: ${(node.failureSummary ?? '').replaceAll('\\n', ' ')}`)))";
 
+/// How long a script in a page may take: axe-core needs a while for a long page on a busy machine.
+const SCRIPT_MS_MAX: u32 = 300_000;
+
 /// How often a condition on a page is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -126,6 +129,7 @@ impl Chromium {
         let mut capabilities = Capabilities::new();
         let options = json!({ "binary": self.browser, "args": flags });
         capabilities.insert("goog:chromeOptions".to_owned(), options);
+        capabilities.insert("timeouts".to_owned(), json!({ "script": SCRIPT_MS_MAX }));
         capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)

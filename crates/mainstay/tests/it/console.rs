@@ -1,4 +1,4 @@
-//! How the console behaves in a real browser: by keyboard alone, optimistic, live, without a connection, without script.
+//! How the console behaves in a real browser: by keyboard, optimistic, live, without a connection, without script.
 
 use std::time::Duration;
 
@@ -377,7 +377,7 @@ async fn without_script_menus_likes_and_comments_work_in_a_browser() {
     page.click(".account-button").await.unwrap();
     page.click("#account-menu [value=dark]").await.unwrap();
     sees(&page, "document.documentElement.dataset.theme === 'dark'").await;
-    assert_eq!(number(&page, "document.querySelectorAll('.with-script').length").await > 0.0, true);
+    assert!(number(&page, "document.querySelectorAll('.with-script').length").await > 0.0);
     sees(
         &page,
         "[...document.querySelectorAll('.with-script')].every((e) => !e.checkVisibility())",

@@ -106,7 +106,8 @@ impl<'a> Stage<'a> {
         let total = (photos.len() + avatars.len()) as u64;
         let feed = self.feed;
         let all = photos.iter().copied().chain(avatars);
-        // As many as are worked on at the same time: one that waits for its turn is refused when a slow machine takes long.
+        // As many as are worked on at the same time: one that waits for its turn is refused when a slow machine takes
+        // long.
         let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut uploads = stream::iter(all)
             .map(|photo| async move {
