@@ -8,6 +8,5 @@ mod console;
 mod demo;
 mod forms;
 mod kill;
-mod pages;
 mod program;
 mod serving;
