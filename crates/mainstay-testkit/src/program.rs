@@ -4,6 +4,7 @@
 //! `contract.rs` (each answer is compared with the document of the interface, in every test).
 #![expect(clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod again;
 mod client;
 mod contract;
 mod listener;
@@ -290,15 +291,6 @@ impl Program {
     /// When it does not start.
     pub async fn start(engine: Engine, services: &'static [Service]) -> Self {
         Setup::of(services).start(engine).await
-    }
-
-    /// Another instance on the same database and blobs, with the same clock.
-    ///
-    /// # Panics
-    /// On SQLite, whose files belong to one program.
-    pub async fn twin(&self) -> Self {
-        assert_eq!(self.place.engine, Engine::Postgres, "SQLite files belong to one program");
-        self.setup.start_at(self.place.clone()).await
     }
 
     /// Where its records are.

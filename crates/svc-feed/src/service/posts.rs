@@ -455,7 +455,7 @@ async fn list(
         }
     }
     let counts: Counts = before.counts;
-    let key = is_public.then(|| rank_key(counts, published_at, weights));
+    let key = is_public.then(|| rank_key(counts, published_at, &before.weights(weights)));
     if key != before.rank_key || was != is {
         place(tx, before.id, before.rank_key, key, Some(published_at)).await?;
         store::posts::set_stat(

@@ -13,6 +13,7 @@ mod routes;
 mod timelines;
 mod views;
 mod weak_points;
+mod weights;
 
 use mainstay_core::{
     auth::Role,
