@@ -1,9 +1,11 @@
 //! Facts: written with the change, followed by every instance, consumed at least once and taken once.
 //!
 //! [`Log`] follows one service's outbox in this process: it outdates cache entries and tells memory and live topics.
-//! [`consumer`] takes facts of any log and writes their effect into another service's records.
+//! [`consumer`] takes facts of any log and writes their effect into another service's records; [`dead`] has those that
+//! it could not take.
 
 pub mod consumer;
+pub mod dead;
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -3,6 +3,7 @@
 //! [`Program::assemble`] turns mounts into a router, [`Program::start`] runs what works in the background, and
 //! [`Program::serve`] answers until it is told to end, then drains: first requests, then live connections, then work.
 
+mod facts;
 mod system;
 
 use std::{sync::Arc, time::Duration};
@@ -11,6 +12,7 @@ use axum::Router;
 use mainstay_contract::account::{AccountSuspensionChangedV1, ApiKeyChangedV1, SessionEndedV1};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
+pub use self::facts::{DeadLetters, Facts, FactsError, Retried, Retry, RetryFailure, RetryPlace};
 use crate::{
     auth::{self, Credential},
     db::Sql,
@@ -61,6 +63,7 @@ pub struct Program {
     mounts: Vec<Mount>,
     gate: Arc<Gate>,
     health: Health,
+    facts: Facts,
     router: Router,
     routes: Vec<Route>,
     settings: ServerSettings,
@@ -99,6 +102,8 @@ impl Program {
         let mut routes: Vec<Route> =
             mounts.iter().flat_map(|mount| mount.routes.iter().cloned()).collect();
         routes.extend(live::api::routes(&core.live));
+        let facts = Facts::of(&mounts, core.cursors.clone());
+        routes.extend(facts.routes());
         routes.extend(pages);
         let system = system::System::new(health.clone(), core.metrics.clone());
         routes.extend(system.routes());
@@ -125,6 +130,7 @@ impl Program {
             mounts,
             gate,
             health,
+            facts,
             router,
             routes,
             settings: server,
@@ -139,6 +145,11 @@ impl Program {
     /// The gate, for what may change while the program runs.
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
+    }
+
+    /// What consumers put aside, and another attempt at it.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Every route, as declared.
@@ -184,6 +195,8 @@ impl Program {
             }
             self.health.register(probe(mount));
         }
+        let measuring = self.facts.measuring(&self.core.metrics);
+        work.spawn(jobs::repeat(measuring, self.stop.subscribe()));
         let blobs = self.core.blobs.clone();
         self.health.register(Probe {
             name: "blobs",
