@@ -97,6 +97,14 @@ impl Log {
         &self.inner.epochs
     }
 
+    /// The lowest transaction of which nothing is applied yet. On Postgres it may lie above the horizon: while an older
+    /// transaction is open, what was committed after it is applied again and again.
+    pub(crate) fn begins(&self) -> i64 {
+        let applied = self.inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let above = applied.ids.values().max().map_or(i64::MIN, |xid| xid.saturating_add(1));
+        applied.horizon.max(above)
+    }
+
     /// From now on `apply` is told of every fact.
     pub fn on_fact(&self, apply: Apply) {
         self.inner.appliers.write().unwrap_or_else(PoisonError::into_inner).push(apply);

@@ -38,7 +38,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use self::contract::Contract;
 pub use self::{
     client::{Answer, Client, Request, id_of},
-    listener::Listener,
+    listener::{Listener, Transport},
 };
 use crate::Postgres;
 

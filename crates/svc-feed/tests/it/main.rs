@@ -6,6 +6,7 @@ mod explore;
 mod explore_cache;
 mod interface;
 mod likes;
+mod live;
 mod media;
 mod posts;
 mod power;
