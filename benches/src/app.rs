@@ -4,7 +4,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
-use axum::{Router, body::Body};
+use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -16,6 +16,7 @@ use mainstay_core::{
     db::{Location, PgSettings},
     http::{
         middleware::{GateSettings, Limits},
+        router::Router,
         server::ServerSettings,
     },
     limit::Limit,

@@ -95,7 +95,10 @@ struct Tool {
     why: &'static str,
     /// What pip installs, at fixed versions, so that a new release fails nobody's build by surprise.
     packages: &'static [&'static str],
-    program: &'static str,
+    /// Further words for pip.
+    options: &'static [&'static str],
+    /// What tests use, in the folder.
+    file: &'static str,
 }
 
 const TOOLS: &[Tool] = &[
@@ -103,13 +106,23 @@ const TOOLS: &[Tool] = &[
         folder: "schemathesis-4.32.5",
         why: "tries the OpenAPI document against the program",
         packages: &["schemathesis==4.32.5"],
-        program: "schemathesis",
+        options: &[],
+        file: "bin/schemathesis",
     },
     Tool {
         folder: "moto-5.2.5",
         why: "an S3 server, for pictures and video outside of a folder",
         packages: &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
-        program: "moto_server",
+        options: &[],
+        file: "bin/moto_server",
+    },
+    Tool {
+        folder: "axe-core-4.12.1",
+        why: "looks for what keeps people out of the console's pages",
+        // It carries axe-core's script, which is all that is used of it; npm would need Node.js.
+        packages: &["axe-playwright-python==0.1.8"],
+        options: &["--no-deps", "--target", "."],
+        file: "axe_playwright_python/axe.min.js",
     },
 ];
 
@@ -229,7 +242,7 @@ fn tools() -> anyhow::Result<PathBuf> {
 }
 
 fn tool_here(tool: &Tool) -> anyhow::Result<bool> {
-    Ok(tools()?.join(tool.folder).join("bin").join(tool.program).is_file())
+    Ok(tools()?.join(tool.folder).join(tool.file).is_file())
 }
 
 fn install_tool(tool: &Tool) -> anyhow::Result<()> {
@@ -244,6 +257,8 @@ fn install_tool(tool: &Tool) -> anyhow::Result<()> {
     }
     run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let mut pip = Command::new(folder.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(tool.packages);
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]);
+    // Options may name the folder as `.`.
+    pip.args(tool.options).args(tool.packages).current_dir(&folder);
     run_command(&mut pip)
 }

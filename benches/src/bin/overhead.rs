@@ -5,10 +5,15 @@
 //! the same path and answer. The limiter is on, the access log off.
 #![expect(clippy::print_stdout, reason = "printing figures is what benchmarks are for")]
 
-use std::{sync::Arc, time::Instant};
+use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use anyhow::ensure;
-use axum::{Router, body::Body, response::IntoResponse as _, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
 use benches::{
     app::{App, sqlite},
     report::{Rounds, Table, figure},
@@ -25,7 +30,7 @@ use mainstay_core::{
     limit::Limit,
     telemetry::{HttpMetrics, Metrics},
 };
-use tower::ServiceExt as _;
+use tower::{Service, ServiceExt as _};
 
 const CALLS: u32 = 200_000;
 const ROUNDS: usize = 7;
@@ -53,7 +58,7 @@ async fn run() -> anyhow::Result<()> {
     let route = Routes::api(&(), "Bench")
         .get("/api/v1/ok", async || whole(StatusCode::OK, "application/json", BODY))
         .signed_in();
-    let ours = router::router(vec![route], &gate);
+    let ours = router::router(vec![route], &gate)?;
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     let bare = Router::new().route("/api/v1/ok", get(async move || (json, BODY).into_response()));
 
@@ -84,7 +89,10 @@ async fn run() -> anyhow::Result<()> {
 }
 
 /// Microseconds for a request, of one thread that does nothing else.
-async fn us(router: &Router, authorization: &HeaderValue) -> anyhow::Result<f64> {
+async fn us<R>(router: &R, authorization: &HeaderValue) -> anyhow::Result<f64>
+where
+    R: Service<Request<Body>, Response = Response, Error = Infallible> + Clone,
+{
     let began = Instant::now();
     for _ in 0..CALLS {
         let request = Request::get("/api/v1/ok")

@@ -18,6 +18,7 @@ use http::{Request, header};
 use mainstay_core::{
     clock::Clock,
     db::{Db, DbError, Location, Sql, migrate::Migration},
+    http::router::Router,
     params,
 };
 use mainstay_testkit::Postgres;
@@ -230,7 +231,7 @@ async fn likes(
         Arc::new((world.people.clone(), world.posts.clone()));
     let router = app.router();
     let from = if spread == 1 { 0 } else { world.used };
-    let call = move |(router, shared): (axum::Router, Arc<Shared>), number| async move {
+    let call = move |(router, shared): (Router, Arc<Shared>), number| async move {
         let (person, post) = pair((&shared.0, &shared.1), spread, from + number)?;
         let (Some(person), Some(post)) = (shared.0.get(person), shared.1.get(post)) else {
             return Ok(((router, shared), false));

@@ -3,6 +3,8 @@
 use mainstay_core::error::Problem;
 use maud::{Markup, html};
 
+use crate::component::icon;
+
 /// What was wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
@@ -43,7 +45,7 @@ impl FormErrors {
         html! {
             @if !rest.is_empty() {
                 div .notice.danger role="alert" {
-                    (crate::component::icon("triangle-alert"))
+                    (icon("triangle-alert"))
                     div { @for error in rest { p { (error.detail) } } }
                 }
             }
@@ -85,23 +87,39 @@ impl Default for Field<'_> {
 }
 
 impl Field<'_> {
+    /// The pointer of its errors: `/name`.
+    pub fn pointer(&self) -> String {
+        format!("/{}", self.name)
+    }
+
     /// The label, the field, its hint and its error (of the pointer `/name`).
     pub fn render(&self, errors: &FormErrors) -> Markup {
-        let pointer = format!("/{}", self.name);
-        let error = errors.at(&pointer);
+        let error = errors.at(&self.pointer());
         let described = described_by(self.name, !self.hint.is_empty(), error.is_some());
         html! {
             div .field .bad[error.is_some()] {
                 label for=(format!("f-{}", self.name)) { (self.label) }
-                input .input id=(format!("f-{}", self.name)) name=(self.name) type=(self.kind)
-                    value=[(!self.value.is_empty() && self.kind !=
-                        "password").then_some(self.value)]
-                    autocomplete=(self.autocomplete) required[self.required]
-                    dir=[(self.kind == "text").then_some("auto")]
-                    autocapitalize=[(self.autocomplete == "username").then_some("none")]
-                    aria-invalid=[error.map(|_| "true")] aria-describedby=[described];
+                @if self.kind == "password" {
+                    div .reveal {
+                        (self.input(error, described))
+                        button .icon-button.with-script type="button" aria-pressed="false" data-reveal
+                            aria-label=(format!("Show: {}", self.label)) { (icon("eye")) }
+                    }
+                } @else { (self.input(error, described)) }
                 (hint_and_error(self.name, self.hint, error))
             }
+        }
+    }
+
+    fn input(&self, error: Option<&str>, described: Option<String>) -> Markup {
+        let value = (!self.value.is_empty() && self.kind != "password").then_some(self.value);
+        html! {
+            input .input id=(format!("f-{}", self.name)) name=(self.name) type=(self.kind)
+                value=[value] autocomplete=(self.autocomplete) required[self.required]
+                dir=[(self.kind == "text").then_some("auto")]
+                autocapitalize=[(self.autocomplete == "username").then_some("none")]
+                spellcheck=[(self.kind == "password").then_some("false")]
+                aria-invalid=[error.map(|_| "true")] aria-describedby=[described];
         }
     }
 }
@@ -175,7 +193,7 @@ pub fn error_line(id: &str, error: Option<&str>) -> Markup {
     html! {
         @if let Some(error) = error {
             p .field-error #(format!("{id}-error")) {
-                (crate::component::icon("triangle-alert")) (error)
+                (icon("triangle-alert")) (error)
             }
         }
     }

@@ -189,7 +189,7 @@ impl Shell<'_> {
                         @if !head.plain { (self.side(head)) }
                         (column)
                     }
-                    (overlay::overlays())
+                    (overlay::overlays(self.viewer.is_some()))
                 }
             }
         }

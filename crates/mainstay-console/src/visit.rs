@@ -15,7 +15,7 @@ use mainstay_core::{
     clock::Clock,
     error::{Code, Problem},
     front::{Face, Front, NavItem},
-    http::{Cursors, reply},
+    http::{Cursors, MaybeCaller, reply},
     mount::Core,
 };
 use maud::Markup;
@@ -137,7 +137,7 @@ impl<S: AsRef<Site> + Send + Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let caller = parts.extensions.get::<Caller>().cloned();
+        let MaybeCaller(caller) = MaybeCaller::from_request_parts(parts, state).await?;
         Ok(Self::read(state.as_ref(), caller, &parts.headers, &parts.uri).await)
     }
 }

@@ -5,6 +5,8 @@
 mod account;
 mod docs;
 mod fault;
+mod refused;
+mod settings;
 
 use std::sync::{Arc, OnceLock};
 
@@ -65,6 +67,7 @@ impl Console {
             page.post("/theme", choose_theme).public().takes_form(FORM_BYTES_MAX),
         ];
         routes.extend(account::routes(&page));
+        routes.extend(settings::routes(&page));
         routes
     }
 

@@ -5,11 +5,13 @@
 
 use std::{
     hint::black_box,
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures_util::FutureExt;
+use mainstay_contract::id::UserId;
 use mainstay_core::{
     cache::{CacheMetrics, Class, Epochs, Loaded, Lookup, Mono, Policy, Staleness, Stamp, Tag},
     limit::{Limit, Limiter},
@@ -97,8 +99,8 @@ fn main() -> std::io::Result<()> {
                 status: 200,
                 duration_us: 87,
                 bytes: 1_024,
-                user: "user_01k9f0000000000000000000000",
-                remote: "127.0.0.1",
+                user: Some(UserId::from_bits(id as u128)),
+                remote: IpAddr::from([127, 0, 0, 1]),
             });
             id
         })

@@ -1,7 +1,7 @@
 //! Who calls: accounts, sign-ins, access tokens, API keys and browser sessions.
 //!
 //! Reading order: [`model`] (the values), `rules` (what is accepted), [`store`] (statements), `accounts`, `sign_in`,
-//! `refresh`, `sessions`, `api_keys` (the use cases), `check` (from a credential to a [`Caller`]),
+//! `refresh`, `sessions`, `password_change`, `api_keys` (the use cases), `check` (from a credential to a [`Caller`]),
 //! [`api`] (routes) and `mount`. Beside them: `seal` and `master` (what is kept
 //! encrypted), `password`, `lockout`, `tokens` and `signing` (signatures) and `known` (credentials that were checked
 //! a moment ago).
@@ -21,6 +21,7 @@ mod master;
 pub mod model;
 mod mount;
 mod password;
+mod password_change;
 mod refresh;
 mod rules;
 mod seal;

@@ -217,6 +217,10 @@ impl Meter {
     }
 }
 
+fn elsewhere() -> BlobError {
+    BlobError::Settings { reason: "the staged bytes belong to another blob store".to_owned() }
+}
+
 /// A name in `staging/` that nobody else has: 128 random bits.
 fn staging_name() -> Result<String, BlobError> {
     let mut random = [0; 16];
@@ -302,12 +306,33 @@ impl Blobs {
             (Store::Bucket(bucket), StagedPlace::Object(path)) => {
                 bucket.commit(&path, &hash.key()).await?;
             }
-            (Store::Folder(_) | Store::Bucket(_), _) => {
-                let reason = "the staged bytes belong to another blob store".to_owned();
-                return Err(BlobError::Settings { reason });
-            }
+            (Store::Folder(_) | Store::Bucket(_), _) => return Err(elsewhere()),
         }
         Ok(hash)
+    }
+
+    /// The staged bytes. For what is known to be small: they are held in memory.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Damaged` if they are not what was staged.
+    pub async fn read_staged(&self, staged: &Staged) -> Result<Bytes, BlobError> {
+        let bytes = match (&*self.0, &staged.place) {
+            (Store::Folder(folder), StagedPlace::File(file)) => folder.read_staged(file).await?,
+            (Store::Bucket(bucket), StagedPlace::Object(path)) => bucket.read_staged(path).await?,
+            (Store::Folder(_) | Store::Bucket(_), _) => return Err(elsewhere()),
+        };
+        if BlobHash::of(&bytes) == staged.hash {
+            Ok(bytes)
+        } else {
+            Err(BlobError::Damaged { hash: staged.hash })
+        }
+    }
+
+    /// Removes staged bytes that are to be no blob. Dropping them does the same in a folder, but not on S3.
+    pub async fn discard(&self, staged: Staged) {
+        if let (Store::Bucket(bucket), StagedPlace::Object(path)) = (&*self.0, &staged.place) {
+            bucket.discard(path).await;
+        }
     }
 
     /// Stores `bytes` as a blob: [`Blobs::stage`] and [`Blobs::commit`] in one.

@@ -17,8 +17,8 @@ use mainstay_contract::id::FactId;
 use tokio::sync::watch;
 
 use crate::{
-    cache::{Epochs, Mono, Stamp},
-    db::{Db, DbError, Emitted, EngineKind, Tx},
+    cache::{Epochs, LogChanged, Mono, Stamp},
+    db::{Db, DbError, Emitted, EngineKind, Position, Tx},
 };
 
 /// Facts that one poll applies before it looks at the time again.
@@ -47,14 +47,15 @@ struct Inner {
 struct Applied {
     horizon: i64,
     ids: HashMap<FactId, i64>,
-    /// On SQLite, where each fact is a transaction number of its own: the numbers of `ids`.
-    numbers: BTreeSet<i64>,
+    /// Where they stand.
+    positions: BTreeSet<Position>,
 }
 
 impl Applied {
-    /// Moves the horizon over what commits here brought, which the tailer then need not read again.
+    /// Moves the horizon over what commits here brought, which the tailer then need not read again. On SQLite, where
+    /// each fact is a transaction number of its own.
     fn pass_applied(&mut self) {
-        while self.numbers.remove(&self.horizon) {
+        while self.positions.remove(&Position { xid: self.horizon, seq: self.horizon }) {
             self.horizon += 1;
         }
     }
@@ -63,7 +64,7 @@ impl Applied {
     fn forget_passed(&mut self) {
         let horizon = self.horizon;
         self.ids.retain(|_, xid| *xid >= horizon);
-        self.numbers = self.numbers.split_off(&horizon);
+        self.positions = self.positions.split_off(&Position { xid: horizon, seq: i64::MIN });
     }
 }
 
@@ -103,6 +104,21 @@ impl Log {
         let applied = self.inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
         let above = applied.ids.values().max().map_or(i64::MIN, |xid| xid.saturating_add(1));
         applied.horizon.max(above)
+    }
+
+    /// Resolves once this instance has applied the fact at `position` of the log `log_epoch`, whatever older
+    /// transaction may still be open. The caller bounds the wait.
+    ///
+    /// # Errors
+    /// [`LogChanged`] when the log is another one, now or while waiting.
+    pub async fn seen(&self, log_epoch: u64, position: Position) -> Result<(), LogChanged> {
+        let applied = |horizon: i64| {
+            horizon > position.xid || {
+                let applied = self.inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
+                applied.horizon > position.xid || applied.positions.contains(&position)
+            }
+        };
+        self.inner.epochs.wait_until(log_epoch, applied).await
     }
 
     /// From now on `apply` is told of every fact.
@@ -148,10 +164,12 @@ impl Log {
         self.heed_restore(&mut tx, stamp).await?;
         let horizon = {
             let mut applied = inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
-            applied.pass_applied();
+            if inner.db.engine() == EngineKind::Sqlite {
+                applied.pass_applied();
+            }
             applied.horizon
         };
-        let mut position = crate::db::Position { xid: horizon, seq: i64::MIN };
+        let mut position = Position { xid: horizon, seq: i64::MIN };
         if inner.db.engine() == EngineKind::Sqlite {
             position.seq = horizon - 1;
         }
@@ -203,9 +221,7 @@ impl Inner {
         {
             return;
         }
-        if self.db.engine() == EngineKind::Sqlite {
-            applied.numbers.insert(fact.position.xid);
-        }
+        applied.positions.insert(fact.position);
         for apply in self.appliers.read().unwrap_or_else(PoisonError::into_inner).iter() {
             apply(fact);
         }

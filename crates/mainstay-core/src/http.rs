@@ -1,17 +1,21 @@
 //! HTTP: routes as data, and one middleware around each handler.
 //!
-//! Reading order: [`route`] (what a route declares), [`extract`] (what a handler takes), [`reply`] (what it answers),
-//! [`middleware`] (what happens to every request, top to bottom), [`router`] (from the list to a running router),
-//! [`openapi`] (the same list as a document), [`server`] (sockets and draining).
+//! Reading order: [`route`] (what a route declares), [`extract`] and [`parts`] (what a handler takes), [`reply`] (what
+//! it answers), [`middleware`] (what happens to every request, top to bottom), [`router`] (finds the route of a
+//! request), [`openapi`] (the same list as a document), [`server`] (sockets and draining), `activity` (which connection
+//! is ended for doing nothing).
 //!
 //! **Invariant:** a handler is reached only through a [`route::Route`], so nothing is served without an access rule, a
 //! limit class, a time limit and a body limit.
 
+mod activity;
 pub mod compress;
 pub mod cursor;
 pub mod extract;
+pub mod key;
 pub mod middleware;
 pub mod openapi;
+pub mod parts;
 pub mod reply;
 pub mod route;
 pub mod router;
@@ -20,6 +24,8 @@ pub mod server;
 pub use self::{
     cursor::Cursors,
     extract::{Body, Form, MaybeCaller, NoBody, PageQuery, Path, Query},
+    key::Key,
+    parts::Parts,
     reply::{Created, Html, Json, NoContent},
     route::{Access, Kind, LimitClass, Route},
 };

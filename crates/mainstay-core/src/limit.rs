@@ -43,7 +43,9 @@ impl Limit {
     const fn within(count: u32, period_ns: i64, burst: u32) -> Self {
         let count = if count == 0 { 1 } else { count };
         let burst = if burst == 0 { 1 } else { burst };
-        Self { interval_ns: period_ns / count as i64, burst }
+        let interval_ns = period_ns / count as i64;
+        // No finer than the clock: more than a thousand million requests a second are not told apart.
+        Self { interval_ns: if interval_ns == 0 { 1 } else { interval_ns }, burst }
     }
 
     /// An instance's part when `instances` of them cannot count together; each keeps a burst of one at least.

@@ -8,7 +8,6 @@ mod system;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
 use mainstay_contract::account::{AccountSuspensionChangedV1, ApiKeyChangedV1, SessionEndedV1};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
@@ -17,12 +16,12 @@ use crate::{
     auth::{self, Credential},
     db::Sql,
     error::Tolerate as _,
-    events::consumer::Consumer,
+    events::consumer::{Consumer, Progress},
     health::{Health, Importance, Probe},
     http::{
         Route,
-        middleware::{Gate, GateSettings, Limits},
-        router,
+        middleware::{Followed, Gate, GateSettings, Limits},
+        router::{self, Router},
         server::{self, Drained, ServerSettings},
     },
     jobs, live,
@@ -65,6 +64,8 @@ pub struct Program {
     health: Health,
     facts: Facts,
     router: Router,
+    /// Each consumer with the service that it writes for, and how far it has come.
+    consuming: Vec<(&'static str, Consumer, Progress)>,
     routes: Vec<Route>,
     settings: ServerSettings,
     poll: Duration,
@@ -122,8 +123,20 @@ impl Program {
             metrics,
             access,
         ));
-        gate.logs(mounts.iter().map(|mount| (mount.name, mount.log.epochs().clone())).collect());
-        let router = router::router(routes.clone(), &gate);
+        let consuming: Vec<(&'static str, Consumer, Progress)> = mounts
+            .iter()
+            .flat_map(|mount| mount.consumers.iter().map(|consumer| (mount.name, consumer.clone())))
+            .map(|(target, consumer)| (target, consumer, Progress::default()))
+            .collect();
+        gate.follow(Followed {
+            logs: mounts.iter().map(|mount| (mount.name, mount.log.clone())).collect(),
+            consumers: consuming
+                .iter()
+                .map(|(_, consumer, progress)| (consumer.name, consumer.source, progress.clone()))
+                .collect(),
+        });
+        let router = router::router(routes.clone(), &gate)
+            .map_err(|error| MountError::because("route requests", error))?;
         let (stop, _) = watch::channel(false);
         Ok(Self {
             core,
@@ -133,6 +146,7 @@ impl Program {
             facts,
             router,
             routes,
+            consuming,
             settings: server,
             poll,
             retention_days,
@@ -188,8 +202,10 @@ impl Program {
                 system::retention(&mount.log, self.retention_days),
                 self.stop.subscribe(),
             ));
-            for consumer in &mount.consumers {
-                if let Some(task) = consume(consumer, mount, &self.mounts, &self.stop) {
+            for (_, consumer, progress) in
+                self.consuming.iter().filter(|(to, ..)| *to == mount.name)
+            {
+                if let Some(task) = consume(consumer, progress, mount, &self.mounts, &self.stop) {
                     work.spawn(task);
                 }
             }
@@ -277,6 +293,7 @@ fn end_connections(core: &Core) {
 /// A consumer at work, if the service whose facts it takes is there.
 fn consume(
     consumer: &Consumer,
+    progress: &Progress,
     mount: &Mount,
     mounts: &[Mount],
     stop: &watch::Sender<bool>,
@@ -290,7 +307,8 @@ fn consume(
         return None;
     };
     let (consumer, source) = (consumer.clone(), source.log.clone());
-    Some(consumer.run(source, mount.log.db().clone(), stop.subscribe()))
+    let target = mount.log.db().clone();
+    Some(consumer.run(source, target, progress.clone(), stop.subscribe()))
 }
 
 fn probe(mount: &Mount) -> Probe {

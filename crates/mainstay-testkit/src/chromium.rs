@@ -1,6 +1,7 @@
 //! A real browser for tests: headless Chromium, driven over WebDriver.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -13,9 +14,37 @@ use url::{ParseError, Url};
 
 use crate::EngineError;
 use crate::child::{Child, Spec, find_program, private_folder};
+use crate::error::chain;
+use crate::tools::axe;
 
 const ENGINE: &str = "chromedriver";
 const STARTED: &str = "started successfully on port ";
+
+/// Keys without a letter, as WebDriver codes them.
+pub mod keys {
+    /// Goes to the next thing that takes the focus.
+    pub const TAB: &str = "\u{E004}";
+    /// Sends or opens.
+    pub const ENTER: &str = "\u{E007}";
+    /// Held until the end of the keys that are pressed with it.
+    pub const SHIFT: &str = "\u{E008}";
+    /// Held until the end of the keys that are pressed with it.
+    pub const CONTROL: &str = "\u{E009}";
+    /// Leaves.
+    pub const ESCAPE: &str = "\u{E00C}";
+    /// The arrow.
+    pub const DOWN: &str = "\u{E015}";
+}
+
+/// Everything that axe-core knows, its advice beyond the standard included.
+const LOOK_FOR_BARRIERS: &str = "
+    // Everything is measured, also what is far below the window; colours as they are in the end.
+    for (const one of document.querySelectorAll('body *'))
+        if (getComputedStyle(one).contentVisibility === 'auto') one.style.contentVisibility = 'visible';
+    document.getAnimations().filter((one) => one instanceof CSSTransition).forEach((one) => one.finish());
+    return axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })
+        .then(({ violations }) => violations.flatMap(({ id, help, nodes }) => nodes.map((node) =>
+            `${id}: ${help}: ${node.target.join(' ')}: ${(node.failureSummary ?? '').replaceAll('\\n', ' ')}`)))";
 
 /// How often a condition on a page is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -52,6 +81,16 @@ pub struct Chromium {
 }
 
 impl Chromium {
+    /// The driver that the tests of a program share; each browser that it opens has cookies of its own.
+    ///
+    /// # Panics
+    /// When it does not start, with a sentence that says why: a test without its engine must fail.
+    #[expect(clippy::panic, reason = "a test without its engine must fail, not skip")]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Chromium> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start().unwrap_or_else(|error| panic!("{}", chain(&error))))
+    }
+
     /// Starts a driver.
     ///
     /// # Errors
@@ -135,9 +174,33 @@ impl Page {
     /// # Errors
     /// When the browser refuses.
     pub async fn prefer_dark(&self, dark: bool) -> Result<(), EngineError> {
-        let value = if dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        self.prefer("prefers-color-scheme", if dark { "dark" } else { "light" }).await
+    }
+
+    /// Makes the page believe that the reader prefers this `value` of a media feature, and nothing else.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn prefer(&self, feature: &str, value: &str) -> Result<(), EngineError> {
+        let features = json!({ "features": [{ "name": feature, "value": value }] });
         self.devtools("Emulation.setEmulatedMedia", features).await.map(drop)
+    }
+
+    /// Empties the browser's cache of files.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn forget_files(&self) -> Result<(), EngineError> {
+        self.devtools("Network.clearBrowserCache", json!({})).await.map(drop)
+    }
+
+    /// Lets no script of the pages run that are opened from now on, or lets them run again.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn disable_scripts(&self, disabled: bool) -> Result<(), EngineError> {
+        let value = json!({ "value": disabled });
+        self.devtools("Emulation.setScriptExecutionDisabled", value).await.map(drop)
     }
 
     /// Runs the body of a JavaScript function and returns its value.
@@ -167,6 +230,32 @@ impl Page {
         let doing = || EngineError::browser(format!("type into `{css}`"));
         let found = self.client.find(Locator::Css(css)).await.map_err(doing())?;
         found.send_keys(text).await.map_err(doing())
+    }
+
+    /// Presses keys where the focus is: letters as they are, others by their codes in [`keys`].
+    ///
+    /// # Errors
+    /// When nothing takes keys.
+    pub async fn press(&self, keys: &str) -> Result<(), EngineError> {
+        let doing = || EngineError::browser(format!("press {keys:?}"));
+        let focused = self.client.active_element().await.map_err(doing())?;
+        focused.send_keys(keys).await.map_err(doing())
+    }
+
+    /// What axe-core finds wrong: the rule, what it asks for and where, one line for each; empty if nothing.
+    ///
+    /// # Errors
+    /// When axe-core is not installed, or the page does not let it run.
+    pub async fn barriers(&self) -> Result<Vec<String>, EngineError> {
+        self.run(&axe()?).await?;
+        let found = self.run(LOOK_FOR_BARRIERS).await?;
+        Ok(found
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(String::from)
+            .collect())
     }
 
     /// Waits until the JavaScript expression `condition` is truthy.

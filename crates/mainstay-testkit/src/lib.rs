@@ -20,7 +20,7 @@ mod s3;
 mod storage;
 mod tools;
 
-pub use chromium::{Chromium, Page};
+pub use chromium::{Chromium, Page, keys};
 pub use dice::Dice;
 pub use error::EngineError;
 pub use fantoccini;
@@ -29,4 +29,4 @@ pub use postgres::Postgres;
 pub use redis::Redis;
 pub use s3::S3;
 pub use storage::{Loss, LossyStorage, Lost};
-pub use tools::schemathesis;
+pub use tools::{artefacts, schemathesis};

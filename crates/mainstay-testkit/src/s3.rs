@@ -45,7 +45,7 @@ impl S3 {
     /// # Errors
     /// When `cargo xtask setup` has not installed it, or it does not start.
     pub fn start() -> Result<Self, EngineError> {
-        let program: PathBuf = tool(MOTO, ENGINE)?;
+        let program: PathBuf = tool(MOTO, "bin/moto_server")?;
         let folder = private_folder(ENGINE, None)?;
         let command = [&program.display().to_string(), "-H", "127.0.0.1", "-p", "0"];
         let child = Child::spawn(&Spec {

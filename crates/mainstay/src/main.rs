@@ -10,6 +10,9 @@ mod exit;
 mod output;
 mod shutdown;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     cmd::run()
 }

@@ -21,6 +21,8 @@ create table feed.profile (
 create unique index profile_by_handle on feed.profile (handle_key);
 -- People worth following, most followed first.
 create index profile_by_followers on feed.profile (follower_count desc, user_id) where not suspended;
+-- The few who are suspended: they are left out of notifications.
+create index profile_suspended on feed.profile (user_id) where suspended;
 
 -- Words by which a person is found: the handle, its parts, and the words of the name, folded.
 create table feed.profile_word (
@@ -32,7 +34,7 @@ create index profile_word_by_user on feed.profile_word (user_id);
 
 -- A post. `state`: 0 draft, 1 scheduled, 2 published, 3 hidden, 4 removed, 5 deleted.
 -- `visibility`: 0 public, 1 followers, 2 private. A deleted post keeps its row, without words, as long as a frozen
--- ranking may name it.
+-- ranking may name it; a removed one keeps everything for 30 days, in which it can be restored. Both since `gone_at`.
 create table feed.post (
     id uuid primary key,
     author_id uuid not null references feed.profile (user_id),
@@ -45,8 +47,11 @@ create table feed.post (
     created_at timestamptz not null,
     published_at timestamptz,
     edited_at timestamptz,
+    gone_at timestamptz,
     version bigint not null
 );
+-- Posts to be erased.
+create index post_gone on feed.post (gone_at) where gone_at is not null;
 -- An author's published posts, newest first: profile and home timelines.
 create index post_by_author on feed.post (author_id, published_at desc, id desc) where state = 2;
 -- Public posts, newest first: the latest timeline.
@@ -65,7 +70,7 @@ create table feed.post_stat (
     published_at timestamptz,
     rank_key double precision,
     version bigint not null
-);
+); -- without rowid
 create index post_stat_by_rank on feed.post_stat (rank_key desc, published_at desc, post_id desc)
     where rank_key is not null;
 
@@ -79,8 +84,7 @@ create table feed.rank_move (
     published_at timestamptz not null,
     at timestamptz not null,
     primary key (xid, seq)
-);
-create index rank_move_by_age on feed.rank_move (at);
+); -- without rowid
 
 -- Which weights the rank keys were computed with.
 create table feed.ranking (
@@ -97,7 +101,7 @@ create table feed.post_tag (
 );
 create index post_tag_by_post on feed.post_tag (post_id);
 
--- A tag and how many public posts carry it.
+-- A tag and how many public posts of accounts that are neither private nor suspended carry it.
 create table feed.hashtag (
     tag text primary key,
     post_count bigint not null check (post_count >= 0)
@@ -131,6 +135,9 @@ create table feed.comment (
 );
 create index comment_by_post on feed.comment (post_id, id) where state = 0;
 create index comment_by_parent on feed.comment (reply_to, id) where state = 0;
+-- All of a post's comments, and all answers to one, for the end of the post.
+create index comment_all_by_post on feed.comment (post_id, id);
+create index comment_all_by_parent on feed.comment (reply_to) where reply_to is not null;
 create index comment_by_author on feed.comment (author_id, id);
 
 -- Who likes which comment.
@@ -141,17 +148,22 @@ create table feed.comment_like (
     primary key (user_id, comment_id)
 ); -- without rowid
 
--- A view while it lasts and afterwards.
+-- Likes of a comment, for its end.
+create index comment_like_by_comment on feed.comment_like (comment_id);
+
+-- A view while it lasts and for 30 days; the post may be gone before. `silent` if it ended because it was not heard of.
 create table feed.view_session (
     id uuid primary key,
-    post_id uuid not null references feed.post (id),
+    post_id uuid not null,
     viewer_id uuid not null,
     started_at timestamptz not null,
     seen_at timestamptz not null,
     dwell_ms bigint not null,
-    ended boolean not null
+    ended boolean not null,
+    silent boolean not null
 );
 create index view_session_open on feed.view_session (seen_at) where not ended;
+create index view_session_by_age on feed.view_session (started_at);
 
 -- When a viewer's view of a post was last counted: one in 30 minutes.
 create table feed.view_mark (
@@ -162,7 +174,8 @@ create table feed.view_mark (
 ); -- without rowid
 create index view_mark_by_age on feed.view_mark (counted_at);
 
--- Content that lost a reference at that time; a sweep removes the bytes when no file refers to them.
+-- Content that was about to be stored, or lost a reference, at that time; a sweep removes the bytes when an hour later no
+-- file refers to them.
 create table feed.blob_gone (
     hash bytea primary key,
     at timestamptz not null
@@ -184,6 +197,7 @@ create table feed.media (
 );
 create index media_by_post on feed.media (post_id, position) where post_id is not null;
 create index media_unattached on feed.media (created_at) where post_id is null and not is_avatar;
+create index media_unattached_by_owner on feed.media (owner_id) where post_id is null and not is_avatar;
 
 -- The files of an upload: width 0 is the full size, the others are narrower copies.
 create table feed.media_file (
@@ -237,7 +251,7 @@ create table feed.notification (
     updated_at timestamptz not null,
     read_at timestamptz,
     primary key (user_id, group_key)
-);
+); -- without rowid
 create index notification_by_time on feed.notification (user_id, updated_at desc, group_key desc);
 create index notification_unread on feed.notification (user_id) where read_at is null;
 -- The lines about a post, for its deletion; and the oldest lines, which end.
@@ -251,12 +265,12 @@ create table feed.notification_actor (
     actor_id uuid not null,
     at timestamptz not null,
     primary key (user_id, group_key, actor_id)
-);
+); -- without rowid
 -- The newest people of a line; and the lines in which somebody stands, for a block.
 create index notification_actor_by_time on feed.notification_actor (user_id, group_key, at desc, actor_id);
 create index notification_actor_by_actor on feed.notification_actor (user_id, actor_id);
 
--- Reports. `target` is the TypeID of a post, comment or person.
+-- Reports; those that were acted on stay for 180 days. `target` is the TypeID of a post, comment or person.
 create table feed.report (
     id uuid primary key,
     reporter_id uuid not null,
@@ -268,6 +282,7 @@ create table feed.report (
 );
 create unique index report_once on feed.report (reporter_id, target) where resolved_at is null;
 create index report_waiting on feed.report (target, created_at) where resolved_at is null;
+create index report_resolved on feed.report (resolved_at) where resolved_at is not null;
 
 -- Prefixes and places are compared by code points, whatever the locale of the database; on SQLite they always are.
 --! postgres

@@ -18,9 +18,6 @@ use crate::{
     model::rank::Weights,
 };
 
-/// The longest that fetching a `media_url` may take.
-const FETCH_TIME: Duration = Duration::from_secs(15);
-
 /// Feed's settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -32,6 +29,12 @@ pub struct Config {
     pub image_bytes_max: u64,
     /// Largest film, in bytes.
     pub video_bytes_max: u64,
+    /// What one person's uploads that stand in no post may take together, in bytes. With more they wait until some are
+    /// posted, or end after a day.
+    pub unattached_bytes_max: u64,
+    /// The longest that fetching a `media_url` may take, in milliseconds.
+    #[schemars(range(min = 100, max = 300_000))]
+    pub fetch_ms_max: u32,
     /// Addresses that `media_url` may reach although they are private, as `CIDR` or `CIDR:PORT`. Empty: none.
     pub fetch_allow: Vec<String>,
     /// What likes, comments and views weigh in explore. At the first start with other weights every place is computed
@@ -45,6 +48,8 @@ impl Default for Config {
             memory_bytes_max: 256 << 20,
             image_bytes_max: 30 << 20,
             video_bytes_max: 200 << 20,
+            unattached_bytes_max: 2 << 30,
+            fetch_ms_max: 15_000,
             fetch_allow: Vec::new(),
             weights: Weights::default(),
         }
@@ -72,7 +77,8 @@ impl Config {
             self.fetch_allow.iter().map(|text| text.parse()).collect();
         let allow = allow.map_err(|error| MountError::new(format!("feed.fetch_allow: {error}")))?;
         let max_bytes = self.video_bytes_max.max(self.image_bytes_max);
-        Ok(Fetcher::new(FetchLimits { total: FETCH_TIME, max_bytes, allow }))
+        let total = Duration::from_millis(self.fetch_ms_max.into());
+        Ok(Fetcher::new(FetchLimits { total, max_bytes, allow }))
     }
 }
 

@@ -15,7 +15,11 @@ use mainstay_core::{
     events::consumer::Consumer,
 };
 
-use crate::service::{Feed, notifications, profiles};
+use crate::service::{
+    Feed,
+    notifications::lines::{self, Told},
+    profiles,
+};
 
 /// What Feed does with facts.
 pub(crate) fn consumers(_feed: &Feed) -> Vec<Consumer> {
@@ -24,7 +28,14 @@ pub(crate) fn consumers(_feed: &Feed) -> Vec<Consumer> {
             name: "accounts",
             source: "core",
             facts: &[AccountCreatedV1::NAME, AccountSuspensionChangedV1::NAME],
-            take: Arc::new(|tx, fact| Box::pin(async move { account(tx, &fact).await })),
+            take: Arc::new(|tx, facts| {
+                Box::pin(async move {
+                    for fact in facts.iter() {
+                        account(tx, fact).await?;
+                    }
+                    Ok(())
+                })
+            }),
         },
         Consumer {
             name: "notifications",
@@ -39,7 +50,7 @@ pub(crate) fn consumers(_feed: &Feed) -> Vec<Consumer> {
                 MentionedV1::NAME,
                 RelationChangedV1::NAME,
             ],
-            take: Arc::new(|tx, fact| Box::pin(async move { notify(tx, &fact).await })),
+            take: Arc::new(|tx, facts| Box::pin(async move { notify(tx, &facts).await })),
         },
     ]
 }
@@ -53,23 +64,31 @@ async fn account(tx: &mut Tx, fact: &Emitted) -> Result<(), DbError> {
     }
 }
 
-/// What people are told of.
-pub(crate) async fn notify(tx: &mut Tx, fact: &Emitted) -> Result<(), DbError> {
+/// What people are told of. How many lines somebody has not read is said once for all of `facts`.
+pub(crate) async fn notify(tx: &mut Tx, facts: &[Arc<Emitted>]) -> Result<(), DbError> {
+    let mut told = Told::new();
+    for fact in facts {
+        tell(tx, &mut told, fact).await?;
+    }
+    lines::say_unread(tx, told).await
+}
+
+async fn tell(tx: &mut Tx, told: &mut Told, fact: &Emitted) -> Result<(), DbError> {
     match &*fact.name {
         PostLikedV1::NAME => {
             let liked: PostLikedV1 = read(fact)?;
-            notifications::post_liked(tx, liked.post, liked.user).await
+            lines::post_liked(tx, told, liked.post, liked.user).await
         }
         PostUnlikedV1::NAME => {
             let unliked: PostUnlikedV1 = read(fact)?;
-            notifications::post_liked(tx, unliked.post, unliked.user).await
+            lines::post_liked(tx, told, unliked.post, unliked.user).await
         }
-        PostVisibilityChangedV1::NAME => notifications::post_visibility(tx, &read(fact)?).await,
-        CommentAddedV1::NAME => notifications::comment_added(tx, &read(fact)?).await,
-        CommentChangedV1::NAME => notifications::comment_changed(tx, &read(fact)?).await,
-        CommentLikedV1::NAME => notifications::comment_liked(tx, &read(fact)?).await,
-        MentionedV1::NAME => notifications::mentioned(tx, &read(fact)?).await,
-        RelationChangedV1::NAME => notifications::relation(tx, &read(fact)?).await,
+        PostVisibilityChangedV1::NAME => lines::post_visibility(tx, told, &read(fact)?).await,
+        CommentAddedV1::NAME => lines::comment_added(tx, told, &read(fact)?).await,
+        CommentChangedV1::NAME => lines::comment_changed(tx, told, &read(fact)?).await,
+        CommentLikedV1::NAME => lines::comment_liked(tx, told, &read(fact)?).await,
+        MentionedV1::NAME => lines::mentioned(tx, told, &read(fact)?).await,
+        RelationChangedV1::NAME => lines::relation(tx, told, &read(fact)?).await,
         _ => Ok(()),
     }
 }

@@ -96,6 +96,7 @@ fn periodic(feed: &Feed) -> Vec<Periodic> {
             Box::pin(async move { feed.trim_notifications().await })
         }),
         task("feed.rank_again", 5, |feed| Box::pin(async move { feed.rank_again().await })),
+        task("feed.purge", 600, |feed| Box::pin(async move { feed.purge().await })),
         task("feed.forget_moves", 60, |feed| Box::pin(async move { feed.forget_moves().await })),
     ]
 }

@@ -37,6 +37,14 @@ pub const VIEW_SILENCE_S: i64 = 5 * 60;
 pub const DWELL_MS_MAX: i64 = 6 * 60 * 60 * 1_000;
 /// Unattached uploads end after this time.
 pub const UPLOAD_LIFE_S: i64 = 24 * 60 * 60;
+/// Views are kept for this long.
+pub const VIEW_LIFE_S: i64 = 30 * 24 * 60 * 60;
+/// A deleted post keeps its row for this long: longer than a frozen ranking that may name it.
+pub const DELETED_LIFE_S: i64 = 2 * RANKING_LIFE_S;
+/// A removed post can be restored for this long.
+pub const REMOVED_LIFE_S: i64 = 30 * 24 * 60 * 60;
+/// Reports that were acted on are kept for this long.
+pub const REPORT_LIFE_S: i64 = 180 * 24 * 60 * 60;
 /// A frozen ranking can be paged for this long.
 pub const RANKING_LIFE_S: i64 = 60 * 60;
 
@@ -50,7 +58,7 @@ pub mod post_state {
     pub const PUBLISHED: i64 = 2;
     /// Hidden by a moderator; its author sees it.
     pub const HIDDEN: i64 = 3;
-    /// Removed by a moderator.
+    /// Removed by a moderator; nobody sees it, and it can be restored for a while.
     pub const REMOVED: i64 = 4;
     /// Deleted by its author.
     pub const DELETED: i64 = 5;

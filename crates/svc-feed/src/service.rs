@@ -36,7 +36,7 @@ use crate::{MIGRATIONS, config::Config, media::pool::Pool};
 pub(crate) use self::{
     comments::{LikedComment, NewComment},
     likes::{Liked, ViewId},
-    media::Served,
+    media::{Served, Upload},
     moderation::{ActBody, ActedView, NewReportBody, ReportId, ReportView},
     notifications::{NotificationsPage, Unread},
     posts::{EditPost, NewPost},
@@ -62,7 +62,8 @@ struct Inner {
     blobs: Blobs,
     pool: Pool,
     fetcher: Fetcher,
-    readers: Arc<live::Readers>,
+    rooms: media::Rooms,
+    audience: Arc<live::Audience>,
 }
 
 /// What is kept in memory; each class is outdated by facts (see [`tags`]).
@@ -99,7 +100,8 @@ impl Feed {
             blobs: core.blobs.clone(),
             pool,
             fetcher,
-            readers: Arc::default(),
+            rooms: media::Rooms::default(),
+            audience: Arc::default(),
         };
         let feed = Self { inner: Arc::new(inner) };
         feed.go_live(&core.live);
@@ -122,6 +124,12 @@ impl Feed {
     pub(crate) fn upload_bytes_max(&self) -> usize {
         let bytes = self.inner.config.video_bytes_max.max(self.inner.config.image_bytes_max);
         usize::try_from(bytes).unwrap_or(usize::MAX / 2)
+    }
+
+    /// The longest that a `media_url` may take from its address to a post.
+    pub(crate) fn fetched_post_ms_max(&self) -> u32 {
+        // The fetch, a turn in the pool and memory for it, the work itself and the writes.
+        self.inner.config.fetch_ms_max.saturating_add(45_000)
     }
 
     fn db(&self) -> &Db {

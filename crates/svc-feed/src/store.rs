@@ -9,8 +9,10 @@ pub(crate) mod notifications;
 pub(crate) mod people;
 pub(crate) mod posts;
 pub(crate) mod profiles;
+pub(crate) mod purge;
 pub(crate) mod ranking;
 pub(crate) mod relations;
+pub(crate) mod tags;
 pub(crate) mod timelines;
 
 use mainstay_core::db::Sql;
@@ -27,7 +29,9 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     people::STATEMENTS,
     posts::STATEMENTS,
     profiles::STATEMENTS,
+    purge::STATEMENTS,
     ranking::STATEMENTS,
     relations::STATEMENTS,
+    tags::STATEMENTS,
     timelines::STATEMENTS,
 ];

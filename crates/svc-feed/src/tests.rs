@@ -126,7 +126,7 @@ impl Town {
         for fact in self.facts().await {
             self.write(move |tx| {
                 let fact = fact.clone();
-                Box::pin(async move { events::notify(tx, &fact).await })
+                Box::pin(async move { events::notify(tx, &[fact]).await })
             })
             .await;
         }

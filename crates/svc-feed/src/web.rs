@@ -16,7 +16,10 @@ mod timelines;
 
 use axum::response::Response;
 use http::StatusCode;
-use mainstay_console::{form::FormErrors, visit::Site};
+use mainstay_console::{
+    form::FormErrors,
+    visit::{Site, Visit},
+};
 use mainstay_contract::id::UserId;
 use mainstay_core::{
     auth::Caller,
@@ -29,8 +32,7 @@ use serde::Deserialize;
 
 use crate::{
     error::Error,
-    pages::media::at_least,
-    pages::{self, card},
+    pages::{self, card, discover::Discover, media::at_least},
     service::Feed,
 };
 
@@ -118,6 +120,16 @@ impl From<Listed> for PageQuery {
 
 fn id_of(caller: Option<&Caller>) -> Option<UserId> {
     caller.map(|caller| caller.user)
+}
+
+impl Web {
+    /// What stands beside a page. The rest of a list, from `cursor` on, is added to a page that has its side already.
+    async fn beside(&self, visit: &Visit, cursor: Option<&str>) -> Result<Discover, Error> {
+        match cursor {
+            None => self.feed.discover(id_of(visit.caller.as_ref())).await,
+            Some(_) => Ok(Discover::default()),
+        }
+    }
 }
 
 /// What a form can say about a refusal; a failure of ours, or what is not there, is passed on.

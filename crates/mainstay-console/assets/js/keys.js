@@ -54,7 +54,7 @@ function showKeys() {
 // --- the palette
 
 function offers(query) {
-  const go = all("[data-key], .account-menu a").map((link) => ({
+  const go = all("[data-key], .account-menu a, [data-go]").map((link) => ({
     words: link.querySelector(".word")?.textContent ?? link.textContent.trim(), symbol: one("use", link)?.getAttribute("href").split("#")[1], run: () => link.click(),
     key: link.dataset.letter && !link.matches("[data-create]") ? `g ${link.dataset.letter}` : link.matches("[data-create]") ? "c" : "",
   }));

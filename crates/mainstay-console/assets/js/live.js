@@ -5,7 +5,8 @@ import { forget, visit } from "/assets/swap.js";
 
 const TOPICS_MAX = 100;
 const WAIT_MAX_MS = 30_000;
-let socket, last, failures = 0, notice, sent = "", unreadCount;
+let socket, last, failures = 0, notice, missed, unreadCount;
+let sent = []; // the topics that this connection follows
 const waiting = new Map(); // pill's topic → ids that are new
 
 function topics() {
@@ -16,10 +17,32 @@ function topics() {
 function subscribe() {
   if (socket?.readyState !== WebSocket.OPEN) return;
   const list = topics();
-  const text = list.join();
-  if (text === sent) return;
-  sent = text;
-  socket.send(JSON.stringify({ subscribe: list, after: last }));
+  // What left the page is followed no more: a connection has room for so many topics.
+  const [gone, fresh] = [sent.filter((topic) => !list.includes(topic)), list.filter((topic) => !sent.includes(topic))];
+  sent = list;
+  if (gone.length) socket.send(JSON.stringify({ unsubscribe: gone }));
+  if (fresh.length) socket.send(JSON.stringify({ subscribe: fresh, after: last }));
+  // Topics that were followed before stand on a new page.
+  for (const topic of list.filter((topic) => !fresh.includes(topic))) mark(topic);
+}
+
+/** Says that from here on what shows this topic is kept current. */
+function mark(topic) {
+  for (const part of all(`#page [data-topic="${CSS.escape(topic)}"]`)) part.dataset.live = "on";
+}
+
+/** Something was missed: reads the numbers on this page anew, without touching what else is on it. */
+async function catchUp() {
+  try {
+    const response = await fetch(location.href, { headers: { "X-Fragment": "main", Accept: "text/html" } });
+    if (!response.ok) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("#page");
+    for (const part of all("[data-topic]", page)) {
+      const numbers = all("[data-live-count]", part).map((element) => [element.dataset.liveCount, Number(element.dataset.value)]);
+      counts(part.dataset.topic, Object.fromEntries(numbers));
+    }
+    unread(Number(page.dataset.unread));
+  } catch { /* the next reset or page reads them */ }
 }
 
 function showPill(topic) {
@@ -59,14 +82,15 @@ function counts(topic, data) {
 }
 
 function receive({ topic, type, id, data }) {
-  if (id !== undefined) last = id;
+  // Answers to a subscription have none.
+  if (id != null) last = id;
   if (type === "reset") {
-    last = undefined;
     forget();
-    if (one("#page [data-pill]")) arrived(one("#page [data-pill]").dataset.pill);
+    if (one(`#page [data-pill="${CSS.escape(topic)}"]`)) arrived(topic);
+    clearTimeout(missed);
+    missed = setTimeout(catchUp, 200); // each topic is reset by itself
   } else if (type === "subscribed") {
-    // From here on what it shows is kept current.
-    for (const part of all(`#page [data-topic="${CSS.escape(topic)}"]`)) part.dataset.live = "on";
+    mark(topic);
   } else if (type === "unread") {
     unread(data.unread_count);
     if (data.unread_count) arrived("notifications", data.notification_id);
@@ -75,7 +99,7 @@ function receive({ topic, type, id, data }) {
 }
 
 function connect() {
-  sent = "";
+  sent = [];
   socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`);
   socket.addEventListener("open", () => {
     clearTimeout(notice);

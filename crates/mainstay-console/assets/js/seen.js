@@ -4,6 +4,7 @@ import { all, api, onPage } from "/assets/ui.js";
 
 const HALF = 0.5;
 const LOOK_MS = 1000;
+const BEAT_MS = 60_000; // a view that is silent for minutes ends by itself
 const looks = new Map(); // element → {timer, since, id, ended}
 
 function begin(element) {
@@ -11,7 +12,8 @@ function begin(element) {
   look.timer = setTimeout(async () => {
     try {
       look.id = (await api("POST", element.dataset.seen)).id;
-      if (look.left) tell(look, look.left);
+      if (look.left) tell(look, look.left, true);
+      else look.beat = setInterval(() => tell(look, dwell(look), false), BEAT_MS);
     } catch { /* not counted: nothing that the reader could do */ }
   }, LOOK_MS);
   looks.set(element, look);
@@ -22,13 +24,15 @@ function end(element) {
   if (!look) return;
   looks.delete(element);
   clearTimeout(look.timer);
-  const dwell = Math.round(performance.now() - look.since);
-  if (look.id) tell(look, dwell);
-  else look.left = dwell;
+  clearInterval(look.beat);
+  if (look.id) tell(look, dwell(look), true);
+  else look.left = dwell(look);
 }
 
-function tell(look, dwell) {
-  const body = { dwell_ms: dwell, ended: true };
+const dwell = (look) => Math.round(performance.now() - look.since);
+
+function tell(look, dwell_ms, ended) {
+  const body = { dwell_ms, ended };
   api("PATCH", `/api/v1/views/${look.id}`, body, { keepalive: true }).catch(() => {});
 }
 

@@ -62,6 +62,11 @@ export async function visit(url, { method = "GET", body, push = true, scroll = 0
     else toast(`The server answered ${response.status}. Try again.`);
     return false;
   }
+  // A form that was refused as a whole (a limit, a lost session) stays as it is, with what was typed.
+  if (method !== "GET" && !response.ok && one(".fault", page)) {
+    toast([...all(".fault h1, .fault h1 + p", page)].map((part) => part.textContent).join(": "));
+    return false;
+  }
   const samePlace = to.pathname + to.search === location.pathname + location.search;
   const settled = method === "GET" || response.redirected;
   if (!quiet) keep();

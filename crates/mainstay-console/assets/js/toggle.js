@@ -70,13 +70,21 @@ function remove(form) {
   toast(form.dataset.undo, { label: "Undo", run: undo });
 }
 
-async function copy(path) {
+async function copy(text, done, otherwise) {
   try {
-    await navigator.clipboard.writeText(new URL(path, location.href).href);
-    toast("Link copied", null, 3000);
+    await navigator.clipboard.writeText(text);
+    toast(done, null, 3000);
   } catch {
-    toast("The browser does not allow copying. Copy the address from the address bar.");
+    toast(`The browser does not allow copying. ${otherwise}`);
   }
+}
+
+/** Shows what is typed into a field for a password, or dots again. */
+function reveal(button) {
+  const field = one("input", button.parentElement);
+  const shown = field.type === "password";
+  field.type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
 }
 
 function clamp(root) {
@@ -104,8 +112,12 @@ export function start() {
   delegate("submit", "form[data-undo]", (event, form) => { event.preventDefault(); remove(form); });
   delegate("click", "[data-copy]", (_event, button) => {
     button.closest(":popover-open")?.hidePopover();
-    copy(button.dataset.copy);
+    copy(new URL(button.dataset.copy, location.href).href, "Link copied", "Copy the address from the address bar.");
   });
+  delegate("click", "[data-copy-text]", (_event, button) => copy(button.dataset.copyText, "Copied", "Copy it from the field."));
+  delegate("click", "[data-reveal]", (_event, button) => reveal(button));
+  // Nobody's browser is to remember as text what was shown.
+  delegate("submit", "form", (_event, form) => all("[data-reveal][aria-pressed=true]", form).forEach(reveal));
   delegate("click", "a[data-comment]", (_event, link) => {
     if (link.getAttribute("href").startsWith("#")) setTimeout(() => one("#comment-text")?.focus());
   });

@@ -4,9 +4,27 @@ use maud::{Markup, html};
 
 use crate::component::{self, icon};
 
+/// Where the palette leads besides the navigation: icon, words, address.
+const PLACES: [(&str, &str, &str); 3] = [
+    ("lock", "Password and sign-ins", "/settings/security"),
+    ("key-round", "API keys", "/settings/keys"),
+    ("file-text", "API reference", "/docs"),
+];
+/// The same for strangers.
+const PLACES_OF_STRANGERS: [(&str, &str, &str); 3] = [
+    ("log-in", "Sign in", "/sign-in"),
+    ("user-plus", "Create an account", "/register"),
+    ("file-text", "API reference", "/docs"),
+];
+
 /// What floats above the page; filled and opened by the script.
-pub(super) fn overlays() -> Markup {
+pub(super) fn overlays(signed_in: bool) -> Markup {
     html! {
+        div hidden {
+            @for (symbol, words, href) in if signed_in { PLACES } else { PLACES_OF_STRANGERS } {
+                a href=(href) data-go { (icon(symbol)) (words) }
+            }
+        }
         div #said .sr-only aria-live="polite" {}
         div #toasts .toasts role="region" aria-label="Messages" {}
         div #offline .offline role="status" hidden { (icon("wifi-off"))

@@ -257,43 +257,6 @@ impl Auth {
         }
     }
 
-    /// Gives an account another password and ends its sign-ins; for an operator.
-    ///
-    /// # Errors
-    /// `NotFound`; `Invalid` if the password breaks a rule; `Overloaded`.
-    pub async fn set_password(
-        &self,
-        user: UserId,
-        password: String,
-        actor: Actor,
-        origin: &Origin,
-    ) -> Result<(), AuthError> {
-        let row = store::account(&mut *self.inner.db.read().await?, user).await?;
-        let row = row.ok_or(AuthError::NotFound)?;
-        let mut faults = Faults::default();
-        rules::check_password(&password, &row.handle, "", &mut faults);
-        if !faults.is_empty() {
-            return Err(AuthError::Invalid(faults.into_vec()));
-        }
-        let hash = self.inner.passwords.hash(password).await?;
-        let (actor, origin) = (actor.to_string(), origin.audited());
-        self.write(move |tx| {
-            let (hash, actor, origin) = (hash.clone(), actor.clone(), origin.clone());
-            Box::pin(async move {
-                let now = tx.now();
-                tx.execute(&store::SET_PASSWORD, params![user, hash]).await?;
-                tx.execute(&store::END_SESSIONS, params![user, now, "password"]).await?;
-                tx.emit(&SessionEndedV1 { user, session: None }, &[tag(user)]).await?;
-                let (action, target) = ("account.set_password", user.to_string());
-                let entry = Entry { actor, action, target, detail: json!({}), origin };
-                audit::append(tx, &entry).await.map_err(AuthError::from)
-            })
-        })
-        .await?;
-        self.inner.known.end(user);
-        Ok(())
-    }
-
     /// Changes what an account may do, from its next request on.
     ///
     /// # Errors
@@ -370,7 +333,7 @@ impl Auth {
         rules::check_handle(&new.handle, chooser, &mut faults);
         rules::check_email(&new.email, &mut faults);
         if let Some(password) = &new.password {
-            rules::check_password(password, &new.handle, &new.email, &mut faults);
+            rules::check_password("/password", password, &new.handle, &new.email, &mut faults);
         }
         if !faults.is_empty() {
             return Err(AuthError::Invalid(faults.into_vec()));
@@ -402,7 +365,7 @@ impl From<AccountRow> for Brief {
 }
 
 /// The cache tag of what shows an account.
-fn tag(user: UserId) -> Tag {
+pub(super) fn tag(user: UserId) -> Tag {
     Tag::of("account", user.bits())
 }
 

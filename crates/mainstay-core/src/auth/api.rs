@@ -65,9 +65,20 @@ fn sign_in_routes(api: &Routes<Auth>) -> Vec<Route> {
         api.post("/api/v1/auth/logout", logout)
             .about("Sign out, here or everywhere")
             .signed_in()
+            .unkeyed()
             .takes::<Logout>(BODY_BYTES_MAX)
             .answers_empty(204),
         api.get("/api/v1/me", me).about("The caller's account").signed_in().answers::<Account>(200),
+        api.post("/api/v1/me/password", change_password)
+            .about("Change one's password")
+            .details(
+                "Ends every other sign-in of the account; this one and API keys stay. A wrong present password counts \
+                 like a wrong sign-in: after several the answer is 429 for a while.",
+            )
+            .limit(LimitClass::Auth)
+            .takes::<ChangePassword>(BODY_BYTES_MAX)
+            .answers_empty(204)
+            .refuses(&[Code::Invalid, Code::Conflict, Code::Overloaded]),
         api.get("/api/v1/sessions", sessions)
             .about("The caller's sign-ins")
             .details("The one used last first, all of them: an account has at most 500.")
@@ -76,6 +87,7 @@ fn sign_in_routes(api: &Routes<Auth>) -> Vec<Route> {
         api.delete("/api/v1/sessions/{id}", end_session)
             .about("End a sign-in")
             .signed_in()
+            .unkeyed()
             .answers_empty(204)
             .refuses(&[Code::NotFound]),
         api.get("/.well-known/jwks.json", jwks)
@@ -98,17 +110,20 @@ fn key_routes(api: &Routes<Auth>) -> Vec<Route> {
                  another key.",
             )
             .signed_in()
+            .unkeyed()
             .takes::<CreateApiKey>(BODY_BYTES_MAX)
             .answers::<NewApiKey>(201)
             .refuses(&[Code::Invalid, Code::Conflict]),
         api.delete("/api/v1/api-keys/{id}", revoke_api_key)
             .about("Revoke an API key")
             .signed_in()
+            .unkeyed()
             .answers_empty(204)
             .refuses(&[Code::NotFound]),
         api.post("/api/v1/api-keys/{id}/rotate", rotate_api_key)
             .about("Give an API key a second secret")
             .signed_in()
+            .unkeyed()
             .takes::<RotateApiKey>(BODY_BYTES_MAX)
             .answers::<NewApiKey>(201)
             .refuses(&[Code::Invalid, Code::NotFound]),
@@ -138,6 +153,17 @@ struct Login {
     login: String,
     /// The password.
     password: String,
+}
+
+/// The present password and the next.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangePassword {
+    /// The present one.
+    current_password: String,
+    /// 8 to 256 characters, none of the most common passwords, and not the present one.
+    #[schemars(length(min = 8, max = 256))]
+    new_password: String,
 }
 
 /// A refresh token.
@@ -242,6 +268,17 @@ async fn me(State(auth): State<Auth>, caller: Caller) -> Answer<Json<Account>> {
     Ok(Json(auth.me(&caller).await?))
 }
 
+async fn change_password(
+    State(auth): State<Auth>,
+    caller: Caller,
+    origin: Origin,
+    body: Body<ChangePassword>,
+) -> Answer<NoContent> {
+    let ChangePassword { current_password, new_password } = body.value;
+    auth.change_password(&caller, &current_password, &new_password, &origin).await?;
+    Ok(NoContent)
+}
+
 async fn sessions(State(auth): State<Auth>, caller: Caller) -> Answer<Json<Sessions>> {
     let items = auth.sessions(&caller).await?;
     Ok(Json(Sessions { items, next_cursor: None }))
@@ -322,10 +359,10 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
 impl<S: Sync> FromRequestParts<S> for Origin {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<ClientAddress>().map(|address| address.0);
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
         let agent = parts.headers.get(header::USER_AGENT);
         let agent = agent.and_then(|agent| agent.to_str().ok()).map(ToOwned::to_owned);
-        Ok(Self { address, agent })
+        Ok(Self { address: Some(address), agent })
     }
 }

@@ -67,9 +67,9 @@ impl<'a> Shown<'a> {
 
 impl Auth {
     /// Who sends these headers, from memory alone: `None` says nothing about them.
-    pub fn cached(&self, headers: &HeaderMap) -> Option<Caller> {
+    pub fn cached(&self, headers: &HeaderMap, now: Ts) -> Option<Caller> {
         match Shown::in_headers(headers) {
-            Shown::Bearer(credential) => self.bearer_known(credential),
+            Shown::Bearer(credential) => self.bearer_known_at(credential, now),
             Shown::Cookie(value) => self.cookie_known(value),
             Shown::Unreadable | Shown::Nothing => None,
         }
@@ -107,7 +107,11 @@ impl Auth {
 
     /// The same from memory alone: `None` says nothing about the credential.
     pub fn bearer_known(&self, credential: &str) -> Option<Caller> {
-        let caller = self.inner.known.get(credential, self.inner.clock.now())?;
+        self.bearer_known_at(credential, self.inner.clock.now())
+    }
+
+    fn bearer_known_at(&self, credential: &str, now: Ts) -> Option<Caller> {
+        let caller = self.inner.known.get(credential, now)?;
         (!matches!(caller.credential, Credential::Console(_))).then_some(caller)
     }
 

@@ -36,12 +36,12 @@ fn suspensions() -> Consumer {
         name: "suspensions",
         source,
         facts: &[PersonSuspendedV1::NAME],
-        take: Arc::new(|tx, fact| {
+        take: Arc::new(|tx, facts| {
             Box::pin(async move {
-                match fact.read::<PersonSuspendedV1>() {
-                    Some(fact) => Auth::on_person_suspended(tx, &fact).await,
-                    None => Ok(()),
+                for fact in facts.iter().filter_map(|fact| fact.read::<PersonSuspendedV1>()) {
+                    Auth::on_person_suspended(tx, &fact).await?;
                 }
+                Ok(())
             })
         }),
     }

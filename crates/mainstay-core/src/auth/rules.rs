@@ -90,17 +90,23 @@ fn is_email(email: &str) -> bool {
         && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Checks a password: 8–256 characters, none of the most common ones, and not the handle or the address.
-pub(crate) fn check_password(password: &str, handle: &str, email: &str, faults: &mut Faults) {
-    const AT: &str = "/password";
+/// Checks a password, which stands at the pointer `at`: 8–256 characters, none of the most common ones, and not the
+/// handle or the address.
+pub(crate) fn check_password(
+    at: &'static str,
+    password: &str,
+    handle: &str,
+    email: &str,
+    faults: &mut Faults,
+) {
     let length = password.chars().count();
-    faults.check(length >= 8, AT, "too_short", || "Use at least 8 characters.".into());
-    faults.check(length <= 256, AT, "too_long", || "Use at most 256 characters.".into());
+    faults.check(length >= 8, at, "too_short", || "Use at least 8 characters.".into());
+    faults.check(length <= 256, at, "too_long", || "Use at most 256 characters.".into());
     let lower = password.to_lowercase();
     let own = [normal_handle(handle), normal_email(email)];
     let first_guess =
         listed(COMMON, &lower) || own.iter().any(|name| !name.is_empty() && *name == lower);
-    faults.check(length < 8 || !first_guess, AT, "too_common", || {
+    faults.check(length < 8 || !first_guess, at, "too_common", || {
         "This password is among the first that are guessed. Choose another.".into()
     });
 }
@@ -188,8 +194,9 @@ mod tests {
 
     #[test]
     fn passwords_that_are_guessed_first_are_refused() {
-        let check =
-            |password: &str| faults(|f| check_password(password, "bob_marley", "b@c.de", f));
+        let check = |password: &str| {
+            faults(|f| check_password("/password", password, "bob_marley", "b@c.de", f))
+        };
         assert!(check("correct horse").is_empty());
         assert!(check("日本語日本語日本").is_empty());
         assert!(check(&"ä".repeat(256)).is_empty());

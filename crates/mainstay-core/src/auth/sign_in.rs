@@ -62,9 +62,10 @@ impl Auth {
     ) -> Result<SignedIn, AuthError> {
         let row = self.check_password(login, password, origin).await?;
         let wrapped = row.key_wrapped.clone().unwrap_or_default();
+        let password = row.password.clone();
         let account = self.view(row)?;
         let session = self.token_session(&account, &wrapped, origin)?;
-        self.begin(session.clone(), origin).await?;
+        self.begin(session.clone(), password, origin).await?;
         self.signed_in(account, session).await
     }
 
@@ -80,9 +81,10 @@ impl Auth {
     ) -> Result<ConsoleSignedIn, AuthError> {
         let row = self.check_password(login, password, origin).await?;
         let wrapped = row.key_wrapped.clone().unwrap_or_default();
+        let password = row.password.clone();
         let user = self.view(row)?;
         let draft = self.console_session(&user, &wrapped, origin)?;
-        self.begin(draft.clone(), origin).await?;
+        self.begin(draft.clone(), password, origin).await?;
         Ok(draft.console(user))
     }
 
@@ -171,39 +173,57 @@ impl Auth {
         password: &str,
         origin: &Origin,
     ) -> Result<AccountRow, AuthError> {
-        let (inner, from) = (&self.inner, origin.address);
         let login = login.trim().to_lowercase();
-        if let Some(retry_after_s) = inner.lockout.wait_s(&login, from, inner.clock.now()) {
-            return Err(AuthError::LockedOut { retry_after_s });
-        }
-        let too_long = login.len().max(password.len()) > LOGIN_LEN_MAX_BYTES;
+        self.refuse_locked(&login, origin)?;
+        let too_long = login.len() > LOGIN_LEN_MAX_BYTES;
         let row = if too_long { None } else { self.by_login(&login).await? };
+        let row = self.prove(&login, password, row, "session.refuse", origin).await?;
+        if row.state == State::Suspended {
+            self.note_refusal("session.refuse", Some(row.id), "suspended", origin).await?;
+            return Err(AuthError::Suspended);
+        }
+        Ok(row)
+    }
+
+    /// Refuses whoever wrote too many wrong passwords for `login`, which is in lower case.
+    pub(super) fn refuse_locked(&self, login: &str, origin: &Origin) -> Result<(), AuthError> {
+        let inner = &self.inner;
+        match inner.lockout.wait_s(login, origin.address, inner.clock.now()) {
+            Some(retry_after_s) => Err(AuthError::LockedOut { retry_after_s }),
+            None => Ok(()),
+        }
+    }
+
+    /// `row`, with the hash that it has now, if the password is its own. A wrong one is counted against `login` and
+    /// audited as `refusal`; without a row it takes as long and is wrong.
+    pub(super) async fn prove(
+        &self,
+        login: &str,
+        password: &str,
+        row: Option<AccountRow>,
+        refusal: &'static str,
+        origin: &Origin,
+    ) -> Result<AccountRow, AuthError> {
+        let (inner, from) = (&self.inner, origin.address);
         let stored = row.as_ref().and_then(|row| row.password.clone());
-        let checked = match too_long {
+        let checked = match password.len() > LOGIN_LEN_MAX_BYTES {
             true => Checked::Wrong,
             false => inner.passwords.check(password.to_owned(), stored).await?,
         };
         let user = row.as_ref().map(|row| row.id);
         let guess = if checked == Checked::Wrong { Guess::Wrong } else { Guess::Right };
-        if let Some(retry_after_s) = inner.lockout.settle(&login, from, inner.clock.now(), guess) {
-            self.note_refusal(user, "locked_out", origin).await?;
+        if let Some(retry_after_s) = inner.lockout.settle(login, from, inner.clock.now(), guess) {
+            self.note_refusal(refusal, user, "locked_out", origin).await?;
             return Err(AuthError::LockedOut { retry_after_s });
         }
         let row = match (checked, row) {
             (Checked::Right, Some(row)) => row,
-            (Checked::RightRehashed(hash), Some(row)) => {
-                self.renew_hash(row.id, hash).await?;
-                row
-            }
+            (Checked::RightRehashed(hash), Some(row)) => self.renew_hash(row, hash).await?,
             _ => {
-                self.note_refusal(user, "password", origin).await?;
+                self.note_refusal(refusal, user, "password", origin).await?;
                 return Err(AuthError::WrongCredentials);
             }
         };
-        if row.state == State::Suspended {
-            self.note_refusal(user, "suspended", origin).await?;
-            return Err(AuthError::Suspended);
-        }
         Ok(row)
     }
 
@@ -217,22 +237,26 @@ impl Auth {
         })
     }
 
-    async fn renew_hash(&self, user: UserId, hash: String) -> Result<(), AuthError> {
-        self.inner
-            .db
-            .write(move |tx| {
-                let hash = hash.clone();
-                Box::pin(async move { tx.execute(&store::SET_PASSWORD, params![user, hash]).await })
-            })
-            .await
-            .map(drop)
-            .map_err(AuthError::Db)
+    /// The row with its new hash; as it was if the password was changed meanwhile.
+    async fn renew_hash(&self, mut row: AccountRow, hash: String) -> Result<AccountRow, AuthError> {
+        let (user, old, new) = (row.id, row.password.clone(), hash.clone());
+        let renewed = self.inner.db.write(move |tx| {
+            let (old, new) = (old.clone(), new.clone());
+            Box::pin(
+                async move { tx.execute(&store::REPLACE_PASSWORD, params![user, new, old]).await },
+            )
+        });
+        if renewed.await.map_err(AuthError::Db)? > 0 {
+            row.password = Some(hash);
+        }
+        Ok(row)
     }
 
-    /// Writes a refused sign-in to the audit log. The name that was tried is not kept: it may be an address or a
+    /// Writes a refused password to the audit log. The name that was tried is not kept: it may be an address or a
     /// password.
     async fn note_refusal(
         &self,
+        action: &'static str,
         user: Option<UserId>,
         why: &'static str,
         origin: &Origin,
@@ -242,24 +266,34 @@ impl Auth {
         self.write(move |tx| {
             let (target, origin) = (target.clone(), origin.clone());
             Box::pin(async move {
-                let (actor, action) = (String::new(), "session.refuse");
-                let entry = Entry { actor, action, target, detail: json!({ "why": why }), origin };
+                let (actor, detail) = (String::new(), json!({ "why": why }));
+                let entry = Entry { actor, action, target, detail, origin };
                 audit::append(tx, &entry).await.map_err(AuthError::from)
             })
         })
         .await
     }
 
-    /// Writes a new session, and ends the oldest beyond the bound.
-    async fn begin(&self, session: Draft, origin: &Origin) -> Result<(), AuthError> {
+    /// Writes a new session for whoever knew `password` (its hash), and ends the oldest beyond the bound.
+    async fn begin(
+        &self,
+        session: Draft,
+        password: Option<String>,
+        origin: &Origin,
+    ) -> Result<(), AuthError> {
         let origin = origin.audited();
         let ended = self.write(move |tx| {
-            let (session, origin) = (session.clone(), origin.clone());
+            let (session, password, origin) = (session.clone(), password.clone(), origin.clone());
             Box::pin(async move {
-                // Once more, where it counts: it may have been suspended while the password was being checked.
+                // Once more, where it counts: it may have been suspended while the password was being checked, or the
+                // password changed, which ended every sign-in that the old one had opened.
                 let account = store::account(tx, session.user).await?;
-                if account.is_none_or(|account| account.state == State::Suspended) {
+                let account = account.ok_or(AuthError::WrongCredentials)?;
+                if account.state == State::Suspended {
                     return Err(AuthError::Suspended);
+                }
+                if account.password != password {
+                    return Err(AuthError::WrongCredentials);
                 }
                 session.insert(tx).await?;
                 let values = params![session.user, session.now, SESSIONS_MAX];

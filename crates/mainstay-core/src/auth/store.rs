@@ -54,8 +54,10 @@ statements! {
     /// Takes out what would still find or let in a person who was forgotten.
     BLANK_ACCOUNT = "update core.account
         set email_sealed = null, email_index = null, password = null, version = version + 1 where id = $1";
-    /// Renews the hash of a password.
+    /// Sets the hash of a password.
     SET_PASSWORD = "update core.account set password = $2 where id = $1";
+    /// Puts another hash in place of the one that was checked; changes nothing if that is not there any more.
+    REPLACE_PASSWORD = "update core.account set password = $2 where id = $1 and password = $3";
     /// Suspends or lifts, unless it is so already.
     SET_STATE = "update core.account set state = $2, version = version + 1
         where id = $1 and state <> $2 returning version";
@@ -80,6 +82,9 @@ statements! {
     /// Ends all sessions of an account.
     END_SESSIONS = "update core.session set ended_at = $2, expires_at = $2, ended_why = $3
         where account = $1 and ended_at is null";
+    /// Ends the sessions of an account besides one, because its password changed.
+    END_OTHER_SESSIONS = "update core.session set ended_at = $3, expires_at = $3, ended_why = 'password'
+        where account = $1 and id <> $2 and ended_at is null returning id";
     /// Ends the sessions of an account that were used longest ago, beyond the newest so many.
     END_OLD_SESSIONS = "update core.session set ended_at = $2, expires_at = $2, ended_why = 'replaced'
         where account = $1 and ended_at is null and id in (

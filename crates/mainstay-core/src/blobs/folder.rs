@@ -104,6 +104,10 @@ impl Folder {
         .await
     }
 
+    pub(super) async fn read_staged(&self, staged: &StagedFile) -> Result<Bytes, BlobError> {
+        tokio::fs::read(&staged.0).await.map(Bytes::from).map_err(reading)
+    }
+
     pub(super) async fn stream(
         &self,
         key: &str,

@@ -207,10 +207,20 @@ impl Bucket {
     /// Copies even onto equal bytes, because that renews the time by which `delete` goes; so no if-none-match here.
     pub(super) async fn commit(&self, staged: &Path, key: &str) -> Result<(), BlobError> {
         self.store.copy(staged, &self.at(key)).await.map_err(failed("copy an object"))?;
+        self.discard(staged).await;
+        Ok(())
+    }
+
+    pub(super) async fn read_staged(&self, staged: &Path) -> Result<Bytes, BlobError> {
+        let doing = "get a staged object";
+        let got = self.store.get(staged).await.map_err(failed(doing))?;
+        got.bytes().await.map_err(failed(doing))
+    }
+
+    pub(super) async fn discard(&self, staged: &Path) {
         if let Err(error) = self.store.delete(staged).await {
             tracing::warn!(%error, "a staged object stays until the next cleaning");
         }
-        Ok(())
     }
 
     pub(super) async fn put(&self, key: &str, bytes: Bytes) -> Result<(), BlobError> {

@@ -125,7 +125,8 @@ where
             }
             Some((slot, Verdict::Fresh)) => {
                 self.count_hit(slot.meta());
-                Ok(self.refresh(key, slot, load).await)
+                // In boxes, here and below: a hit would carry the room for a load from call to call otherwise.
+                Ok(Box::pin(self.refresh(key, slot, load)).await)
             }
             Some((slot, Verdict::Unverified)) if self.is_fail_safe() => {
                 self.metrics.stale.inc();
@@ -133,7 +134,7 @@ where
             }
             kept => {
                 self.metrics.misses.inc();
-                match self.fill(key, load).await {
+                match Box::pin(self.fill(key, load)).await {
                     Ok(slot) => Ok(slot.into_hit(false)),
                     Err(error) => self.instead_of(kept, error),
                 }

@@ -87,11 +87,8 @@ impl Epochs {
             self.floor.store(horizon.0.saturating_sub(1), Ordering::Release);
         }
         self.verified_at.fetch_max(began, Ordering::AcqRel);
-        self.horizon.send_if_modified(|seen| {
-            let moved = horizon.0 > *seen;
-            *seen = horizon.0.max(*seen);
-            moved
-        });
+        // Each poll is told, also one that an old transaction holds back: it may have brought what somebody waits for.
+        self.horizon.send_modify(|seen| *seen = horizon.0.max(*seen));
     }
 
     /// The log is another one now. Everything kept is refused, and nothing is usable before the next `polled`.
@@ -135,13 +132,17 @@ impl Epochs {
         *self.horizon.borrow()
     }
 
-    /// Resolves once the fact at `position` of this log, and all before it, are applied. The caller bounds the wait.
+    /// Resolves once `done` says so of the horizon, asked now and after each poll. The caller bounds the wait.
     ///
     /// # Errors
     /// [`LogChanged`] when the log is another one, now or while waiting.
-    pub async fn seen(&self, log_epoch: u64, position: i64) -> Result<(), LogChanged> {
+    pub async fn wait_until(
+        &self,
+        log_epoch: u64,
+        done: impl Fn(i64) -> bool,
+    ) -> Result<(), LogChanged> {
         let mut horizon = self.horizon.subscribe();
-        let done = |horizon: &i64| *horizon > position || self.log_epoch() != log_epoch;
+        let done = |horizon: &i64| done(*horizon) || self.log_epoch() != log_epoch;
         let waited = horizon.wait_for(done).await.is_ok();
         if waited && self.log_epoch() == log_epoch { Ok(()) } else { Err(LogChanged) }
     }

@@ -331,7 +331,7 @@ async fn a_token_is_waited_for_and_one_of_another_log_is_told_apart() {
     let epochs = epochs();
     let waiting = tokio::spawn({
         let epochs = epochs.clone();
-        async move { epochs.seen(1, 5).await }
+        async move { epochs.wait_until(1, |horizon| horizon > 5).await }
     });
     epochs.polled(1, Stamp(5));
     settle().await;
@@ -340,7 +340,7 @@ async fn a_token_is_waited_for_and_one_of_another_log_is_told_apart() {
     assert_eq!(waiting.await.unwrap(), Ok(()));
     let waiting = tokio::spawn({
         let epochs = epochs.clone();
-        async move { epochs.seen(1, 100).await }
+        async move { epochs.wait_until(1, |horizon| horizon > 100).await }
     });
     settle().await;
     epochs.restart(9);

@@ -134,16 +134,25 @@ base! {
     first: "select xid, seq from {s}.outbox order by xid, seq limit 1",
         sqlite "select seq, seq from {s}.outbox order by seq limit 1";
     /// Drops facts older than the retention, a batch at a time.
-    trim: "delete from {s}.outbox where seq in (select seq from {s}.outbox where at < $1 order by seq limit $2)";
+    trim: "delete from {s}.outbox where at < $1 and seq in (select seq from {s}.outbox order by seq limit $2)";
     /// Where a consumer stands in a log.
     position: "select xid, seq from {s}.consumer where consumer = $1 and source = $2";
     /// Moves a consumer on.
     set_position: "insert into {s}.consumer (consumer, source, xid, seq) values ($1, $2, $3, $4)
                    on conflict (consumer, source) do update set xid = excluded.xid, seq = excluded.seq";
-    /// Records a fact as consumed; changes nothing if it was.
+    /// Where a consumer stands in a log, for its transaction, which others wait for.
+    lock_position: "select xid, seq from {s}.consumer where consumer = $1 and source = $2 for update",
+        sqlite "select xid, seq from {s}.consumer where consumer = $1 and source = $2";
+    /// Records a fact as consumed.
     consume: "insert into {s}.consumed (consumer, fact_id, at) values ($1, $2, $3) on conflict do nothing";
-    /// Forgets what was consumed before the retention.
-    forget_consumed: "delete from {s}.consumed where at < $1";
+    /// Which of these facts a consumer has taken before its position passed them.
+    consumed_among: "select fact_id from {s}.consumed where consumer = $1 and fact_id = any($2)",
+        sqlite "select fact_id from {s}.consumed where consumer = $1
+                and fact_id in (select unhex(value) from json_each($2))";
+    /// Forgets records of facts that a consumer's position has passed.
+    forget_consumed: "delete from {s}.consumed where consumer = $1 and fact_id = any($2)",
+        sqlite "delete from {s}.consumed where consumer = $1
+                and fact_id in (select unhex(value) from json_each($2))";
     /// Puts a fact aside that a consumer could not take.
     bury: "insert into {s}.dead_letter (consumer, fact_id, source, name, payload, error, attempts, at)
            values ($1, $2, $3, $4, $5, $6, $7, $8)

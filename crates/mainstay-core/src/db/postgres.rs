@@ -339,8 +339,14 @@ fn references<'a>(params: &'a [Param<'a>]) -> Vec<&'a (dyn tokio_postgres::types
 }
 
 fn is_conflict(error: &tokio_postgres::Error) -> bool {
-    matches!(error.code(), Some(code) if *code == SqlState::T_R_SERIALIZATION_FAILURE
-        || *code == SqlState::T_R_DEADLOCK_DETECTED)
+    let code = error.code();
+    // Two requests with the same idempotency key at the same moment: the one that comes second meets the first's record
+    // when it tries again.
+    let same_key = code == Some(&SqlState::UNIQUE_VIOLATION)
+        && error.as_db_error().and_then(|error| error.table()) == Some("once");
+    same_key
+        || code == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
+        || code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
 }
 
 fn unreachable_server(error: tokio_postgres::Error) -> DbError {

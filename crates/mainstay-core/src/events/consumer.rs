@@ -1,21 +1,27 @@
 //! Consumers: a fact of any log takes effect once in a service's records.
 //!
-//! The fact is recorded as consumed in the transaction of its effect, and the position moves only over facts that are
-//! final, so a crash between any two lines repeats at most work that the record then skips. A fact that fails again and
-//! again is put aside as a dead letter, where an operator sees and replays it.
+//! A consumer's position is moved in the transaction of its effect, and only over facts that are final: those of
+//! transactions below which every other has ended. A fact above that is taken too, and recorded, so that it is passed
+//! over when it is met again. So a crash between any two lines repeats nothing, and an old transaction that stays open
+//! holds nobody up. A fact that fails again and again is put aside as a dead letter, where an operator sees and replays
+//! it; while the database is away nothing is.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use mainstay_contract::id::FactId;
 use tokio::sync::watch;
 
 use super::Log;
 use crate::{
     db::{BoxFuture, Db, DbError, Emitted, Position, Tx},
+    error::Tolerate as _,
     params,
 };
 
 /// Facts taken in one transaction while all goes well.
 const BATCH: i64 = 64;
+/// Batches above what is final that one look takes.
+const AHEAD_MAX: usize = 256;
 /// Attempts before a fact is put aside.
 const ATTEMPTS_MAX: u32 = 8;
 /// The longest pause between two attempts.
@@ -23,9 +29,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How often a log is looked at when nothing hints at a change.
 const POLL: Duration = Duration::from_millis(250);
 
-/// What a consumer does with one fact, inside the transaction that records it.
+/// What a consumer does with facts, oldest first, inside the transaction that moves its position.
 pub type Take = Arc<
-    dyn for<'t> Fn(&'t mut Tx, Arc<Emitted>) -> BoxFuture<'t, Result<(), DbError>> + Send + Sync,
+    dyn for<'t> Fn(&'t mut Tx, Arc<[Arc<Emitted>]>) -> BoxFuture<'t, Result<(), DbError>>
+        + Send
+        + Sync,
 >;
 
 /// Takes facts of one log into a service's records.
@@ -41,29 +49,122 @@ pub struct Consumer {
     pub take: Take,
 }
 
+/// How far a consumer has come, as this instance knows it. Cloning keeps the same.
+#[derive(Clone)]
+pub struct Progress(Arc<watch::Sender<Reached>>);
+
+/// Looks are numbered from 1.
+#[derive(Clone, Copy)]
+struct Reached {
+    position: Position,
+    /// The look that was begun last.
+    begun: u64,
+    /// The last look that came to the log's end.
+    whole: u64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        let none = Reached { position: Position::default(), begun: 0, whole: 0 };
+        Self(Arc::new(watch::Sender::new(none)))
+    }
+}
+
+impl Progress {
+    /// Resolves once the fact at `position`, which is committed, was taken. The caller bounds the wait.
+    pub async fn taken(&self, position: Position) {
+        let mut reached = self.0.subscribe();
+        // A look that begins from now on meets the fact, whatever holds the position back.
+        let begun = reached.borrow().begun;
+        let taken = |now: &Reached| now.position >= position || now.whole > begun;
+        reached
+            .wait_for(taken)
+            .await
+            .tolerate("the consumer ends with the program; so does the wait");
+    }
+
+    fn begin(&self) {
+        self.0.send_modify(|reached| reached.begun += 1);
+    }
+
+    fn end(&self, position: Position, whole: bool) {
+        self.0.send_modify(|reached| {
+            reached.position = reached.position.max(position);
+            if whole {
+                reached.whole = reached.begun;
+            }
+        });
+    }
+}
+
+/// Why a look at the log ended early.
+struct Failure {
+    /// The fact that could not be taken, if it was one fact's fault.
+    fact: Option<FactId>,
+    error: DbError,
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        Self { fact: None, error }
+    }
+}
+
+impl Failure {
+    /// Whether trying later may help without anybody's doing.
+    fn is_outage(&self) -> bool {
+        matches!(self.error, DbError::Unavailable(_) | DbError::Conflict(_))
+    }
+}
+
+/// How often the fact at which a consumer stands has failed.
+#[derive(Default)]
+struct Failing {
+    fact: Option<FactId>,
+    attempts: u32,
+}
+
+impl Failing {
+    /// Counts a failure; attempts at one fact, or looks that failed in a row.
+    fn count(&mut self, failure: &Failure) {
+        let same = failure.fact.is_none() || self.fact == failure.fact;
+        self.attempts = if same { self.attempts.saturating_add(1) } else { 1 };
+        self.fact = failure.fact.or(self.fact);
+    }
+
+    /// How this fact is to be taken: whether it has had its last attempt.
+    fn is_over(&self, fact: FactId) -> bool {
+        self.fact == Some(fact) && self.attempts + 1 >= ATTEMPTS_MAX
+    }
+}
+
 impl Consumer {
     /// Takes facts until `stop` says so.
-    pub async fn run(self, source: Log, target: Db, mut stop: watch::Receiver<bool>) {
-        let mut failures = 0_u32;
+    pub async fn run(
+        self,
+        source: Log,
+        target: Db,
+        progress: Progress,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut failing = Failing::default();
         while !*stop.borrow() {
-            let wait = match self.step(&source, &target, failures).await {
-                Ok(Taken::More) => {
-                    failures = 0;
-                    continue;
-                }
-                Ok(Taken::All) => {
-                    failures = 0;
+            progress.begin();
+            let wait = match self.look(&source, &target, &failing, &progress).await {
+                Ok(()) => {
+                    failing = Failing::default();
                     POLL
                 }
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    tracing::warn!(consumer = self.name, attempt = failures, %error, "take a fact");
-                    PAUSE_MAX.min(Duration::from_millis(50 << failures.min(10)))
+                Err(failure) => {
+                    failing.count(&failure);
+                    let attempt = failing.attempts;
+                    tracing::warn!(consumer = self.name, attempt, error = %failure.error, "take a fact");
+                    PAUSE_MAX.min(Duration::from_millis(50 << attempt.min(10)))
                 }
             };
             tokio::select! {
-                () = source.db().changed(wait), if failures == 0 => {}
-                () = tokio::time::sleep(wait), if failures > 0 => {}
+                () = source.db().changed(wait), if failing.attempts == 0 => {}
+                () = tokio::time::sleep(wait), if failing.attempts > 0 => {}
                 _ = stop.changed() => {}
             }
         }
@@ -74,40 +175,46 @@ impl Consumer {
     /// # Errors
     /// What the engine says, or what the consumer says of a fact; nothing of that batch was taken then.
     pub async fn catch_up(&self, source: &Log, target: &Db) -> Result<(), DbError> {
-        while matches!(self.step(source, target, 0).await?, Taken::More) {}
-        Ok(())
+        self.look(source, target, &Failing::default(), &Progress::default())
+            .await
+            .map_err(|failure| failure.error)
     }
 
-    /// One look at the log: takes what is there as one transaction; after a failure, fact by fact.
-    async fn step(&self, source: &Log, target: &Db, failures: u32) -> Result<Taken, DbError> {
-        let position = self.position(target).await?;
-        let mut tx = source.db().read().await?;
-        let xmin = tx.stamp().await?;
-        let facts = source.db().outbox().after(&mut tx, position, BATCH).await?;
-        drop(tx);
-        if facts.is_empty() {
-            return Ok(Taken::All);
-        }
-        let full = facts.len() as i64 == BATCH;
-        let last = facts.iter().rev().map(|fact| fact.position).find(|at| at.xid < xmin);
-        let facts: Vec<Arc<Emitted>> = facts.into_iter().map(Arc::new).collect();
-        if failures == 0 {
-            self.take_all(target, facts, last).await?;
-        } else {
-            for fact in facts {
-                let end = Some(fact.position).filter(|at| at.xid < xmin);
-                let taken = self.take_all(target, vec![fact.clone()], end).await;
-                match taken {
-                    Ok(()) => {}
-                    Err(error) if failures >= ATTEMPTS_MAX => {
-                        self.bury(target, fact, end, error, failures).await?
-                    }
-                    Err(error) => return Err(error),
-                }
+    /// Takes what is there, batch by batch.
+    async fn look(
+        &self,
+        source: &Log,
+        target: &Db,
+        failing: &Failing,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let mut position = self.position(target).await?;
+        let mut from = position;
+        let mut ahead = 0;
+        while ahead < AHEAD_MAX {
+            let mut tx = source.db().read().await?;
+            let xmin = tx.stamp().await?;
+            let facts = source.db().outbox().after(&mut tx, from, BATCH).await?;
+            drop(tx);
+            let last = facts.last().map(|fact| fact.position);
+            let full = facts.len() as i64 == BATCH;
+            if last.is_some() {
+                let facts: Vec<Arc<Emitted>> = facts.into_iter().map(Arc::new).collect();
+                let batch = Batch { facts: facts.into(), position, xmin };
+                let Some(moved) = self.take_batch(target, batch, failing).await? else {
+                    // Another instance has taken them.
+                    return Ok(());
+                };
+                ahead = if moved == position { ahead + 1 } else { 0 };
+                position = moved;
+            }
+            progress.end(position, !full);
+            match last {
+                Some(last) if full => from = last,
+                _ => return Ok(()),
             }
         }
-        // Facts that are not final yet are looked at again, but not in a busy loop.
-        Ok(if full && last.is_some() { Taken::More } else { Taken::All })
+        Ok(())
     }
 
     async fn position(&self, target: &Db) -> Result<Position, DbError> {
@@ -118,85 +225,127 @@ impl Consumer {
         Ok(at.map_or(Position { xid: 0, seq: 0 }, |(xid, seq)| Position { xid, seq }))
     }
 
-    async fn take_all(
+    /// Takes a batch as one transaction; after a failure, fact by fact, so that the one at fault is known. Returns the
+    /// new position; `None` if another instance moved it meanwhile.
+    async fn take_batch(
         &self,
         target: &Db,
-        facts: Vec<Arc<Emitted>>,
-        end: Option<Position>,
-    ) -> Result<(), DbError> {
-        let consumer = self.clone();
+        batch: Batch,
+        failing: &Failing,
+    ) -> Result<Option<Position>, Failure> {
+        if failing.attempts == 0 {
+            return Ok(self.commit(target, batch, None).await?);
+        }
+        let mut position = batch.position;
+        for fact in batch.facts.iter() {
+            let one = Batch { facts: Arc::new([fact.clone()]), position, xmin: batch.xmin };
+            let taken = match self.commit(target, one.clone(), None).await {
+                Err(error) => {
+                    let failure = Failure { fact: Some(fact.id), error };
+                    if failure.is_outage() || !failing.is_over(fact.id) {
+                        return Err(failure);
+                    }
+                    let why = (failure.error.to_string(), failing.attempts + 1);
+                    tracing::error!(consumer = self.name, fact = %fact.id, name = &*fact.name, error = why.0, "put a fact aside");
+                    self.commit(target, one, Some(why)).await?
+                }
+                Ok(taken) => taken,
+            };
+            match taken {
+                Some(moved) => position = moved,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(position))
+    }
+
+    /// One transaction: the effect of the batch, or its burial, what was taken ahead, and the new position.
+    async fn commit(
+        &self,
+        target: &Db,
+        batch: Batch,
+        bury: Option<(String, u32)>,
+    ) -> Result<Option<Position>, DbError> {
+        let (consumer, bury) = (self.clone(), bury.map(Arc::new));
         target
             .write(move |tx| {
-                let (consumer, facts) = (consumer.clone(), facts.clone());
-                Box::pin(async move {
-                    for fact in facts {
-                        consumer.take_one(tx, fact).await?;
-                    }
-                    consumer.advance(tx, end).await
-                })
+                let (consumer, batch, bury) = (consumer.clone(), batch.clone(), bury.clone());
+                Box::pin(async move { consumer.take_in(tx, &batch, bury.as_deref()).await })
             })
             .await
     }
 
-    async fn take_one(&self, tx: &mut Tx, fact: Arc<Emitted>) -> Result<(), DbError> {
-        if !self.facts.contains(&&*fact.name) {
-            return Ok(());
-        }
-        let (outbox, now) = (tx.outbox(), tx.now());
-        let new = tx.execute(&outbox.consume, params![self.name, fact.id, now]).await?;
-        if new == 0 {
-            return Ok(());
-        }
-        (self.take)(tx, fact).await
-    }
-
-    async fn advance(&self, tx: &mut Tx, end: Option<Position>) -> Result<(), DbError> {
-        let Some(end) = end else { return Ok(()) };
+    async fn take_in(
+        &self,
+        tx: &mut Tx,
+        batch: &Batch,
+        bury: Option<&(String, u32)>,
+    ) -> Result<Option<Position>, DbError> {
         let outbox = tx.outbox();
-        tx.execute(&outbox.set_position, params![self.name, self.source, end.xid, end.seq])
-            .await
-            .map(drop)
+        let at: Option<(i64, i64)> =
+            tx.optional(&outbox.lock_position, params![self.name, self.source]).await?;
+        let at = at.map_or(Position { xid: 0, seq: 0 }, |(xid, seq)| Position { xid, seq });
+        if at != batch.position {
+            return Ok(None);
+        }
+        let ids: Vec<FactId> = batch.facts.iter().map(|fact| fact.id).collect();
+        let taken: Vec<(FactId,)> = tx.all(&outbox.consumed_among, params![self.name, ids]).await?;
+        let taken: HashSet<FactId> = taken.into_iter().map(|(id,)| id).collect();
+        let wanted = batch
+            .facts
+            .iter()
+            .filter(|fact| self.facts.contains(&&*fact.name) && !taken.contains(&fact.id));
+        let wanted: Arc<[Arc<Emitted>]> = wanted.cloned().collect();
+        match bury {
+            Some(why) => self.bury(tx, &wanted, why).await?,
+            None if wanted.is_empty() => {}
+            None => (self.take)(tx, wanted.clone()).await?,
+        }
+        for ahead in wanted.iter().filter(|fact| fact.position.xid >= batch.xmin) {
+            let now = tx.now();
+            tx.execute(&outbox.consume, params![self.name, ahead.id, now]).await?;
+        }
+        let end = batch.facts.iter().rev().map(|fact| fact.position).find(|at| at.xid < batch.xmin);
+        let Some(end) = end else { return Ok(Some(at)) };
+        tx.execute(&outbox.set_position, params![self.name, self.source, end.xid, end.seq]).await?;
+        if !taken.is_empty() {
+            let passed = batch.facts.iter().filter(|fact| fact.position <= end);
+            let passed: Vec<FactId> = passed.map(|fact| fact.id).collect();
+            tx.execute(&outbox.forget_consumed, params![self.name, passed]).await?;
+        }
+        Ok(Some(end))
     }
 
     async fn bury(
         &self,
-        target: &Db,
-        fact: Arc<Emitted>,
-        end: Option<Position>,
-        error: DbError,
-        attempts: u32,
+        tx: &mut Tx,
+        facts: &[Arc<Emitted>],
+        (error, attempts): &(String, u32),
     ) -> Result<(), DbError> {
-        tracing::error!(consumer = self.name, fact = %fact.id, name = &*fact.name, %error, "put a fact aside");
-        let consumer = self.clone();
-        let text = error.to_string();
-        target
-            .write(move |tx| {
-                let (consumer, fact, text) = (consumer.clone(), fact.clone(), text.clone());
-                Box::pin(async move {
-                    let (outbox, now) = (tx.outbox(), tx.now());
-                    tx.execute(&outbox.consume, params![consumer.name, fact.id, now]).await?;
-                    let payload = crate::db::Param::Json(fact.payload.clone());
-                    let params = [
-                        crate::db::Param::Text(consumer.name),
-                        crate::db::ToParam::to_param(&fact.id),
-                        crate::db::Param::Text(consumer.source),
-                        crate::db::Param::Text(&fact.name),
-                        payload,
-                        crate::db::Param::Text(&text),
-                        crate::db::Param::I64(attempts.into()),
-                        crate::db::Param::Ts(now),
-                    ];
-                    tx.execute(&outbox.bury, &params).await?;
-                    consumer.advance(tx, end).await
-                })
-            })
-            .await
+        let (outbox, now) = (tx.outbox(), tx.now());
+        for fact in facts {
+            let params = [
+                crate::db::Param::Text(self.name),
+                crate::db::ToParam::to_param(&fact.id),
+                crate::db::Param::Text(self.source),
+                crate::db::Param::Text(&fact.name),
+                crate::db::Param::Json(fact.payload.clone()),
+                crate::db::Param::Text(error),
+                crate::db::Param::I64((*attempts).into()),
+                crate::db::Param::Ts(now),
+            ];
+            tx.execute(&outbox.bury, &params).await?;
+        }
+        Ok(())
     }
 }
 
-enum Taken {
-    /// There may be more.
-    More,
-    /// Everything that is final was taken.
-    All,
+/// Facts that are taken together, and what was known of the log when they were read.
+#[derive(Clone)]
+struct Batch {
+    facts: Arc<[Arc<Emitted>]>,
+    /// Where the consumer stood.
+    position: Position,
+    /// Facts of transactions below it are final.
+    xmin: i64,
 }

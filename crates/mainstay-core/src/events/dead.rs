@@ -161,7 +161,7 @@ async fn take(db: &Db, consumer: Consumer, fact: FactId, by: By) -> Result<Again
                 tags: [].into(),
                 at: row.at,
             };
-            (consumer.take)(tx, Arc::new(emitted)).await?;
+            (consumer.take)(tx, Arc::new([Arc::new(emitted)])).await?;
             let entry = Entry {
                 actor: by.actor.clone(),
                 action: "fact.take",

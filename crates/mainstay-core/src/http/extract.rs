@@ -1,39 +1,40 @@
 //! What handlers take from a request. Each failure is a [`Problem`] that says what to correct.
 
-use std::{convert::Infallible, fmt::Display, str::FromStr};
+use std::{borrow::Cow, convert::Infallible, fmt::Display, str::FromStr};
 
-use aws_lc_rs::digest;
 use axum::{
-    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    extract::{FromRequest, FromRequestParts, Request},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{HeaderMap, header, request::Parts};
+use http::{Extensions, HeaderMap, header, request::Parts};
 use http_body_util::BodyExt as _;
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
 };
 
+use super::{key::Key, middleware::Known, router::PathParams};
 use crate::{
     auth::Caller,
     db::Once,
     error::{Code, Fault, Problem},
 };
 
-/// The longest idempotency key.
-const KEY_LEN_MAX: usize = 200;
-
 /// The caller; `401` for strangers, but the middleware has seen to that on every route that is not public.
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
-        parts.extensions.get::<Caller>().cloned().ok_or_else(|| {
+        caller(&parts.extensions).cloned().ok_or_else(|| {
             Problem::new(Code::Unauthenticated, "Sign in and send the access token.")
                 .into_response()
         })
     }
+}
+
+fn caller(extensions: &Extensions) -> Option<&Caller> {
+    Known::of(extensions)?.caller.as_ref()
 }
 
 /// The caller, if one is known. A bad token is an error before the handler, never a stranger.
@@ -44,7 +45,7 @@ impl<S: Sync> FromRequestParts<S> for MaybeCaller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<Caller>().cloned()))
+        Ok(Self(caller(&parts.extensions).cloned()))
     }
 }
 
@@ -56,8 +57,8 @@ impl<S: Sync> FromRequestParts<S> for Origin {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<super::middleware::ClientAddress>();
-        Ok(Self(address.map_or_else(String::new, |address| address.0.to_string())))
+        let known = Known::of(&parts.extensions);
+        Ok(Self(known.map_or_else(String::new, |known| known.address.to_string())))
     }
 }
 
@@ -68,12 +69,9 @@ pub struct Path<T>(pub T);
 impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Path<T> {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let value = params.ok().and_then(|params| {
-            let mut values = params.iter().map(|(_, value)| value.parse::<T>().ok());
-            values.next().flatten()
-        });
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        let params = parts.extensions.get::<PathParams>();
+        let value = params.and_then(|PathParams(values)| values.first()?.as_ref()?.parse().ok());
         value.map(Self).ok_or_else(|| not_found().into_response())
     }
 }
@@ -85,11 +83,11 @@ pub struct Path2<A, B>(pub A, pub B);
 impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Path2<A, B> {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let values = params.ok().and_then(|params| {
-            let mut values = params.iter().map(|(_, value)| value);
-            Some((values.next()?.parse().ok()?, values.next()?.parse().ok()?))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        let params = parts.extensions.get::<PathParams>();
+        let values = params.and_then(|PathParams(values)| match values.as_slice() {
+            [Some(a), Some(b)] => Some((a.parse().ok()?, b.parse().ok()?)),
+            _ => None,
         });
         values.map(|(a, b)| Self(a, b)).ok_or_else(|| not_found().into_response())
     }
@@ -108,6 +106,15 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
         let text = parts.uri.query().unwrap_or_default();
+        // A cursor is looked at as a whole where it is opened.
+        if let Some((name, _)) = nul_in(text.as_bytes()).filter(|(name, _)| name != "cursor") {
+            let mut problem = Problem::new(
+                Code::MalformedParameter,
+                "A parameter in the address cannot be read; see `errors`.",
+            );
+            problem.faults = vec![Fault::new(format!("?{name}"), "malformed", NO_NUL)];
+            return Err(problem.into_response());
+        }
         let pairs =
             serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));
         serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
@@ -123,6 +130,26 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             problem.into_response()
         })
     }
+}
+
+/// What is said of a text with a NUL, which no text of a person has and Postgres does not keep.
+const NO_NUL: &str = "Leave the character NUL (U+0000) out.";
+
+/// The first pair of a query or form that has a NUL.
+fn nul_in(text: &[u8]) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+    if memchr::memmem::find(text, b"%00").is_none() && memchr::memchr(0, text).is_none() {
+        return None;
+    }
+    url::form_urlencoded::parse(text)
+        .find(|(name, value)| name.contains('\0') || value.contains('\0'))
+}
+
+/// Whether a text in this JSON has a NUL: it can only stand as an escape, after an even number of backslashes.
+fn has_nul_escape(json: &[u8]) -> bool {
+    memchr::memmem::find_iter(json, b"\\u0000").any(|at| {
+        let before = json.get(..at).unwrap_or_default();
+        before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
+    })
 }
 
 /// `limit` and `cursor` of a list.
@@ -177,13 +204,16 @@ async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Pro
     }
     let (parts, body) = request.into_parts();
     let bytes = whole_body(body).await?;
-    let once = once(&parts, &bytes)?;
+    let once = Key::of(&parts)?.over(&[&bytes]);
     // Serde would read a struct from a list of its fields' values, which no document of ours allows.
     if bytes.trim_ascii_start().first() == Some(&b'[')
         && serde_json::from_slice::<IgnoredAny>(&bytes).is_ok()
     {
         let detail = "Send a JSON object.".to_owned();
         return Err(Problem::invalid(vec![Fault::new("", "wrong_shape", detail)]));
+    }
+    if has_nul_escape(&bytes) {
+        return Err(Problem::invalid(vec![Fault::new("", "malformed", NO_NUL)]));
     }
     let mut json = serde_json::Deserializer::from_slice(&bytes);
     let value = serde_path_to_error::deserialize(&mut json)
@@ -244,31 +274,9 @@ impl<S: Sync> FromRequestParts<S> for NoBody {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
-        once(parts, &[]).map(|once| Self { once }).map_err(IntoResponse::into_response)
+        let key = Key::of(parts).map_err(IntoResponse::into_response)?;
+        Ok(Self { once: key.over(&[]) })
     }
-}
-
-fn once(parts: &Parts, body: &[u8]) -> Result<Option<Once>, Problem> {
-    let Some(value) = parts.headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_LEN_MAX);
-    let Some(key) = key else {
-        let fault = Fault::new(
-            "Idempotency-Key",
-            "malformed",
-            format!("Send 1 to {KEY_LEN_MAX} visible ASCII characters."),
-        );
-        return Err(Problem::invalid(vec![fault]));
-    };
-    let caller = match parts.extensions.get::<Caller>() {
-        Some(caller) => caller.user.to_string(),
-        None => return Ok(None),
-    };
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(parts.method.as_str().as_bytes());
-    context.update(parts.uri.path().as_bytes());
-    context.update(&[0]);
-    context.update(body);
-    Ok(Some(Once { caller, key: key.to_owned(), fingerprint: context.finish().as_ref().to_vec() }))
 }
 
 /// A form of the console. The hidden field `csrf` has been compared with the session's.
@@ -291,6 +299,9 @@ async fn read_form<T: DeserializeOwned>(request: Request) -> Result<T, Problem> 
         &parts.extensions,
         given.as_ref().map(|(_, value)| value.as_ref()),
     )?;
+    if let Some((name, _)) = nul_in(&bytes) {
+        return Err(Problem::invalid(vec![Fault::new(format!("/{name}"), "malformed", NO_NUL)]));
+    }
     let pairs = url::form_urlencoded::parse(&bytes).filter(|(name, _)| name != "csrf");
     let text: String =
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();

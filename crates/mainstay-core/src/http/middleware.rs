@@ -16,39 +16,34 @@ use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
     panic::AssertUnwindSafe,
-    pin::Pin,
+    pin::pin,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use axum::{
-    extract::Request,
+    extract::{FromRequestParts, Request},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts};
 use ipnet::IpNet;
-use tower::Service;
+use mainstay_contract::ts::Ts;
 
-use self::{
-    admit::bound_body,
-    answer::REQUEST_ID,
-    limits::limit_headers,
-    token::{Logs, Written},
-};
+use self::{admit::bound_body, answer::REQUEST_ID, limits::limit_headers, token::Written};
 pub use self::{
     admit::{check_form_token, form_token},
     limits::Limits,
+    token::Followed,
 };
 use super::route::{Kind, LimitClass, Route};
 use crate::{
     auth::{Auth, Caller},
-    cache::Epochs,
     clock::Clock,
     db::BoxFuture,
     error::{Code, Problem},
@@ -108,7 +103,7 @@ pub struct Gate {
     in_flight: AtomicUsize,
     draining: AtomicBool,
     error_page: OnceLock<ErrorPage>,
-    logs: OnceLock<Logs>,
+    followed: OnceLock<Followed>,
 }
 
 /// The address of the socket's other end.
@@ -122,6 +117,40 @@ pub struct ClientAddress(pub IpAddr);
 /// The request's name in logs and problems.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
+
+/// What the gate knows of a request, for extractors: one thing in its extensions, since each costs two allocations.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct Known {
+    pub(in crate::http) address: IpAddr,
+    id: RequestId,
+    pub(in crate::http) caller: Option<Caller>,
+    /// The form token of a console session.
+    form_token: Option<Arc<str>>,
+}
+
+impl Known {
+    /// What the gate has found out about the request with these extensions.
+    pub(in crate::http) fn of(extensions: &http::Extensions) -> Option<&Self> {
+        extensions.get()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let known = Known::of(&parts.extensions);
+        Ok(Self(known.map_or(IpAddr::from([127, 0, 0, 1]), |known| known.address)))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Known::of(&parts.extensions).map_or_else(|| Self("".into()), |known| known.id.clone()))
+    }
+}
 
 impl Gate {
     /// The gate of a program. Without `access` requests are counted but not logged.
@@ -143,7 +172,7 @@ impl Gate {
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             error_page: OnceLock::new(),
-            logs: OnceLock::new(),
+            followed: OnceLock::new(),
         }
     }
 
@@ -164,8 +193,8 @@ impl Gate {
     }
 
     /// Names the logs whose positions consistency tokens hold. The first ones given stay.
-    pub fn logs(&self, logs: Vec<(&'static str, Arc<Epochs>)>) {
-        self.logs.get_or_init(|| Logs::new(logs));
+    pub fn follow(&self, followed: Followed) {
+        self.followed.get_or_init(|| followed);
     }
 
     /// From now on connections are closed after their answer.
@@ -178,25 +207,17 @@ impl Gate {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    async fn answer<S>(&self, route: &Route, request: Request, inner: S) -> (Response, Written)
-    where
-        S: Service<Request, Response = Response, Error = Infallible>,
-    {
-        let mut inner = inner;
-        let handler = AssertUnwindSafe(inner.call(request)).catch_unwind();
-        let limited = async {
-            if route.timeout_ms == 0 {
-                return Ok(handler.await);
-            }
-            tokio::time::timeout(Duration::from_millis(route.timeout_ms.into()), handler).await
-        };
+    async fn answer(&self, route: &Route, id: &RequestId, request: Request) -> (Response, Written) {
+        let handler = AssertUnwindSafe((route.endpoint)(request)).catch_unwind();
+        let handler = telemetry::with_request_id(id.0.clone(), handler);
+        let limited = within(route.timeout_ms, handler);
         let (result, written) = if changes(&route.method) {
-            crate::request::collect_writes(limited).await
+            Box::pin(crate::request::collect_writes(limited)).await
         } else {
             (limited.await, Vec::new())
         };
         let response = match result {
-            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(response)) => response,
             Ok(Err(panic)) => Problem::internal(panic_text(panic.as_ref())).into_response(),
             Err(_late) => {
                 let detail = "The request was ended because it took too long. Look whether it took effect, then try again.";
@@ -207,19 +228,19 @@ impl Gate {
     }
 
     /// One request, from the first line of the order above to the last.
-    async fn handle<S>(&self, watched: &Watched, mut request: Request, inner: S) -> Response
-    where
-        S: Service<Request, Response = Response, Error = Infallible>,
-    {
+    pub(in crate::http) async fn handle(
+        &self,
+        watched: &Watched,
+        mut request: Request,
+    ) -> Response {
         let route = &watched.route;
         let began = self.clock.now();
         let mut asked = Asked::read(route, &request);
-        let under_way = UnderWay::enter(&self.in_flight);
+        let under_way = UnderWay::enter(self);
         let address = self.client_address(&request);
-        request.extensions_mut().insert(ClientAddress(address));
-        request.extensions_mut().insert(asked.id.clone());
         let access = self.access.as_ref().filter(|log| log.is_on());
         let path = access.map(|_| request.uri().path().to_owned());
+        let mut known = Known { address, id: asked.id.clone(), caller: None, form_token: None };
         let admitted =
             if under_way.count > self.settings.in_flight_max && route.limit != LimitClass::Free {
                 let detail =
@@ -227,9 +248,9 @@ impl Gate {
                 Err((Problem::new(Code::Overloaded, detail).retry_after_s(1), None))
             } else {
                 match bound_body(route, &mut request) {
-                    Ok(()) => match self.admit(route, &mut request, address).await {
+                    Ok(()) => match self.admit(route, &mut request, &mut known, began).await {
                         Ok(decision) if !asked.reads => Ok(decision),
-                        Ok(decision) => match self.await_written(request.headers()).await {
+                        Ok(decision) => match self.await_written(route, request.headers()).await {
                             Ok(()) => Ok(decision),
                             Err(problem) => Err((problem, decision)),
                         },
@@ -238,12 +259,13 @@ impl Gate {
                     Err(problem) => Err((problem, None)),
                 }
             };
-        asked.caller = request.extensions().get::<Caller>().cloned();
+        asked.caller.clone_from(&known.caller);
         if let Some(page) = &mut asked.page {
             page.caller.clone_from(&asked.caller);
         }
+        request.extensions_mut().insert(known);
         let ((response, written), decision) = match admitted {
-            Ok(decision) => (self.answer(route, request, inner).await, decision),
+            Ok(decision) => (self.answer(route, &asked.id, request).await, decision),
             Err((problem, decision)) => ((problem.into_response(), Vec::new()), decision),
         };
         let mut response = self.finish(route, &asked, response).await;
@@ -251,50 +273,39 @@ impl Gate {
         limit_headers(decision, &mut response);
         self.say_written(&asked, &written, &mut response);
         drop(under_way);
-        let took_us = self.clock.now().micros_since(began).max(0);
+        let ended = self.clock.now();
+        let took_us = ended.micros_since(began).max(0);
         watched.metrics.observe(response.status().as_u16(), took_us as f64 / 1e6);
         if let Some(log) = access {
-            self.log(
-                log,
-                route,
-                &asked,
-                &response,
-                path.as_deref().unwrap_or_default(),
-                address,
-                took_us,
-            );
+            let path = path.as_deref().unwrap_or_default();
+            self.log(log, &asked, &response, Logged { route, path, address, ended, took_us });
         }
         response
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one line of the access log; nothing else takes them together"
-    )]
-    fn log(
-        &self,
-        log: &AccessLog,
-        route: &Route,
-        asked: &Asked,
-        response: &Response,
-        path: &str,
-        address: IpAddr,
-        took_us: i64,
-    ) {
-        let user = asked.caller.as_ref().map(|caller| caller.user.to_string()).unwrap_or_default();
+    fn log(&self, log: &AccessLog, asked: &Asked, response: &Response, line: Logged<'_>) {
         log.record(&telemetry::Access {
-            at_us: self.clock.now().as_micros(),
+            at_us: line.ended.as_micros(),
             request_id: &asked.id.0,
-            method: route.method.as_str(),
-            route: route.path,
-            path,
+            method: line.route.method.as_str(),
+            route: line.route.path,
+            path: line.path,
             status: response.status().as_u16(),
-            duration_us: took_us.cast_unsigned(),
+            duration_us: line.took_us.cast_unsigned(),
             bytes: http_body::Body::size_hint(response.body()).exact().unwrap_or(0),
-            user: &user,
-            remote: &address.to_string(),
+            user: asked.caller.as_ref().map(|caller| caller.user),
+            remote: line.address,
         });
     }
+}
+
+/// What a line of the access log says besides what was asked and answered.
+struct Logged<'a> {
+    route: &'a Route,
+    path: &'a str,
+    address: IpAddr,
+    ended: Ts,
+    took_us: i64,
 }
 
 /// A route and what it counts.
@@ -354,19 +365,21 @@ impl Asked {
 
 /// Counts a request while it lives, also when its future is dropped.
 struct UnderWay<'a> {
-    counter: &'a AtomicUsize,
+    gate: &'a Gate,
     count: usize,
 }
 
 impl<'a> UnderWay<'a> {
-    fn enter(counter: &'a AtomicUsize) -> Self {
-        Self { counter, count: counter.fetch_add(1, Ordering::Relaxed) + 1 }
+    fn enter(gate: &'a Gate) -> Self {
+        gate.metrics.in_flight().inc();
+        Self { gate, count: gate.in_flight.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.counter.fetch_sub(1, Ordering::Relaxed);
+        self.gate.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.gate.metrics.in_flight().dec();
     }
 }
 
@@ -401,32 +414,17 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("a handler panicked: {}", text.unwrap_or_default())
 }
 
-/// A handler with the gate around it.
-#[derive(Clone)]
-pub(super) struct Fused<S> {
-    pub(super) inner: S,
-    pub(super) route: Arc<Watched>,
-    pub(super) gate: Arc<Gate>,
-}
-
-impl<S> Service<Request> for Fused<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
+/// `work` within its time; 0 for a stream, which ends by itself. Most handlers are ready at once and need no timer.
+async fn within<T>(
+    timeout_ms: u32,
+    work: impl Future<Output = T>,
+) -> Result<T, tokio::time::error::Elapsed> {
+    let mut work = pin!(work);
+    if let Poll::Ready(result) = futures_util::poll!(work.as_mut()) {
+        return Ok(result);
     }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        // The clone stays; the service that was polled ready does the work.
-        let ready = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, ready);
-        let (route, gate) = (self.route.clone(), self.gate.clone());
-        Box::pin(async move { Ok(gate.handle(&route, request, inner).await) })
+    if timeout_ms == 0 {
+        return Ok(work.await);
     }
+    Box::pin(tokio::time::timeout(Duration::from_millis(timeout_ms.into()), work)).await
 }

@@ -28,7 +28,7 @@ pub fn document(routes: &[Route], version: &str) -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "Mainstay", "version": version,
-            "description": "One program with the services that nearly every product needs. Errors are RFC 9457 problems; lists are paged by cursor; writes take an `Idempotency-Key`.",
+            "description": "One program with the services that nearly every product needs. Errors are RFC 9457 problems; lists are paged by cursor; writes take an `Idempotency-Key` where it is declared.",
             "license": { "name": "Apache-2.0 OR MIT" }
         },
         "paths": paths,
@@ -112,7 +112,7 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
             all.push(json!({ "name": name, "in": "query", "required": needed, "schema": schema }));
         }
     }
-    if !matches!(route.method, http::Method::GET) {
+    if heeds_keys(route) {
         all.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "description": "Names this write; a repeat with the same key returns the first answer.",
@@ -120,6 +120,10 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
         }));
     }
     all
+}
+
+fn heeds_keys(route: &Route) -> bool {
+    route.keyed && route.access != Access::Public
 }
 
 /// The schema behind a reference into the components.
@@ -180,7 +184,7 @@ fn every_problem(route: &Route) -> Vec<Code> {
     if route.path.contains('{') {
         codes.push(Code::NotFound);
     }
-    if route.method != http::Method::GET {
+    if heeds_keys(route) {
         codes.extend([Code::Invalid, Code::KeyInFlight]);
     }
     codes.extend(route.problems);

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::{
-    handler::Handler,
-    routing::{MethodFilter, MethodRouter, on},
-};
+use axum::{extract::Request, handler::Handler, response::Response};
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::{
     auth::{Role, Scope},
+    db::BoxFuture,
     error::Code,
 };
+
+/// A handler with its state.
+pub(super) type Endpoint = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +115,11 @@ pub struct Route {
     pub problems: &'static [Code],
     /// Its query parameters.
     pub query: Option<Parameters>,
-    pub(super) endpoint: MethodRouter<()>,
+    /// The consumers whose effect it shows: a read with a consistency token waits for them too.
+    pub shows: &'static [&'static str],
+    /// Whether a repeat with the same idempotency key gets the first answer. Never for strangers, who have no keys.
+    pub keyed: bool,
+    pub(super) endpoint: Endpoint,
 }
 
 /// Starts the routes of one service: each binds its handler to the same state.
@@ -142,31 +147,40 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     /// `GET path`: reads; public, counted as reading, without a body, until said otherwise.
     pub fn get<H: Handler<T, S>, T: 'static>(&self, path: &'static str, handler: H) -> Route {
-        self.route(Method::GET, path, on(MethodFilter::GET, handler))
+        self.route(Method::GET, path, handler)
     }
 
     /// `POST path`: writes; for whoever is signed in, until said otherwise.
     pub fn post<H: Handler<T, S>, T: 'static>(&self, path: &'static str, handler: H) -> Route {
-        self.route(Method::POST, path, on(MethodFilter::POST, handler))
+        self.route(Method::POST, path, handler)
     }
 
     /// `PUT path`: writes; for whoever is signed in, until said otherwise.
     pub fn put<H: Handler<T, S>, T: 'static>(&self, path: &'static str, handler: H) -> Route {
-        self.route(Method::PUT, path, on(MethodFilter::PUT, handler))
+        self.route(Method::PUT, path, handler)
     }
 
     /// `PATCH path`: writes; for whoever is signed in, until said otherwise.
     pub fn patch<H: Handler<T, S>, T: 'static>(&self, path: &'static str, handler: H) -> Route {
-        self.route(Method::PATCH, path, on(MethodFilter::PATCH, handler))
+        self.route(Method::PATCH, path, handler)
     }
 
     /// `DELETE path`: writes; for whoever is signed in, until said otherwise.
     pub fn delete<H: Handler<T, S>, T: 'static>(&self, path: &'static str, handler: H) -> Route {
-        self.route(Method::DELETE, path, on(MethodFilter::DELETE, handler))
+        self.route(Method::DELETE, path, handler)
     }
 
-    fn route(&self, method: Method, path: &'static str, endpoint: MethodRouter<S>) -> Route {
+    fn route<H: Handler<T, S>, T: 'static>(
+        &self,
+        method: Method,
+        path: &'static str,
+        handler: H,
+    ) -> Route {
         let reads = method == Method::GET;
+        let state = self.state.clone();
+        let endpoint = move |request: Request| -> BoxFuture<'static, Response> {
+            Box::pin(handler.clone().call(request, state.clone()))
+        };
         Route {
             method,
             path,
@@ -182,7 +196,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             answers: Vec::new(),
             problems: &[],
             query: None,
-            endpoint: endpoint.with_state(self.state.clone()),
+            shows: &[],
+            keyed: !reads,
+            endpoint: Arc::new(endpoint),
         }
     }
 }
@@ -276,10 +292,24 @@ impl Route {
         self
     }
 
+    /// It does not heed idempotency keys: its answer must not be kept, or a repeat does no harm.
+    #[must_use]
+    pub fn unkeyed(mut self) -> Self {
+        self.keyed = false;
+        self
+    }
+
     /// Its query parameters are the fields of `T`.
     #[must_use]
     pub fn query<T: JsonSchema>(mut self) -> Self {
         self.query = Some(Parameters(schema_of::<T>));
+        self
+    }
+
+    /// It shows what these consumers write, so that whoever reads after a write sees its effect there.
+    #[must_use]
+    pub fn shows(mut self, consumers: &'static [&'static str]) -> Self {
+        self.shows = consumers;
         self
     }
 

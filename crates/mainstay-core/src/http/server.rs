@@ -1,17 +1,19 @@
 //! Sockets: accepting, serving HTTP/1.1 and HTTP/2, and draining.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
 use tokio::net::{TcpListener, TcpStream};
-use tower::Service as _;
 
-use super::middleware::{Gate, PeerAddress};
+use super::{
+    activity::{Activity, Held, OneMore, Patience, WatchedStream},
+    middleware::{Gate, PeerAddress},
+    router::Router,
+};
 use crate::error::Tolerate as _;
 
 /// Bounds of the sockets.
@@ -19,8 +21,12 @@ use crate::error::Tolerate as _;
 pub struct ServerSettings {
     /// Largest head of a request.
     pub header_bytes_max: usize,
-    /// How long a caller may take to send the head.
+    /// How long a caller may take to send the head of its first request, or of the next.
     pub header_timeout: Duration,
+    /// How long a connection may wait for its next request; above the minute for which balancers keep theirs.
+    pub idle_timeout: Duration,
+    /// How long a caller may read nothing of an answer, and how long one over HTTP/2 may answer no ping.
+    pub stall_timeout: Duration,
     /// Most connections; one more waits in the kernel's queue.
     pub connections_max: usize,
     /// How long requests may go on after the end was asked for.
@@ -32,6 +38,8 @@ impl Default for ServerSettings {
         Self {
             header_bytes_max: 64 << 10,
             header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            stall_timeout: Duration::from_secs(30),
             connections_max: 20_000,
             drain: Duration::from_secs(25),
         }
@@ -56,18 +64,20 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.header_timeout)
-        .max_buf_size(settings.header_bytes_max.max(8_192))
-        .pipeline_flush(true);
+    builder.http1().max_buf_size(settings.header_bytes_max.max(8_192)).pipeline_flush(true);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(256)
-        .max_header_list_size(64 << 10);
+        .max_header_list_size(u32::try_from(settings.header_bytes_max).unwrap_or(u32::MAX))
+        .keep_alive_interval(settings.stall_timeout)
+        .keep_alive_timeout(settings.stall_timeout);
     let builder = Arc::new(builder);
+    let patience = Patience {
+        head: settings.header_timeout,
+        idle: settings.idle_timeout,
+        stall: settings.stall_timeout,
+    };
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(tokio::sync::Semaphore::new(settings.connections_max));
     let mut shutdown = std::pin::pin!(shutdown);
@@ -78,12 +88,18 @@ pub async fn serve(
             accepted = accept(&listener, &slots) => accepted,
         };
         stream.set_nodelay(true).tolerate("the connection works with Nagle's delay too");
-        let service = connection_service(router.clone(), peer);
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let watched = graceful.watch(connection);
+        let activity = Arc::new(Activity::default());
+        let service = connection_service(router.clone(), peer, activity.clone());
+        let stream = WatchedStream { stream, activity: activity.clone() };
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let watched = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
-            watched.await.tolerate("the caller went away; what it asked was logged by the gate");
+            tokio::select! {
+                ended = watched => {
+                    ended.tolerate("the caller went away; what it asked was logged by the gate");
+                }
+                () = activity.ends(patience) => {}
+            }
             drop(slot);
         });
     }
@@ -116,16 +132,21 @@ async fn accept(
 fn connection_service(
     router: Router,
     peer: SocketAddr,
+    activity: Arc<Activity>,
 ) -> impl hyper::service::Service<
     http::Request<Incoming>,
-    Response = axum::response::Response,
-    Error = std::convert::Infallible,
+    Response = http::Response<Held>,
+    Error = Infallible,
     Future: Send,
 > + Clone {
     service_fn(move |request: http::Request<Incoming>| {
-        let mut router = router.clone();
+        let one_more = OneMore::begin(&activity);
+        let router = router.clone();
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(PeerAddress(peer));
-        router.call(request)
+        async move {
+            let answer = router.answer(request).await;
+            Ok(answer.map(|body| Held { body, _request: one_more }))
+        }
     })
 }

@@ -1,7 +1,6 @@
 //! The routes of the live channel.
 
 use axum::{
-    Extension,
     extract::{
         FromRequestParts, State,
         ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
@@ -48,6 +47,7 @@ pub fn routes(live: &Live) -> Vec<Route> {
                  `GET /api/v1/live/sse?topics=&ticket=`. A ticket is good once, within 60 s, at this instance.",
             )
             .access(Access::SignedIn(Scope::Read))
+            .unkeyed()
             .answers::<TicketView>(201)
             .refuses(&[Code::RateLimited, Code::Overloaded]),
     ]
@@ -92,11 +92,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 }
 
 /// Everything about the request that decides who may connect.
-type Asked = (MaybeCaller, Extension<ClientAddress>, HeaderMap, Uri, Query<LiveQuery>);
+type Asked = (MaybeCaller, ClientAddress, HeaderMap, Uri, Query<LiveQuery>);
 
 async fn open_socket(
     State(live): State<Live>,
-    Extension(request_id): Extension<RequestId>,
+    request_id: RequestId,
     asked: Asked,
     Upgrade(upgrade): Upgrade,
 ) -> Response {
@@ -124,7 +124,7 @@ fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Problem {
 
 async fn open_stream(
     State(live): State<Live>,
-    Extension(request_id): Extension<RequestId>,
+    request_id: RequestId,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let place = admit(&live, &asked)?;
@@ -168,7 +168,7 @@ async fn follow(
 
 /// Looks at where the request comes from and who sends it, and takes a place.
 fn admit(live: &Live, asked: &Asked) -> Result<Place, Problem> {
-    let (MaybeCaller(caller), Extension(address), headers, uri, Query(query)) = asked;
+    let (MaybeCaller(caller), address, headers, uri, Query(query)) = asked;
     check_origin(headers, uri, &live.inner.hub.settings.origins)?;
     let caller = match &query.ticket {
         Some(ticket) => Some(live.inner.tickets.redeem(ticket, live.inner.clock.now())?),

@@ -27,6 +27,8 @@ use crate::{
 const AGAIN_MAX: usize = 50;
 /// How often the figures are looked at.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
+/// Facts behind a consumer's position among which the first is looked for that it has not taken.
+const AHEAD_MAX: i64 = 256;
 const LIST: &str = "facts dead";
 
 /// The consumers of all services and what they put aside. Cloning is cheap.
@@ -311,7 +313,7 @@ struct Measured {
     lag_s: i64,
 }
 
-/// How long the first fact waits that is behind a consumer's position; 0 if none does.
+/// How long the first fact waits that a consumer has not taken; 0 if none does.
 async fn lag_s(service: &Taking, consumer: &Consumer, source: &Log) -> Result<i64, DbError> {
     let names = params![consumer.name, consumer.source];
     let mut tx = service.db.read().await?;
@@ -319,9 +321,17 @@ async fn lag_s(service: &Taking, consumer: &Consumer, source: &Log) -> Result<i6
     drop(tx);
     let position = at.map_or(Position::default(), |(xid, seq)| Position { xid, seq });
     let mut tx = source.db().read().await?;
-    let next = source.db().outbox().after(&mut tx, position, 1).await?;
+    let mut facts = source.db().outbox().after(&mut tx, position, AHEAD_MAX).await?;
+    drop(tx);
+    facts.retain(|fact| consumer.facts.contains(&&*fact.name));
+    // While an older transaction is open, facts are taken without the position's moving over them.
+    let ids: Vec<FactId> = facts.iter().map(|fact| fact.id).collect();
+    let among = params![consumer.name, ids];
+    let taken: Vec<(FactId,)> =
+        service.db.read().await?.all(&service.db.outbox().consumed_among, among).await?;
+    let waiting = facts.iter().find(|fact| !taken.contains(&(fact.id,)));
     let now = service.db.clock().now();
-    Ok(next.first().map_or(0, |fact| now.micros_since(fact.at).max(0) / 1_000_000))
+    Ok(waiting.map_or(0, |fact| now.micros_since(fact.at).max(0) / 1_000_000))
 }
 
 async fn list(

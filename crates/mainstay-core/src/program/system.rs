@@ -125,7 +125,6 @@ async fn forget(log: &Log, days: u32) -> Result<(), DbError> {
                 Box::pin(async move {
                     let outbox = tx.outbox();
                     tx.execute(&outbox.forget_once, params![once]).await?;
-                    tx.execute(&outbox.forget_consumed, params![facts]).await?;
                     tx.execute(&outbox.trim, params![facts, TRIM_BATCH]).await
                 })
             })

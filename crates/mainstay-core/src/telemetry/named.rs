@@ -54,6 +54,11 @@ impl HttpMetrics {
         }
     }
 
+    /// Requests being answered.
+    pub fn in_flight(&self) -> &Gauge {
+        &self.in_flight
+    }
+
     /// The handles of one route, resolved once at start. `route` is the declared path, never that of a request.
     pub fn route(&self, method: &'static str, route: &'static str) -> RouteMetrics {
         RouteMetrics {

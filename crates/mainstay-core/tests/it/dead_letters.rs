@@ -18,7 +18,7 @@ use mainstay_core::{
     db::{Db, DbError, Location, Param, PgSettings, ToParam as _, migrate::Migration},
     events::{
         Log,
-        consumer::Consumer,
+        consumer::{Consumer, Progress},
         dead::{self, Again, By},
     },
     ids,
@@ -50,15 +50,17 @@ fn consumer(mended: Arc<AtomicBool>) -> Consumer {
         name: "accounts",
         source: "core",
         facts: &[AccountCreatedV1::NAME],
-        take: Arc::new(move |tx, fact| {
+        take: Arc::new(move |tx, facts| {
             let mended = mended.load(Ordering::Relaxed);
             Box::pin(async move {
-                let created: AccountCreatedV1 = fact.read().unwrap();
-                // The effect comes first, so that a failure has something to take back.
-                tx.execute(&SEE, params![created.handle]).await?;
-                if created.handle.starts_with("bad") && !mended {
-                    let (statement, message) = (created.handle, "not today".to_owned());
-                    return Err(DbError::Statement { statement, message });
+                for fact in facts.iter() {
+                    let created: AccountCreatedV1 = fact.read().unwrap();
+                    // The effect comes first, so that a failure has something to take back.
+                    tx.execute(&SEE, params![created.handle]).await?;
+                    if created.handle.starts_with("bad") && !mended {
+                        let (statement, message) = (created.handle, "not today".to_owned());
+                        return Err(DbError::Statement { statement, message });
+                    }
                 }
                 Ok(())
             })
@@ -76,7 +78,6 @@ async fn put_aside(db: &Db, handle: &'static str) -> FactId {
     db.write::<_, DbError, _>(move |tx| {
         Box::pin(async move {
             let (outbox, now) = (tx.outbox(), tx.now());
-            tx.execute(&outbox.consume, params!["accounts", fact, now]).await?;
             let letter = [
                 Param::Text("accounts"),
                 fact.to_param(),
@@ -176,7 +177,12 @@ async fn a_fact_that_fails_eight_times_is_put_aside_and_those_after_it_are_taken
             .unwrap();
     }
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let running = tokio::spawn(consumer(Arc::default()).run(source, db.clone(), stopped));
+    let running = tokio::spawn(consumer(Arc::default()).run(
+        source,
+        db.clone(),
+        Progress::default(),
+        stopped,
+    ));
     while seen(&db).await != ["ada", "bob"] {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }

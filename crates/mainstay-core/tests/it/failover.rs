@@ -4,7 +4,7 @@ use mainstay_core::{
     cache::{LogChanged, Mono, Tag},
     clock::Clock,
     contract::{account::AccountCreatedV1, id::UserId},
-    db::{Db, DbError, Location, PgSettings},
+    db::{Db, DbError, Location, PgSettings, Position},
     events::Log,
 };
 use mainstay_testkit::{Postgres, program::eventually};
@@ -59,7 +59,7 @@ async fn a_standby_that_takes_over_begins_another_log() {
     .await;
     // An entry with the lost commit in it, and a token of its writer, are refused.
     assert!(!log.epochs().current(before, stamp, &[PERSON]));
-    assert_eq!(log.epochs().seen(before, stamp.0).await, Err(LogChanged));
+    assert_eq!(log.seen(before, Position { xid: stamp.0, seq: 0 }).await, Err(LogChanged));
     // Every instance gives the new log the same name.
     assert_eq!(open(&url).await.epochs().log_epoch(), log.epochs().log_epoch());
     write(log, 3).await.unwrap();

@@ -80,7 +80,7 @@ async fn house(settings: LiveSettings) -> House {
     let counted = HttpMetrics::new(&metrics);
     let gate = Gate::new(gate_settings, auth.clone(), clock.clone(), limits, counted, None);
     let gate = Arc::new(gate);
-    let router = router::router(api::routes(&live), &gate);
+    let router = router::router(api::routes(&live), &gate).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop_live, stopped) = watch::channel(false);
@@ -105,7 +105,7 @@ async fn house(settings: LiveSettings) -> House {
     }
 }
 
-async fn accounts(folder: &std::path::Path, clock: Clock) -> Auth {
+pub(super) async fn accounts(folder: &std::path::Path, clock: Clock) -> Auth {
     let location = Location::Sqlite { folder: folder.to_owned(), durable: false };
     let db = Db::open(&location, "core", auth::MIGRATIONS, clock.clone()).await.unwrap();
     // These tests are not about what a password costs.

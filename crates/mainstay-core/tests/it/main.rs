@@ -8,4 +8,5 @@ mod data_folder;
 mod dead_letters;
 mod failover;
 mod live;
+mod server;
 mod writes;

@@ -20,6 +20,15 @@ impl Program {
         setup.start_at(self.place.clone()).await
     }
 
+    /// Ends it as SIGTERM would and starts it again on what it has left, with the same clock.
+    ///
+    /// # Panics
+    /// As [`Program::end`] and [`Setup::start`].
+    pub async fn restart(self) -> Self {
+        let setup = self.setup.clone();
+        self.reopen(&setup).await
+    }
+
     /// Ends it as SIGTERM would, and starts one of `setup` on what it leaves behind, with the same clock.
     ///
     /// # Panics

@@ -13,6 +13,7 @@ use super::{
 };
 
 const BOUNDARY: &str = "the-boundary-of-a-test";
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// A stranger or a person. Cloning is cheap.
 #[derive(Clone)]
@@ -168,16 +169,31 @@ impl Client {
 
     /// Uploads a file in the part `file`.
     pub fn upload(&self, name: &str, bytes: &[u8]) -> Request {
-        let mut body = format!(
-            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
-             content-type: application/octet-stream\r\n\r\n"
-        )
-        .into_bytes();
-        body.extend_from_slice(bytes);
-        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
-        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        self.request(Method::POST, "/api/v1/media").body(&content_type, body)
+        self.request(Method::POST, "/api/v1/media").body(&form_type(), form(name, bytes))
     }
+
+    /// The same without saying how long it is.
+    pub fn upload_in_chunks(&self, name: &str, bytes: &[u8]) -> Request {
+        let body = form(name, bytes);
+        let chunks: Vec<Result<Vec<u8>, std::io::Error>> =
+            body.chunks(CHUNK_BYTES).map(|chunk| Ok(chunk.to_vec())).collect();
+        let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+        let mut request = self.request(Method::POST, "/api/v1/media");
+        request.request = request.request.header(header::CONTENT_TYPE, form_type()).body(body);
+        request
+    }
+}
+
+fn form_type() -> String {
+    format!("multipart/form-data; boundary={BOUNDARY}")
+}
+
+fn form(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+         content-type: application/octet-stream\r\n\r\n"
+    );
+    [head.as_bytes(), bytes, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat()
 }
 
 /// A request that is sent when it is awaited.

@@ -66,17 +66,21 @@ struct Page {
 }
 
 pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
-    let (Command::Dead { settings, .. } | Command::Retry { settings, .. }) = &command;
-    let program = Program::find(&settings.load()?).await?;
-    let done = match command {
-        Command::Dead { limit, .. } => show_dead(&program, limit as usize, json).await,
-        Command::Retry { consumer, fact, .. } => {
-            let retry = Retry { consumer, fact, after: None };
-            retry_all(&program, retry, json).await
+    match command {
+        Command::Dead { limit, settings } => {
+            let program = Program::find(&settings.load()?).await?;
+            let shown = show_dead(&program, limit as usize, json).await;
+            program.close().await;
+            shown
         }
-    };
-    program.close().await;
-    done
+        Command::Retry { consumer, fact, settings } => {
+            let program = Program::find(&settings.load()?).await?;
+            let retry = Retry { consumer, fact, after: None };
+            let tried = retry_all(&program, retry, json).await;
+            program.close().await;
+            tried
+        }
+    }
 }
 
 async fn show_dead(program: &Program, limit: usize, json: bool) -> anyhow::Result<Exit> {

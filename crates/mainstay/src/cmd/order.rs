@@ -19,7 +19,7 @@ use crate::{
 /// Whoever carries out a command's orders.
 pub(super) enum Program {
     /// This process: no other uses the data folder, which is ours until the end.
-    Own(House, DataDir),
+    Own { house: House, _data_dir: DataDir },
     /// The program that runs on this data folder; its process, if it has written that down already.
     Running(PathBuf, Option<u32>),
 }
@@ -31,7 +31,7 @@ impl Program {
         match DataDir::open(&folder) {
             Ok(data_dir) => {
                 let house = services::open(config, &data_dir, &Metrics::new(), None).await?;
-                Ok(Self::Own(house, data_dir))
+                Ok(Self::Own { house, _data_dir: data_dir })
             }
             Err(DataDirError::InUse { pid, .. }) => Ok(Self::Running(folder, pid)),
             Err(error) => Err(error.into()),
@@ -42,7 +42,7 @@ impl Program {
     pub(super) async fn order(&self, order: &str, arguments: Value) -> anyhow::Result<Value> {
         let request = Request { order: order.to_owned(), arguments };
         match self {
-            Self::Own(house, _) => carry_out(house, request).await,
+            Self::Own { house, .. } => carry_out(house, request).await,
             Self::Running(folder, pid) => match control::call(folder, &request).await? {
                 Some(Response::Done(done)) => Ok(done),
                 Some(Response::Refused(why)) => Err(Refusal(why).into()),
@@ -57,7 +57,7 @@ impl Program {
 
     /// Closes the records if they are ours.
     pub(super) async fn close(self) {
-        if let Self::Own(house, _) = self {
+        if let Self::Own { house, _data_dir } = self {
             house.close().await;
         }
     }

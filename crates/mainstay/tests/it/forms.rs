@@ -172,6 +172,28 @@ async fn without_script_one_signs_in_posts_a_photo_likes_and_comments() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_form_takes_a_large_file_and_says_what_is_wrong_with_a_bad_one() {
+    let place = Place::new();
+    let serving = place.serve();
+    let mut ada = Browser::new(serving.address());
+    ada.register("ada").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (large, bad) = (folder.path().join("large.jpg"), folder.path().join("bad.jpg"));
+    // What stands behind a picture's end is not kept, but it has to arrive.
+    fs::write(&large, [fs::read(PICTURE).unwrap(), vec![0; 5 << 20]].concat()).unwrap();
+    fs::write(&bad, b"<html>").unwrap();
+    for (file, status) in
+        [(&large, StatusCode::SEE_OTHER), (&bad, StatusCode::UNPROCESSABLE_ENTITY)]
+    {
+        let form = ada.get("/compose").await.page;
+        let fields =
+            [("csrf", hidden(&form, "csrf")), ("visibility", "public"), ("action", "publish")];
+        let answer = ada.send(Method::POST, "/posts", Some(parts(&fields, Some(file)))).await;
+        assert_eq!(answer.status, status, "{}: {}", file.display(), answer.page);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_form_of_another_site_does_nothing() {
     let place = Place::new();
     let serving = place.serve();
@@ -226,4 +248,83 @@ async fn forms_lead_to_this_site_only_and_refusals_are_pages() {
     let missing = ada.get("/posts/post_01h455vb4pex5vsknk084sn02q").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     assert!(missing.page.contains("This post is not here"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_is_taken_by_form_and_signs_out_every_other_browser() {
+    const NEXT: &str = "a staple and a battery";
+    let place = Place::new();
+    let serving = place.serve();
+    let (mut here, mut there) = (Browser::new(serving.address()), Browser::new(serving.address()));
+    here.register("ada").await;
+    let fields = [("login", "ada"), ("password", PASSWORD)];
+    assert_eq!(there.submit("/sign-in", "/sign-in", &fields).await.location, "/");
+
+    let (page, action) = ("/settings/security", "/settings/password");
+    let wrong = [("current_password", "not this one"), ("new_password", NEXT)];
+    let refused = here.submit(page, action, &wrong).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.page.contains("This is not your present password."), "{refused:?}");
+    assert!(!refused.page.contains("not this one") && !refused.page.contains(NEXT));
+    assert_eq!(there.get("/home").await.status, StatusCode::OK);
+
+    let right = [("current_password", PASSWORD), ("new_password", NEXT)];
+    let changed = here.submit(page, action, &right).await;
+    assert_eq!((changed.status, changed.location.as_str()), (StatusCode::SEE_OTHER, page));
+    assert!(here.get(page).await.page.contains("Password changed."));
+    assert_eq!(there.get("/home").await.location, "/sign-in?return_to=%2Fhome");
+    let old = there.submit("/sign-in", "/sign-in", &fields).await;
+    assert_eq!(old.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let fields = [("login", "ada"), ("password", NEXT)];
+    assert_eq!(there.submit("/sign-in", "/sign-in", &fields).await.location, "/");
+
+    // The other browser is in the list, and is signed out from here.
+    let listed = here.get(page).await.page;
+    let (_, rest) = listed.split_once("action=\"/settings/sessions/").unwrap();
+    let end = format!("/settings/sessions/{}", rest.split_once('"').unwrap().0);
+    here.submit(page, &end, &[]).await;
+    assert_eq!(there.get("/home").await.status, StatusCode::SEE_OTHER);
+    assert!(!here.get(page).await.page.contains("action=\"/settings/sessions/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_is_made_by_form_shown_once_renewed_and_revoked() {
+    let place = Place::new();
+    let serving = place.serve();
+    let mut ada = Browser::new(serving.address());
+    ada.register("ada").await;
+    let page = "/settings/keys";
+    let refused = ada.submit(page, page, &[("name", "Calendar")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.page.contains("Name at least one scope"), "{refused:?}");
+    assert!(refused.page.contains("value=\"Calendar\""), "what was typed is kept");
+    let beyond = ada.submit(page, page, &[("name", "Calendar"), ("admin", "admin")]).await;
+    assert!(beyond.page.contains("Your role does not include `admin`."), "{beyond:?}");
+
+    let made = ada.submit(page, page, &[("name", "Calendar"), ("read", "read")]).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let secret = |page: &str| {
+        let (_, rest) = page.split_once("value=\"mk_").unwrap();
+        format!("mk_{}", rest.split_once('"').unwrap().0)
+    };
+    let me = async |secret: &str| {
+        let url = format!("http://{}/api/v1/me", serving.address());
+        ada.http.get(url).bearer_auth(secret).send().await.unwrap().status()
+    };
+    let first = secret(&made.page);
+    assert_eq!(me(&first).await, StatusCode::OK);
+    let mut again = Browser { cookies: ada.cookies.clone(), ..Browser::new(serving.address()) };
+    let listed = again.get(page).await.page;
+    assert!(listed.contains("Calendar") && !listed.contains(&first), "it is shown once");
+
+    let (_, rest) = listed.split_once("action=\"/settings/keys/").unwrap();
+    let key = format!("{page}/{}", rest.split_once('/').unwrap().0);
+    let renewed = again.submit(page, &format!("{key}/rotate"), &[]).await;
+    let second = secret(&renewed.page);
+    assert_eq!((me(&first).await, me(&second).await), (StatusCode::OK, StatusCode::OK));
+    let revoked = again.submit(page, &format!("{key}/revoke"), &[]).await;
+    assert_eq!(revoked.location, page);
+    assert_eq!(me(&first).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(me(&second).await, StatusCode::UNAUTHORIZED);
+    assert!(!again.get(page).await.page.contains("Calendar"));
 }

@@ -4,9 +4,11 @@
 mod accounts;
 mod browser;
 mod command_line;
+mod console;
 mod demo;
 mod facts;
 mod forms;
 mod kill;
+mod pages;
 mod program;
 mod serving;

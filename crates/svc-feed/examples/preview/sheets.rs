@@ -1,12 +1,20 @@
 //! Every page, in every state.
 
 use mainstay_console::{
-    account::{self, Register, Settings, SignIn},
+    account::{
+        gate::{Gate, Typed},
+        keys::{Keys, keys},
+        settings::{Security, overview, security},
+    },
     fault::{Fault, fault_page},
     form::{FieldError, FormErrors},
     shell::{Flash, Shell, Theme, Viewer},
 };
 use mainstay_contract::{feed::VisibilityV1, id::PostId};
+use mainstay_core::{
+    auth::{ApiKeyId, ApiKeyView, NewApiKey, Scope, SessionId, SessionView},
+    front::SettingsLink,
+};
 use maud::Markup;
 use svc_feed::{
     pages::{
@@ -115,39 +123,90 @@ fn timelines(made: &Fixtures) -> Vec<Sheet> {
 
 fn accounts(made: &Fixtures) -> Vec<Sheet> {
     let (reader, stranger) = (shell(made, true), shell(made, false));
-    let refused = SignIn {
-        login: "ines_m",
-        return_to: "/",
-        errors: wrong(&[("", "Handle or password is not right. Check both.")]),
+    let refused = Typed {
+        name: "ines_m",
+        errors: wrong(&[("", "The name or the password is wrong.")]),
+        ..Typed::default()
     };
-    let taken = Register {
-        handle: "mira_k",
+    let taken = Typed {
+        name: "mira_k",
         email: "mira@",
-        return_to: "/",
+        return_to: "/drafts",
         errors: wrong(&[
             ("/handle", "This handle is taken. Try another one."),
             ("/email", "This is not an e-mail address."),
             ("/password", "Use at least 8 characters."),
         ]),
     };
-    let more = [
-        ("user", "Profile", "Name, picture, bio and privacy", "/settings/profile"),
-        ("user-plus", "Follow requests", "People who wait for your answer", "/requests"),
-    ];
+    let links = [SettingsLink {
+        icon: "user",
+        title: "Profile",
+        text: "Your name, picture, what you say of yourself, and who sees your posts.",
+        href: "/settings/profile",
+    }];
+    let bad = wrong(&[
+        ("/current_password", "This is not your present password."),
+        ("/new_password", "Use at least 8 characters."),
+    ]);
+    let signed_in = |errors| Security { sessions: sessions(), errors };
     vec![
-        ("sign-in", account::sign_in(&stranger, &SignIn::default())),
-        ("sign-in-error", account::sign_in(&stranger, &refused)),
-        ("register", account::register(&stranger, &Register::default())),
-        ("register-error", account::register(&stranger, &taken)),
+        ("sign-in", Gate::SignIn.page(&stranger, &Typed::default())),
+        ("sign-in-error", Gate::SignIn.page(&stranger, &refused)),
+        ("register", Gate::Register.page(&stranger, &Typed::default())),
+        ("register-error", Gate::Register.page(&stranger, &taken)),
+        ("settings", overview(&reader, &links, Some("ines@example.org"))),
+        ("security", security(&reader, &signed_in(FormErrors::default()))),
+        ("security-error", security(&reader, &signed_in(bad))),
+        ("keys", keys(&reader, &api_keys(true, FormErrors::default()))),
+        ("keys-empty", keys(&reader, &Keys { offered: Scope::ALL.to_vec(), ..Keys::default() })),
         (
-            "settings",
-            account::settings(
-                &reader,
-                &Settings { email: "ines@example.org", session_count: 3 },
-                &more,
-            ),
+            "keys-error",
+            keys(&reader, &api_keys(false, wrong(&[("/scopes", "Name at least one scope.")]))),
         ),
     ]
+}
+
+fn sessions() -> Vec<SessionView> {
+    let agents = [
+        Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        Some("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1"),
+        Some("curl/8.5.0"),
+        None,
+    ];
+    let made = agents.into_iter().enumerate().map(|(at, agent)| SessionView {
+        id: SessionId::from_bits(at as u128 + 1),
+        kind: if at < 2 { "console" } else { "token" }.to_owned(),
+        address: (at != 3).then(|| format!("2001:db8:85a3:8d3:1319:8a2e:370:{at}")),
+        agent: agent.map(str::to_owned),
+        created_at: NOW.plus_s(-86_400 * 9 * (at as i64 + 1)),
+        last_used_at: NOW.plus_s(-3_000 * at as i64),
+        expires_at: NOW.plus_s(86_400),
+        current: at == 0,
+    });
+    made.collect()
+}
+
+fn api_keys(with_secret: bool, errors: FormErrors) -> Keys {
+    let key = |at: i64, name: &str, scopes: &[Scope]| ApiKeyView {
+        id: ApiKeyId::from_bits(at as u128 + 1),
+        name: name.to_owned(),
+        scopes: scopes.to_vec(),
+        created_at: NOW.plus_s(-86_400 * 40),
+        last_used_at: (at != 1).then(|| NOW.plus_s(-60 * at)),
+        secret_count: 1 + at % 2,
+        old_secret_ends_at: (at == 1).then(|| NOW.plus_s(50_000)),
+    };
+    let long = "The program that copies pictures from the old camera to this place every night";
+    let keys = vec![
+        key(0, "Calendar", &[Scope::Read]),
+        key(1, long, &[Scope::Read, Scope::Write, Scope::Moderate]),
+    ];
+    let made = with_secret.then(|| NewApiKey {
+        key: keys[0].clone(),
+        secret: "mk_0123456789abcdefghijklmnopqrstuvwxyzABCDEF".to_owned(),
+    });
+    let (name, scopes) = ("Calendar".to_owned(), Vec::new());
+    Keys { keys, offered: Scope::ALL.to_vec(), made, name, scopes, errors }
 }
 
 fn one_post(made: &Fixtures) -> Vec<Sheet> {
@@ -158,6 +217,7 @@ fn one_post(made: &Fixtures) -> Vec<Sheet> {
         more_href: Some("/posts/x?cursor=y".into()),
         typed: typed.into(),
         errors,
+        discover: beside(made),
     };
     let tree = made.tree(&made.posts[1]);
     vec![
@@ -196,6 +256,7 @@ fn profiles(made: &Fixtures) -> Vec<Sheet> {
         mentions: made.mentions(),
         tab,
         posts,
+        discover: beside(made),
     };
     let follows =
         Some(RelationView { following: true, followed_by: true, ..RelationView::default() });
@@ -267,21 +328,29 @@ fn lists(made: &Fixtures) -> Vec<Sheet> {
             .collect(),
         made.lines(),
     );
-    let people =
-        |following, people| PeoplePage { person: made.people[1].clone(), following, people };
+    let people = |following, people| PeoplePage {
+        person: made.people[1].clone(),
+        following,
+        people,
+        discover: beside(made),
+    };
     let found = |query, hashtags, found| SearchPage { query, hashtags, found };
     let tags = beside(made).hashtags;
     vec![
-        ("notifications", notifications_page(&reader, &page(notes(made)))),
+        ("notifications", notifications_page(&reader, &page(notes(made)), &beside(made))),
         (
             "notifications-empty",
-            notifications_page(&Shell { unread_count: 0, ..reader.clone() }, &page(vec![])),
+            notifications_page(
+                &Shell { unread_count: 0, ..reader.clone() },
+                &page(vec![]),
+                &Discover::default(),
+            ),
         ),
         ("requests", requests_page(&reader, &page(requests))),
         ("requests-empty", requests_page(&reader, &page(vec![]))),
         ("followers", people_page(&reader, &people(false, page(lines.clone())))),
         ("following-empty", people_page(&reader, &people(true, page(vec![])))),
-        ("search", search_page(&reader, &found("", false, Found::Nothing(tags.clone())))),
+        ("search", search_page(&reader, &found("", false, Found::Nothing(beside(made))))),
         ("search-people", search_page(&reader, &found("mi", false, Found::People(page(lines))))),
         ("search-tags", search_page(&reader, &found("a", true, Found::Hashtags(page(tags))))),
         ("search-none", search_page(&reader, &found("zzzz", false, Found::People(page(vec![]))))),

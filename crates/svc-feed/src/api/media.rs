@@ -4,18 +4,17 @@ use std::ops::Range;
 
 use axum::{
     body::Body,
-    extract::{FromRequest as _, Multipart, Request, State, multipart::MultipartError},
+    extract::{Request, State},
     response::{IntoResponse as _, Response},
 };
-use futures_util::stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use mainstay_contract::id::MediaId;
 use mainstay_core::{
     auth::Caller,
     error::{Code, Problem},
     http::{
-        Body as JsonBody, Created, Json, LimitClass, MaybeCaller, Path, Route, extract::Path2,
-        route::Routes,
+        Body as JsonBody, Created, Json, Key, LimitClass, MaybeCaller, Parts, Path, Route,
+        extract::Path2, route::Routes,
     },
 };
 use schemars::JsonSchema;
@@ -23,12 +22,14 @@ use serde::Deserialize;
 
 use crate::{
     error::Error,
-    service::{Feed, Served},
+    service::{Feed, Served, Upload},
     view::MediaView,
 };
 
 /// Room for the other parts of a form beside the file.
 const FORM_BYTES: usize = 64 << 10;
+/// The largest part that is no file.
+const TEXT_BYTES_MAX: usize = 16 << 10;
 
 pub(super) fn routes(feed: &Feed) -> Vec<Route> {
     let api = Routes::api(feed, "Media");
@@ -38,13 +39,14 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
             .about("Upload a picture or film")
             .details(
                 "The part `file` holds a JPEG, PNG, GIF, WebP, MP4 or WebM; its content decides, not its name. The part \
-                 `alt`, before it, describes it. An upload that is not attached to a post ends after 24 hours.",
+                 `alt`, before it, describes it. An upload that is not attached to a post ends after 24 hours; all of a \
+                 person's that are not can take 2 GiB (`feed.unattached_bytes_max`), then the next one is 409.",
             )
             .takes_parts(feed.upload_bytes_max() + FORM_BYTES)
             .limit(LimitClass::Upload)
             .timeout_ms(600_000)
             .answers::<MediaView>(201)
-            .refuses(&[Code::Overloaded]),
+            .refuses(&[Code::Overloaded, Code::Conflict]),
         api.patch("/api/v1/media/{id}", describe)
             .about("Describe a picture")
             .takes::<Describe>(16 << 10)
@@ -66,41 +68,22 @@ struct Describe {
 async fn upload(
     State(feed): State<Feed>,
     caller: Caller,
+    key: Key,
     request: Request,
 ) -> Result<Created<MediaView>, Error> {
-    let mut parts = Multipart::from_request(request, &()).await.map_err(|_rejection| {
-        Problem::new(
-            Code::UnsupportedMediaType,
-            "Send the file as `multipart/form-data` in the part `file`.",
-        )
-    })?;
+    let mut parts = Parts::of(request).await?;
     let mut alt = String::new();
-    while let Some(part) = parts.next_field().await.map_err(broken)? {
+    while let Some(part) = parts.next().await.map_err(Problem::from)? {
         match part.name() {
-            Some("alt") => alt = part.text().await.map_err(broken)?,
-            Some("file") => {
-                let body = Box::pin(stream::try_unfold(part, async |mut part| {
-                    let chunk = part.chunk().await?;
-                    Ok::<_, MultipartError>(chunk.map(|chunk| (chunk, part)))
-                }));
-                return feed.upload(caller.user, body, &alt, "/file").await.map(Created);
+            "alt" => alt = part.text(TEXT_BYTES_MAX).await?,
+            "file" => {
+                let upload = Upload { owner: caller.user, alt: &alt, pointer: "/file", key };
+                return feed.upload(upload, part.into_stream()).await.map(Created);
             }
             _ => {}
         }
     }
     Err(Error::invalid("/file", "required", "Send the file in the part `file`."))
-}
-
-fn broken(error: MultipartError) -> Error {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::new(Code::TooLarge, "The upload is larger than this server takes.").into();
-    }
-    Problem::new(
-        Code::MalformedBody,
-        "The form cannot be read, or it ended too early. Send it again.",
-    )
-    .because(error)
-    .into()
 }
 
 async fn describe(
@@ -109,7 +92,7 @@ async fn describe(
     Path(media): Path<MediaId>,
     body: JsonBody<Describe>,
 ) -> Result<Json<MediaView>, Error> {
-    feed.set_alt(caller.user, media, &body.value.alt).await.map(Json)
+    feed.set_alt(caller.user, media, &body.value.alt, body.once).await.map(Json)
 }
 
 async fn full(

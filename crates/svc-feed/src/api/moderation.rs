@@ -34,12 +34,16 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
         r.post("/api/v1/moderation/actions", act)
             .moderators()
             .about("Hide, restore or remove something, or suspend a person")
-            .details("Resolves the reports of it and is written to the audit log. `restore` on what is shown dismisses its reports.")
+            .details(
+                "Resolves the reports of it and is written to the audit log. `restore` on what is shown dismisses its \
+                 reports. A removed post can be restored for 30 days; then it is erased.",
+            )
             .takes::<ActBody>(8 << 10)
             .answers::<ActedView>(200)
-            .refuses(&[Code::Conflict]),
+            .refuses(&[Code::Conflict, Code::NotFound]),
         r.post("/api/v1/explore/dry-run", dry_run)
             .admins()
+            .unkeyed()
             .about("Try other weights for explore")
             .details("Ranks the last day's public posts, at most 10,000, under the present and the given weights; changes nothing.")
             .takes::<DryRun>(4 << 10)

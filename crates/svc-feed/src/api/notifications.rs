@@ -18,6 +18,7 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
     let r = Routes::api(feed, "Notifications");
     vec![
         r.get("/api/v1/notifications", list)
+            .shows(&["notifications"])
             .signed_in()
             .about("List your notifications")
             .details("Newest activity first. The same act of several people on the same object is one line.")

@@ -5,7 +5,9 @@ use mainstay_contract::id::PostId;
 use mainstay_core::{
     auth::Caller,
     error::Code,
-    http::{Body, Created, Json, MaybeCaller, NoBody, NoContent, Path, Route, route::Routes},
+    http::{
+        Body, Created, Json, LimitClass, MaybeCaller, NoBody, NoContent, Path, Route, route::Routes,
+    },
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,10 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
             .about("Write a post")
             .details("Publishes it at once, at `publish_at`, or keeps it as a draft. At least a caption or one picture or film.")
             .takes::<NewPost>(64 << 10)
-            .answers::<PostView>(201),
+            .limit(LimitClass::Upload)
+            .timeout_ms(feed.fetched_post_ms_max())
+            .answers::<PostView>(201)
+            .refuses(&[Code::Conflict, Code::TooLarge, Code::Overloaded]),
         r.get("/api/v1/posts/{id}", show).about("Read a post").answers::<PostView>(200),
         r.patch("/api/v1/posts/{id}", edit)
             .about("Change a post")
@@ -35,7 +40,10 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
         r.delete("/api/v1/posts/{id}/like", unlike).about("Take a like back").answers::<Liked>(200),
         r.post("/api/v1/posts/{id}/views", begin_view)
             .about("Begin a view")
-            .details("One view of a viewer counts in 30 minutes. A view that is not heard of for five minutes ends.")
+            .details(
+                "One view of a viewer counts in 30 minutes. A view that is not heard of for five minutes ends; what its viewer \
+                 says of it within six hours of its beginning counts all the same.",
+            )
             .answers::<Viewing>(201),
         r.patch("/api/v1/views/{id}", move_view)
             .about("Move a view on or end it")
@@ -134,7 +142,7 @@ async fn move_view(
     if body.value.dwell_ms < 0 {
         return Err(Error::invalid("/dwell_ms", "out_of_range", "Send 0 or more milliseconds."));
     }
-    feed.move_view(caller.user, view, body.value.dwell_ms, body.value.ended)
+    feed.move_view(caller.user, view, body.value.dwell_ms, body.value.ended, body.once)
         .await
         .map(|()| NoContent)
 }

@@ -29,17 +29,27 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
             .refuses(&[Code::MalformedCursor]),
         r.get("/api/v1/timelines/explore", explore)
             .about("Read explore")
-            .details("Every public post by score. The ranking is frozen at its first page and can be paged for one hour.")
+            .details(
+                "Every public post of an account that is neither private nor suspended, by score: what everybody may see, but \
+                 for those who block each other. What a private account posts is seen by accepted followers only, whatever \
+                 its visibility says, and stands in their home timelines. The ranking is frozen at its first page and can be \
+                 paged for one hour.",
+            )
             .query::<TimelineQuery>()
             .answers::<Page<PostView>>(200)
             .refuses(&[Code::MalformedCursor, Code::CursorExpired]),
         r.get("/api/v1/timelines/latest", latest)
             .about("Read the latest posts")
+            .details("What explore holds, newest first: public posts of accounts that are neither private nor suspended.")
             .query::<PageQuery>()
             .answers::<Page<PostView>>(200)
             .refuses(&[Code::MalformedCursor]),
         r.get("/api/v1/users/{id}/posts", of_user)
             .about("Read a person's posts")
+            .details(
+                "Newest first, those that you may see. A private account's posts are seen by accepted followers only; for \
+                 others there is nothing here (404).",
+            )
             .query::<PageQuery>()
             .answers::<Page<PostView>>(200)
             .refuses(&[Code::MalformedCursor]),
@@ -126,8 +136,8 @@ async fn of_user(
     Path(author): Path<UserId>,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Error> {
-    let viewer = caller.map(|caller| caller.user);
-    Ok(show(&feed.posts_of(viewer, author, query.limit()?, query.cursor.as_deref()).await?))
+    let caller = caller.as_ref();
+    Ok(show(&feed.posts_of(caller, author, query.limit()?, query.cursor.as_deref()).await?))
 }
 
 async fn with_tag(

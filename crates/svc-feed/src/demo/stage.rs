@@ -11,6 +11,7 @@ use mainstay_contract::{
 use mainstay_core::{
     auth::{Account, Caller, Credential, SessionId},
     events::{Log, consumer::Consumer},
+    http::Key,
     ids,
     mount::{Core, Mount},
 };
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    service::{EditProfile, Feed, NewComment, NewPost, NewReportBody, Tie, ViewId},
+    service::{EditProfile, Feed, NewComment, NewPost, NewReportBody, Tie, Upload, ViewId},
 };
 
 /// Photographs worked on at once.
@@ -110,7 +111,9 @@ impl<'a> Stage<'a> {
         let mut uploads = stream::iter(all)
             .map(|photo| async move {
                 let body = stream::iter([Ok::<_, Infallible>(Bytes::from_static(photo.bytes))]);
-                feed.upload(owner, body, photo.alt, "/file").await.map(|view| view.id)
+                let (alt, key) = (photo.alt, Key::default());
+                let upload = Upload { owner, alt, pointer: "/file", key };
+                feed.upload(upload, body).await.map(|view| view.id)
             })
             .buffered(UPLOADS_AT_ONCE);
         let mut ids: Vec<MediaId> = Vec::new();
@@ -242,7 +245,7 @@ impl<'a> Stage<'a> {
             Act::Leave { who, post, dwell_s } => {
                 if let Some(view) = self.views.remove(&(who, post)) {
                     let who = self.person(who)?.user;
-                    feed.move_view(who, view, dwell_s * 1_000, true).await?;
+                    feed.move_view(who, view, dwell_s * 1_000, true, None).await?;
                 }
             }
             Act::Like { who, post } => {

@@ -38,7 +38,9 @@ statements! {
     WRONG_FOLLOWING = "select count(*) from feed.profile p where following_count <>
         (select count(*) from feed.follow f where f.follower_id = p.user_id and f.state = 0)";
     WRONG_TAGS = "select count(*) from feed.hashtag h where post_count <>
-        (select count(*) from feed.post_tag t where t.tag = h.tag)";
+        (select count(*) from feed.post_tag t join feed.post p on p.id = t.post_id
+         join feed.profile a on a.user_id = p.author_id
+         where t.tag = h.tag and p.visibility = 0 and not a.private and not a.suspended)";
     WRONG_PLACES = "select count(*) from feed.post_stat s join feed.post p on p.id = s.post_id
         where (p.state = 2 and p.visibility = 0) <> (s.rank_key is not null)
            or p.state = 2 and s.published_at <> p.published_at";

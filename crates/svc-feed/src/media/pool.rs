@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
-    sync::{Semaphore, TryAcquireError},
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError},
     task::spawn_blocking,
     time::timeout,
 };
@@ -21,7 +21,7 @@ pub struct PoolSettings {
     pub workers: usize,
     /// Pictures that may wait beside those; the next one is `Busy`.
     pub waiting_max: usize,
-    /// How long one may wait before it is `Busy`.
+    /// How long one may wait for a worker, and again for memory, before it is `Busy`.
     pub wait_max: Duration,
     /// Memory for all pictures worked on. One that needs more than all of it is worked on alone.
     pub memory_bytes: u64,
@@ -71,26 +71,59 @@ impl Pool {
 
     /// Processes `bytes` when it is their turn.
     ///
-    /// Dropping the future gives up a waiting place; work that has begun runs to its end and keeps its place so long.
+    /// # Errors
+    /// As [`Pool::turn`] and [`Turn::process`].
+    pub async fn process(&self, bytes: Bytes) -> Result<Processed, MediaError> {
+        self.turn().await?.process(bytes).await
+    }
+
+    /// Waits for a worker, so that what is to be processed need not be in memory before. Dropping it gives it back.
     ///
     /// # Errors
-    /// Those of [`process`]; `Busy` if the queue is full or the wait too long; `Failed` if a decoder panics.
-    pub async fn process(&self, bytes: Bytes) -> Result<Processed, MediaError> {
+    /// `Busy` if the queue is full or the wait too long.
+    pub async fn turn(&self) -> Result<Turn, MediaError> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
-        let cost = pieces(cost_bytes(&bytes, self.limits()));
-        let cost = cost.min(pieces(self.settings.memory_bytes)).max(1);
-        let turn = async {
-            let worker = Arc::clone(&self.workers).acquire_owned().await;
-            // Behind the worker: whoever waits here waits for others who have both, so all get through.
-            let memory = Arc::clone(&self.memory).acquire_many_owned(cost).await;
-            Ok::<_, tokio::sync::AcquireError>((worker?, memory?))
-        };
-        let turn = timeout(self.settings.wait_max, turn).await.map_err(|_late| MediaError::Busy)?;
-        let turn = turn.map_err(|source| MediaError::Failed { source: source.into() })?;
-        let settings = Arc::clone(&self.settings);
+        let worker = self.within_wait(Arc::clone(&self.workers).acquire_owned()).await?;
+        Ok(Turn { pool: self.clone(), worker, place })
+    }
+
+    async fn within_wait(
+        &self,
+        permit: impl Future<Output = Acquired>,
+    ) -> Result<OwnedSemaphorePermit, MediaError> {
+        let permit = timeout(self.settings.wait_max, permit).await;
+        let permit = permit.map_err(|_late| MediaError::Busy)?;
+        permit.map_err(|source| MediaError::Failed { source: source.into() })
+    }
+}
+
+type Acquired = Result<OwnedSemaphorePermit, AcquireError>;
+
+/// A worker of the pool that waits for its picture.
+#[derive(Debug)]
+pub struct Turn {
+    pool: Pool,
+    worker: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Processes `bytes`, as soon as there is memory for it.
+    ///
+    /// Dropping the future while it waits gives the turn up; work that has begun runs to its end and keeps it so long.
+    ///
+    /// # Errors
+    /// Those of [`process`]; `Busy` if the wait is too long; `Failed` if a decoder panics.
+    pub async fn process(self, bytes: Bytes) -> Result<Processed, MediaError> {
+        let settings = Arc::clone(&self.pool.settings);
+        let cost = pieces(cost_bytes(&bytes, &settings.limits));
+        let cost = cost.min(pieces(settings.memory_bytes)).max(1);
+        // Behind the worker: whoever waits here waits for others who have both, so all get through.
+        let memory = Arc::clone(&self.pool.memory).acquire_many_owned(cost);
+        let memory = self.pool.within_wait(memory).await?;
         let work = spawn_blocking(move || {
             let done = process(&bytes, &settings.limits);
-            drop((turn, place));
+            drop((memory, self.worker, self.place));
             done
         });
         match work.await {

@@ -52,7 +52,7 @@ pub enum Act {
     Hide,
     /// It is shown again; what is shown stays, and its reports are done with. A person may act again.
     Restore,
-    /// Nobody sees it any more.
+    /// Nobody sees it any more, its author neither; a post can be restored for 30 days.
     Remove,
     /// The person may not act, and nothing of theirs is shown.
     Suspend,

@@ -9,7 +9,7 @@ use crate::{
     view::{HashtagView, PersonView, RelationView},
 };
 
-/// What stands beside a timeline.
+/// What stands beside a page.
 #[derive(Debug, Clone, Default)]
 pub struct Discover {
     /// Tags in use, most used first; a handful.
@@ -34,11 +34,20 @@ pub fn discover(shell: &Shell<'_>, view: &Discover) -> Markup {
                 ul .plain-list { @for tag in &view.hashtags { li { (tag_row(tag)) } } }
             }
         }
-        @if !view.people.is_empty() {
+        (people_to_follow(shell, &view.people))
+        p .foot-links { a href="/docs" data-plain { "API" } " · " a href="/explore" { "Explore" }
+            " · " a href="/latest" { "Latest" } }
+    }
+}
+
+/// People whom the reader does not follow yet, or nothing.
+pub(super) fn people_to_follow(shell: &Shell<'_>, people: &[PersonView]) -> Markup {
+    html! {
+        @if !people.is_empty() {
             section .card aria-labelledby="people-title" {
                 h2 #people-title { "People to follow" }
                 ul .plain-list {
-                    @for person in &view.people {
+                    @for person in people {
                         li .person-row {
                             a .face-link href=(person_href(person)) tabindex="-1" aria-hidden="true"
                                 { (face(person, "m")) }
@@ -52,8 +61,6 @@ pub fn discover(shell: &Shell<'_>, view: &Discover) -> Markup {
                 }
             }
         }
-        p .foot-links { a href="/docs" data-plain { "API" } " · " a href="/explore" { "Explore" }
-            " · " a href="/latest" { "Latest" } }
     }
 }
 

@@ -10,13 +10,19 @@ use maud::{Markup, html};
 use crate::{
     pages::{
         card::{face, person_href},
+        discover::{Discover, discover},
         media::thumbnail,
     },
     view::{NotificationKind, NotificationView, Page, PersonView},
 };
 
-/// The notifications. "Mark all as read" posts `up_to` (the newest id) to `/notifications/read`.
-pub fn notifications_page(shell: &Shell<'_>, notifications: &Page<NotificationView>) -> Markup {
+/// The notifications, and what stands `beside` them. "Mark all as read" posts `up_to` (the newest id) to
+/// `/notifications/read`.
+pub fn notifications_page(
+    shell: &Shell<'_>,
+    notifications: &Page<NotificationView>,
+    beside: &Discover,
+) -> Markup {
     let next = notifications
         .next_cursor
         .as_deref()
@@ -33,7 +39,12 @@ pub fn notifications_page(shell: &Shell<'_>, notifications: &Page<NotificationVi
         }
     };
     shell.page(
-        &Head { title: "Notifications", active: "notifications", ..Head::default() },
+        &Head {
+            title: "Notifications",
+            active: "notifications",
+            aside: Some(discover(shell, beside)),
+            ..Head::default()
+        },
         &html! {
             (page_head("Notifications", &mark))
             div .pill-place { button .pill type="button" data-pill="notifications" hidden

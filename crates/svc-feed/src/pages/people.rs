@@ -9,7 +9,10 @@ use mainstay_contract::ts::Ts;
 use maud::{Markup, html};
 
 use crate::{
-    pages::card::{face, person_href},
+    pages::{
+        card::{face, person_href},
+        discover::{Discover, discover},
+    },
     view::{Page, PersonView, RelationView},
 };
 
@@ -88,6 +91,8 @@ pub struct PeoplePage {
     pub following: bool,
     /// The people.
     pub people: Page<PersonLine>,
+    /// What stands beside them.
+    pub discover: Discover,
 }
 
 /// Followers of a person, or whom they follow.
@@ -103,7 +108,7 @@ pub fn people_page(shell: &Shell<'_>, view: &PeoplePage) -> Markup {
         format!("Followers of @{}", view.person.handle)
     };
     shell.page(
-        &Head { title: &title, ..Head::default() },
+        &Head { title: &title, aside: Some(discover(shell, &view.discover)), ..Head::default() },
         &html! {
             (page_head_back(&view.person.display_name, &base, "Back to the profile", &html! {}))
             (component::tabs("People", &[

@@ -12,6 +12,7 @@ use crate::{
     pages::{
         card::{actions, post_body, post_head, seen},
         comments::{self, CommentNode},
+        discover::{Discover, discover},
     },
     view::PostView,
 };
@@ -29,6 +30,8 @@ pub struct PostPage {
     pub typed: String,
     /// What was wrong with it; the pointer is `/text`.
     pub errors: FormErrors,
+    /// What stands beside it.
+    pub discover: Discover,
 }
 
 /// A post with its comments.
@@ -36,7 +39,7 @@ pub fn post_page(shell: &Shell<'_>, view: &PostPage) -> Markup {
     let post = &view.post;
     let title = format!("Post by {}", post.author.display_name);
     shell.page(
-        &Head { title: &title, ..Head::default() },
+        &Head { title: &title, aside: Some(discover(shell, &view.discover)), ..Head::default() },
         &html! {
             (page_head_back("Post", "/", "Back", &html! {}))
             article .post.single #(post.id) tabindex="-1" data-item

@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use crate::{
     pages::{
         card::{face, person_acts, person_href, post_card, report},
+        discover::{Discover, discover},
         media::thumbnail,
         people::follow_button,
         rich_text::rich_text,
@@ -39,6 +40,8 @@ pub struct ProfilePage {
     pub tab: ProfileTab,
     /// Their posts that the reader may see; `None` if the profile is private to this reader.
     pub posts: Option<Page<PostView>>,
+    /// What stands beside it.
+    pub discover: Discover,
 }
 
 /// A person's page.
@@ -52,6 +55,7 @@ pub fn profile_page(shell: &Shell<'_>, view: &ProfilePage) -> Markup {
         &Head {
             title: &person.display_name,
             active: if own { "profile" } else { "" },
+            aside: Some(discover(shell, &view.discover)),
             ..Head::default()
         },
         &html! {

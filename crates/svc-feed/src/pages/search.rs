@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use crate::{
     pages::{
-        discover::tag_row,
+        discover::{Discover, people_to_follow, tag_row},
         people::{PersonLine, person_line},
     },
     view::{HashtagView, Page},
@@ -17,8 +17,8 @@ use crate::{
 /// What was found.
 #[derive(Debug, Clone)]
 pub enum Found {
-    /// Nothing was asked yet; these tags are in use.
-    Nothing(Vec<HashtagView>),
+    /// Nothing was asked yet; these tags are in use, and these people can be followed.
+    Nothing(Discover),
     /// People.
     People(Page<PersonLine>),
     /// Tags.
@@ -60,17 +60,19 @@ pub fn search_page(shell: &Shell<'_>, view: &SearchPage<'_>) -> Markup {
                 Tab { label: "Tags", href: &hashtags, current: view.hashtags },
             ]))
             @match &view.found {
-                Found::Nothing(tags) => {
-                    @if tags.is_empty() {
+                Found::Nothing(beside) => {
+                    @if beside.hashtags.is_empty() && beside.people.is_empty() {
                         (empty("search", "Find people and tags", "Type a name, a handle or a tag.",
                             None))
-                    } @else {
+                    }
+                    @if !beside.hashtags.is_empty() {
                         section .card aria-labelledby="in-use" {
                             h2 #in-use { "Tags in use" }
-                            ul .plain-list.tag-columns { @for tag in tags { li { (tag_row(tag)) } }
-                                }
+                            ul .plain-list.tag-columns
+                                { @for tag in &beside.hashtags { li { (tag_row(tag)) } } }
                         }
                     }
+                    (people_to_follow(shell, &beside.people))
                 }
                 Found::People(page) => {
                     @if page.items.is_empty() { (none(view.query)) } @else {

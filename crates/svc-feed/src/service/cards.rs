@@ -123,8 +123,8 @@ impl Feed {
         stamp: Stamp,
     ) -> Result<Vec<Arc<Card>>, DbError> {
         let cards: Vec<Arc<Card>> = load(tx, posts).await?.into_iter().map(Arc::new).collect();
-        // Drafts change without a fact that would outdate them.
-        for card in cards.iter().filter(|card| card.sight.state >= post_state::PUBLISHED) {
+        // What others do not see changes without a fact that would outdate it.
+        for card in cards.iter().filter(|card| card.sight.state == post_state::PUBLISHED) {
             let loaded = Loaded::found(card.clone(), card.tags(), stamp);
             self.inner.caches.cards.put(card.id(), loaded);
         }

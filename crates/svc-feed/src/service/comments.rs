@@ -139,6 +139,12 @@ impl Feed {
         Ok(Page { items, next_cursor })
     }
 
+    /// The post that a comment stands under, whose counters queue up those who change comments.
+    pub(super) async fn post_of(&self, comment: CommentId) -> Result<PostId, Error> {
+        let mut tx = self.db().read().await?;
+        Ok(store::comments::get(&mut tx, comment).await?.ok_or(Error::NotFound)?.post)
+    }
+
     /// Changes a comment's words.
     ///
     /// # Errors
@@ -151,8 +157,9 @@ impl Feed {
         once: Option<Once>,
     ) -> Result<CommentView, Error> {
         let words = checked(words)?;
+        let post = self.post_of(id).await?;
         self.db()
-            .write_once(once, move |tx| {
+            .write_locking(&store::posts::LOCK_STAT, params![post], once, move |tx| {
                 let words = words.clone();
                 Box::pin(async move {
                     let (row, held) = own(tx, id, user).await?;
@@ -180,10 +187,7 @@ impl Feed {
         once: Option<Once>,
     ) -> Result<(), Error> {
         let weights = self.inner.config.weights;
-        let post = {
-            let mut tx = self.db().read().await?;
-            store::comments::get(&mut tx, id).await?.ok_or(Error::NotFound)?.post
-        };
+        let post = self.post_of(id).await?;
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![post], once, move |tx| {
                 Box::pin(async move {
@@ -303,7 +307,7 @@ async fn added(
         version: held.stat_version + 1,
     };
     tx.emit(&fact, &[tags::post(row.post), tags::EXPLORE]).await?;
-    recount(tx, held, counts, weights).await?;
+    recount(tx, &held.into(), counts, weights).await?;
     say_mentioned(tx, row.post, Some(row.id), row.author, &row.mentions.0, &[]).await
 }
 
@@ -360,7 +364,7 @@ pub(super) async fn set_comment_state(
         version: held.stat_version + 1,
     };
     tx.emit(&fact, &[tags::post(row.post), tags::EXPLORE]).await?;
-    recount(tx, held, counts, weights).await
+    recount(tx, &held.into(), counts, weights).await
 }
 
 /// Comments as `viewer` sees them, in order.

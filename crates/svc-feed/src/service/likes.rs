@@ -18,7 +18,7 @@ use crate::{
         DWELL_MS_MAX, VIEW_SILENCE_S, VIEW_WINDOW_S,
         rank::{Counts, Weights, rank_key},
     },
-    store::{self, posts::HeldPost},
+    store::{self, likes::Standing, posts::HeldPost},
 };
 
 mainstay_contract::define_id!(
@@ -76,7 +76,7 @@ impl Feed {
         self.db()
             .write_locking(&store::posts::LOCK_STAT, lock, once, move |tx| {
                 Box::pin(async move {
-                    let held = visible(tx, post, Some(user)).await?;
+                    let held = likeable(tx, post, user).await?;
                     let now = tx.now();
                     let changed = if likes {
                         store::likes::like(tx, user, post, now).await?
@@ -125,7 +125,7 @@ impl Feed {
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![post], once, move |tx| {
                 Box::pin(async move {
-                    let held = visible(tx, post, Some(viewer)).await?;
+                    let held = likeable(tx, post, viewer).await?;
                     let now = tx.now();
                     let id: ViewId = ids::new_id(now);
                     store::likes::begin_view(tx, id, post, viewer, now).await?;
@@ -151,7 +151,8 @@ impl Feed {
     }
 
     /// Moves a view on: how long the post has been looked at so far, and whether that is over. An older figure than the
-    /// one known, and anything after the end, changes nothing.
+    /// one known, anything after the viewer's own end, and anything six hours after the beginning, changes nothing. A
+    /// view that ended because it was not heard of goes on.
     ///
     /// # Errors
     /// `NotFound` if it is not a view of the caller.
@@ -161,18 +162,19 @@ impl Feed {
         id: ViewId,
         dwell_ms: i64,
         ended: bool,
+        once: Option<Once>,
     ) -> Result<(), Error> {
         self.db()
-            .write(move |tx| {
+            .write_once(once, move |tx| {
                 Box::pin(async move {
                     let view = store::likes::view(tx, id, viewer).await?.ok_or(Error::NotFound)?;
-                    if view.ended {
+                    let now = tx.now();
+                    let age_ms = now.micros_since(view.started_at) / 1_000;
+                    if view.ended || age_ms > DWELL_MS_MAX {
                         return Ok(());
                     }
-                    let now = tx.now();
                     // A dwell time longer than the view is old is not believed.
-                    let most =
-                        (now.micros_since(view.started_at) / 1_000 + 1_000).clamp(0, DWELL_MS_MAX);
+                    let most = (age_ms + 1_000).clamp(0, DWELL_MS_MAX);
                     let dwell_ms = dwell_ms.min(most).max(view.dwell_ms);
                     store::likes::move_view(tx, id, now, dwell_ms, ended).await?;
                     Ok(())
@@ -193,6 +195,12 @@ impl Feed {
     }
 }
 
+/// How a post stands that `viewer` sees.
+async fn likeable(tx: &mut Tx, post: PostId, viewer: UserId) -> Result<Standing, Error> {
+    let held = store::likes::standing(tx, post, viewer).await?.ok_or(Error::NotFound)?;
+    if held.sight.visible_to(Some(viewer)) { Ok(held) } else { Err(Error::NotFound) }
+}
+
 /// A post that `viewer` sees.
 pub(super) async fn visible(
     tx: &mut Tx,
@@ -207,13 +215,13 @@ pub(super) async fn visible(
 /// change has been emitted: its position dates the note.
 pub(super) async fn recount(
     tx: &mut Tx,
-    held: &HeldPost,
+    held: &Standing,
     counts: Counts,
     weights: &Weights,
 ) -> Result<(), Error> {
     let key = match (held.rank_key, held.published_at) {
         (Some(_), Some(published_at)) => {
-            Some(rank_key(counts, published_at, &held.weights(weights)))
+            Some(rank_key(counts, published_at, &held.weights.over(weights)))
         }
         _ => None,
     };

@@ -1,29 +1,43 @@
 //! Uploads: taken as streams, recognised by content, stored by content, served by their own id.
+//!
+//! A file is staged first, whatever it is: what waits for its turn or comes slowly takes disk and no memory. Before its
+//! bytes get their place, their hash is noted, so that the sweep finds them if nothing comes to refer to them.
+//!
+//! Reading order: this file (in), `describe`, `serve` (out), `sweep` (gone), `room` and `refuse` (how
+//! much, and why not).
 
-use std::ops::Range;
+mod describe;
+mod refuse;
+mod room;
+mod serve;
+mod sweep;
+
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, stream};
-use mainstay_contract::{
-    feed::PostEditedV1,
-    id::{MediaId, PostId, UserId},
-};
+use mainstay_contract::id::{MediaId, UserId};
 use mainstay_core::{
-    blobs::{BlobError, BlobHash, BlobStream, BoxError},
-    error::{Code, Fault, Problem},
-    fetch::FetchError,
-    ids,
+    blobs::{BlobHash, BoxError, Staged},
+    db::{Once, Tx},
+    error::Tolerate as _,
+    http::Key,
+    ids, params,
 };
 
-use super::{Feed, cards::media_views, tags};
+use self::{
+    describe::checked_alt,
+    refuse::{cut_off, no_room, not_fetched, not_staged, refuse, storage},
+};
+pub(crate) use self::{room::Rooms, serve::Served, sweep::drop_media_of};
+use super::{Feed, cards::media_views};
 use crate::{
     error::Error,
     media::{
         MediaError, Processed,
-        sniff::{Format, sniff},
+        sniff::{Format, HEAD_BYTES, sniff},
         video::Filter,
     },
-    model::{ALT_CHARS_MAX, UPLOAD_LIFE_S, text, visibility_of},
     store::{
         self,
         media::{NewFile, NewMedia},
@@ -31,74 +45,75 @@ use crate::{
     view::{MediaKind, MediaView},
 };
 
-/// Bytes by which a file is recognised.
-const HEAD_LEN: usize = 64;
-/// Time between storing bytes and referring to them, with room: bytes younger than that stay.
-const UNREFERENCED_S: i64 = 60;
-/// Uploads and contents that one sweep looks at.
-const SWEEP_MAX: i64 = 500;
-/// The longest that an upload may take; what stands in staging for longer was left by a crash.
-const STAGING_S: i64 = 2 * 60 * 60;
-
-/// A file that may be served, and how it may be kept.
+/// A file on its way in.
 #[derive(Debug)]
-pub(crate) struct Served {
-    pub(crate) content_type: String,
-    pub(crate) size_bytes: u64,
-    /// Everybody may see it, so anybody may keep it.
-    pub(crate) open: bool,
-    hash: BlobHash,
+pub(crate) struct Upload<'a> {
+    /// Whose it will be.
+    pub(crate) owner: UserId,
+    /// Words for it.
+    pub(crate) alt: &'a str,
+    /// Where a fault of the file is.
+    pub(crate) pointer: &'static str,
+    /// Makes a repeat of the upload answer what the first one did.
+    pub(crate) key: Key,
 }
 
 impl Feed {
-    /// Stores a picture or film of `owner`, as it comes.
+    /// Stores a picture or film, as it comes.
     ///
     /// # Errors
-    /// `Invalid` at `pointer` with the reason; `TooLarge`; nothing is left behind then.
-    pub(crate) async fn upload<S, E>(
-        &self,
-        owner: UserId,
-        body: S,
-        alt: &str,
-        pointer: &'static str,
-    ) -> Result<MediaView, Error>
+    /// `Invalid` at the pointer with the reason; `TooLarge`; `Conflict` if the owner's uploads that stand in no post
+    /// take too much. Nothing that is served is left behind then.
+    pub(crate) async fn upload<S, E>(&self, upload: Upload<'_>, body: S) -> Result<MediaView, Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin,
         E: Into<BoxError> + Send,
     {
-        let refused = |error: MediaError| refuse(error, pointer);
-        let alt = text::tidy(alt);
-        if alt.chars().count() > ALT_CHARS_MAX {
-            let detail = format!("Describe it in at most {ALT_CHARS_MAX} characters.");
-            return Err(Error::invalid("/alt", "too_long", detail));
+        let Upload { owner, alt, pointer, key } = upload;
+        let alt = checked_alt(alt)?;
+        // Its row is what uploads of one person queue up at.
+        self.meet(owner).await?;
+        let max_bytes = self.inner.config.unattached_bytes_max;
+        let used = store::media::unattached_bytes(&mut *self.db().read().await?, owner).await?;
+        let room = Arc::new(self.inner.rooms.enter(owner, used, max_bytes));
+        let counted = room.clone();
+        let body = body.map(move |chunk| {
+            let chunk = chunk.map_err(Into::into)?;
+            counted.grow(chunk.len() as u64)?;
+            Ok(chunk)
+        });
+        let (format, body) = recognised(body, pointer).await?;
+        let staged = self.stage(format, body, pointer).await?;
+        let once = key.over(&[staged.hash().as_bytes(), alt.as_bytes()]);
+        if let Some(once) = &once
+            && let Some(first) = self.db().first_answer(once).await?
+        {
+            self.inner.blobs.discard(staged).await;
+            return Ok(first);
         }
-        let mut body = body;
-        let mut head = BytesMut::new();
-        while head.len() < HEAD_LEN {
-            match body.next().await {
-                Some(chunk) => {
-                    head.extend_from_slice(&chunk.map_err(|error| cut_off(error.into()))?)
-                }
-                None => break,
-            }
-        }
-        let format = sniff(&head).map_err(refused)?;
-        let whole = stream::once(async { Ok(head.freeze()) })
-            .chain(body.map(|chunk| chunk.map_err(Into::into)));
-        let new = if matches!(format, Format::Mp4 | Format::Webm) {
-            self.store_film(format, whole, pointer).await?
+        let new = if format.kind() == MediaKind::Video {
+            self.store_film(format, staged).await?
         } else {
-            self.store_picture(whole, pointer).await?
+            self.store_picture(staged, pointer).await?
         };
         let new = NewMedia { id: ids::new_id(self.inner.clock.now()), owner, alt, ..new };
+        self.add_media(new, once).await
+    }
+
+    async fn add_media(&self, new: NewMedia, once: Option<Once>) -> Result<MediaView, Error> {
+        let max_bytes = self.inner.config.unattached_bytes_max;
+        let locked = vec![new.owner];
         self.db()
-            .write(move |tx| {
+            .write_locking(&store::relations::LOCK, params![locked], once, move |tx| {
                 let new = new.clone();
                 Box::pin(async move {
+                    let used = store::media::unattached_bytes(tx, new.owner).await?;
+                    if used.saturating_add(new.size_bytes()) > max_bytes {
+                        return Err(no_room());
+                    }
                     let now = tx.now();
                     store::media::insert(tx, &new, now).await?;
-                    let files = store::media::of_media(tx, &[new.id]).await?;
-                    media_views(files).pop().map(|(_, view)| view).ok_or(Error::NotFound)
+                    view(tx, new.id).await
                 })
             })
             .await
@@ -111,248 +126,137 @@ impl Feed {
     pub(crate) async fn fetch_media(&self, owner: UserId, url: &str) -> Result<MediaId, Error> {
         let fetched = self.inner.fetcher.get(url).await.map_err(|error| not_fetched(&error))?;
         let body = Box::pin(fetched.into_body());
-        Ok(self.upload(owner, body, "", "/media_url").await?.id)
+        let upload = Upload { owner, alt: "", pointer: "/media_url", key: Key::default() };
+        Ok(self.upload(upload, body).await?.id)
     }
 
-    async fn store_picture<S>(&self, body: S, pointer: &'static str) -> Result<NewMedia, Error>
-    where
-        S: Stream<Item = Result<Bytes, BoxError>> + Send,
-    {
-        let refused = |error: MediaError| refuse(error, pointer);
-        let max_bytes = self.inner.config.image_bytes_max;
-        let mut body = std::pin::pin!(body);
-        let mut bytes = BytesMut::new();
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(cut_off)?;
-            if (bytes.len() + chunk.len()) as u64 > max_bytes {
-                return Err(refused(MediaError::TooLarge { max_bytes }));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        let Processed { content_type, width, height, blurhash, original, variants, .. } =
-            self.inner.pool.process(bytes.freeze()).await.map_err(refused)?;
-        let mut files = vec![self.put(0, height, content_type, original).await?];
-        for variant in variants {
-            files.push(
-                self.put(variant.width, variant.height, variant.content_type, variant.bytes)
-                    .await?,
-            );
-        }
-        Ok(media(MediaKind::Image, width, height, blurhash, files))
+    /// Ends an upload that was made for a post which was not written.
+    pub(crate) async fn give_up(&self, owner: UserId, media: MediaId) {
+        self.db()
+            .write::<_, Error, _>(move |tx| {
+                Box::pin(async move { Ok(store::media::drop_unattached(tx, media, owner).await?) })
+            })
+            .await
+            .tolerate("not attached, it ends after a day");
     }
 
-    async fn store_film<S>(
+    /// Takes the body to its end into staging; a film is checked and cleaned on the way.
+    async fn stage<S>(
         &self,
         format: Format,
         body: S,
         pointer: &'static str,
-    ) -> Result<NewMedia, Error>
+    ) -> Result<Staged, Error>
     where
-        S: Stream<Item = Result<Bytes, BoxError>> + Send,
+        S: Stream<Item = Result<Bytes, BoxError>> + Send + Unpin,
     {
-        let max_bytes = self.inner.config.video_bytes_max;
-        let mut filter = Filter::new(format, self.inner.pool.limits());
-        let mut body = Box::pin(body);
-        let mut ended = false;
-        let cleaned = stream::poll_fn(move |context| {
-            while !ended {
-                match std::task::ready!(body.poll_next_unpin(context)) {
-                    Some(Ok(chunk)) => {
-                        let mut out = Vec::with_capacity(chunk.len() + 64);
-                        if let Err(error) = filter.push(&chunk, &mut out) {
-                            ended = true;
-                            return std::task::Poll::Ready(Some(Err::<Bytes, BoxError>(Box::new(
-                                error,
-                            ))));
-                        }
-                        if !out.is_empty() {
-                            return std::task::Poll::Ready(Some(Ok(out.into())));
-                        }
-                    }
-                    Some(Err(error)) => {
-                        ended = true;
-                        return std::task::Poll::Ready(Some(Err(error)));
-                    }
-                    None => {
-                        ended = true;
-                        if let Err(error) = filter.finish() {
-                            return std::task::Poll::Ready(Some(Err(Box::new(error))));
-                        }
-                    }
-                }
-            }
-            std::task::Poll::Ready(None)
-        });
-        let staged = self
-            .inner
-            .blobs
-            .stage(cleaned, max_bytes)
-            .await
-            .map_err(|error| film_failed(error, pointer))?;
-        let size_bytes = staged.size_bytes() as i64;
+        let limits = self.inner.pool.limits();
+        let max_bytes = limits.bytes_max(format);
+        let staged = if format.kind() == MediaKind::Video {
+            let film = cleaned(Filter::new(format, limits), body);
+            self.inner.blobs.stage(film, max_bytes).await
+        } else {
+            self.inner.blobs.stage(body, max_bytes).await
+        };
+        staged.map_err(|error| not_staged(error, pointer))
+    }
+
+    async fn store_film(&self, format: Format, staged: Staged) -> Result<NewMedia, Error> {
+        let (hash, size_bytes) = (staged.hash(), staged.size_bytes() as i64);
+        self.note_stored(&[hash]).await?;
         let hash = *self.inner.blobs.commit(staged).await.map_err(storage)?.as_bytes();
-        let content_type = if format == Format::Webm { "video/webm" } else { "video/mp4" };
+        let content_type = format.content_type();
         let file = NewFile { width: 0, height: 0, content_type, size_bytes, hash };
         Ok(media(MediaKind::Video, 0, 0, String::new(), vec![file]))
     }
 
-    async fn put(
+    async fn store_picture(
         &self,
-        width: u32,
-        height: u32,
-        content_type: &'static str,
-        bytes: Vec<u8>,
-    ) -> Result<NewFile, Error> {
-        let size_bytes = bytes.len() as i64;
-        let hash = *self.inner.blobs.put(bytes.into()).await.map_err(storage)?.as_bytes();
-        Ok(NewFile { width, height, content_type, size_bytes, hash })
-    }
-
-    /// A file that `viewer` may see: of a post that they see, of anybody's avatar, or of their own upload.
-    ///
-    /// # Errors
-    /// `NotFound` otherwise.
-    pub(crate) async fn media_file(
-        &self,
-        viewer: Option<UserId>,
-        id: MediaId,
-        width: u32,
-    ) -> Result<Served, Error> {
-        let mut tx = self.db().read().await?;
-        let row = store::media::file(&mut tx, id, width).await?.ok_or(Error::NotFound)?;
-        let (visible, open) = match row.post {
-            Some(post) => {
-                let sight = store::posts::sights(&mut tx, &[post], viewer).await?;
-                let sight = sight.first().ok_or(Error::NotFound)?.sight;
-                (sight.visible_to(viewer), sight.is_open())
-            }
-            None if row.is_avatar => (true, true),
-            None => (viewer == Some(row.owner), false),
-        };
-        if !visible {
-            return Err(Error::NotFound);
+        staged: Staged,
+        pointer: &'static str,
+    ) -> Result<NewMedia, Error> {
+        let done = self.process(&staged, pointer).await;
+        self.inner.blobs.discard(staged).await;
+        let Processed { content_type, width, height, blurhash, original, variants, .. } = done?;
+        let original = (0, height, content_type, Bytes::from(original));
+        let variants =
+            variants.into_iter().map(|v| (v.width, v.height, v.content_type, v.bytes.into()));
+        let all: Vec<(u32, u32, &'static str, Bytes)> =
+            std::iter::once(original).chain(variants).collect();
+        let hashes: Vec<BlobHash> = all.iter().map(|(.., bytes)| BlobHash::of(bytes)).collect();
+        self.note_stored(&hashes).await?;
+        let mut files = Vec::with_capacity(all.len());
+        for (width, height, content_type, bytes) in all {
+            let size_bytes = bytes.len() as i64;
+            let hash = *self.inner.blobs.put(bytes).await.map_err(storage)?.as_bytes();
+            files.push(NewFile { width, height, content_type, size_bytes, hash });
         }
-        let hash = row.hash.try_into().map(BlobHash::from_bytes).map_err(|_len| Error::NotFound)?;
-        Ok(Served {
-            content_type: row.content_type,
-            size_bytes: row.size_bytes.cast_unsigned(),
-            open,
-            hash,
-        })
+        Ok(media(MediaKind::Image, width, height, blurhash, files))
     }
 
-    /// The bytes of a file, or a part of them.
-    ///
-    /// # Errors
-    /// If the store does not give them.
-    pub(crate) async fn media_bytes(
-        &self,
-        file: &Served,
-        range: Option<Range<u64>>,
-    ) -> Result<BlobStream, Error> {
-        self.inner.blobs.stream(&file.hash, range).await.map_err(storage)
+    /// Works on a staged picture when it is its turn; until then it is not in memory.
+    async fn process(&self, staged: &Staged, pointer: &'static str) -> Result<Processed, Error> {
+        let refused = |error: MediaError| refuse(error, pointer);
+        let turn = self.inner.pool.turn().await.map_err(refused)?;
+        let bytes = self.inner.blobs.read_staged(staged).await.map_err(storage)?;
+        turn.process(bytes).await.map_err(refused)
     }
 
-    /// Changes the words for a picture.
-    ///
-    /// # Errors
-    /// `NotFound` unless it is the caller's; `Invalid` if they are too long.
-    pub(crate) async fn set_alt(
-        &self,
-        owner: UserId,
-        id: MediaId,
-        alt: &str,
-    ) -> Result<MediaView, Error> {
-        let alt = text::tidy(alt);
-        if alt.chars().count() > ALT_CHARS_MAX {
-            let detail = format!("Describe it in at most {ALT_CHARS_MAX} characters.");
-            return Err(Error::invalid("/alt", "too_long", detail));
-        }
+    /// Notes what is about to be stored: if nothing refers to it an hour later, the sweep removes it.
+    async fn note_stored(&self, hashes: &[BlobHash]) -> Result<(), Error> {
+        let hashes: Vec<[u8; 32]> = hashes.iter().map(|hash| *hash.as_bytes()).collect();
         self.db()
             .write(move |tx| {
-                let alt = alt.clone();
-                Box::pin(async move {
-                    let post =
-                        store::media::set_alt(tx, id, owner, &alt).await?.ok_or(Error::NotFound)?;
-                    if let Some(post) = post {
-                        let held =
-                            store::posts::held(tx, post, None).await?.ok_or(Error::NotFound)?;
-                        let fact = PostEditedV1 {
-                            post,
-                            author: owner,
-                            visibility: visibility_of(held.sight.visibility),
-                            published_at: held.published_at.unwrap_or(held.created_at),
-                            hashtags: held.hashtags,
-                            version: held.version,
-                        };
-                        tx.emit(&fact, &[tags::post(post)]).await?;
-                    }
-                    let files = store::media::of_media(tx, &[id]).await?;
-                    media_views(files).pop().map(|(_, view)| view).ok_or(Error::NotFound)
-                })
-            })
-            .await
-    }
-
-    /// Ends uploads that nobody attached within a day, and removes bytes that nothing refers to. Harmless on repeat.
-    pub(crate) async fn sweep_media(&self) -> Result<(), Error> {
-        let now = self.inner.clock.now();
-        let old = now.plus_s(-UPLOAD_LIFE_S);
-        self.db()
-            .write::<_, Error, _>(move |tx| {
-                Box::pin(async move {
-                    for media in store::media::unattached(tx, old, SWEEP_MAX).await? {
-                        store::media::drop_media(tx, media).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await?;
-        let mut after = Vec::new();
-        loop {
-            let gone = store::media::gone(&mut *self.db().read().await?, &after, SWEEP_MAX).await?;
-            let Some((last, ..)) = gone.last() else { break };
-            after.clone_from(last);
-            for (hash, _, used) in gone {
-                self.remove_bytes(hash, used).await?;
-            }
-        }
-        self.inner.blobs.clean_staging(now.plus_s(-STAGING_S)).await.map_err(storage)?;
-        Ok(())
-    }
-
-    async fn remove_bytes(&self, hash: Vec<u8>, used: bool) -> Result<(), Error> {
-        let before = self.inner.clock.now().plus_s(-UNREFERENCED_S);
-        let done = match <[u8; 32]>::try_from(hash.as_slice()) {
-            Ok(bytes) if !used => self
-                .inner
-                .blobs
-                .delete(&BlobHash::from_bytes(bytes), before)
-                .await
-                .map_err(storage)?,
-            _ => true,
-        };
-        if !done {
-            return Ok(());
-        }
-        self.db()
-            .write(move |tx| {
-                let hash = hash.clone();
-                Box::pin(async move { Ok(store::media::forget_gone(tx, &hash).await?) })
+                let hashes = hashes.clone();
+                Box::pin(async move { Ok(store::media::note_stored(tx, &hashes).await?) })
             })
             .await
     }
 }
 
-/// Removes every upload of a post.
-pub(super) async fn drop_media_of(
-    tx: &mut mainstay_core::db::Tx,
-    post: PostId,
-) -> Result<(), Error> {
-    for media in store::media::ids_of_post(tx, post).await? {
-        store::media::drop_media(tx, media).await?;
+async fn view(tx: &mut Tx, id: MediaId) -> Result<MediaView, Error> {
+    let files = store::media::of_media(tx, &[id]).await?;
+    media_views(files).pop().map(|(_, view)| view).ok_or(Error::NotFound)
+}
+
+/// What the file is, and all of its bytes.
+async fn recognised<S>(
+    mut body: S,
+    pointer: &'static str,
+) -> Result<(Format, impl Stream<Item = Result<Bytes, BoxError>> + Send + Unpin), Error>
+where
+    S: Stream<Item = Result<Bytes, BoxError>> + Send + Unpin,
+{
+    let mut head = BytesMut::new();
+    while head.len() < HEAD_BYTES {
+        match body.next().await {
+            Some(chunk) => head.extend_from_slice(&chunk.map_err(cut_off)?),
+            None => break,
+        }
     }
-    Ok(())
+    let format = sniff(&head).map_err(|error| refuse(error, pointer))?;
+    Ok((format, stream::iter([Ok(head.freeze())]).chain(body)))
+}
+
+/// A film as it passes its filter; the first error ends it.
+fn cleaned<S>(filter: Filter, body: S) -> impl Stream<Item = Result<Bytes, BoxError>> + Send
+where
+    S: Stream<Item = Result<Bytes, BoxError>> + Send + Unpin,
+{
+    stream::try_unfold(Some((filter, body)), async |state| {
+        let Some((mut filter, mut body)) = state else { return Ok(None) };
+        let mut out = Vec::new();
+        while out.is_empty() {
+            let Some(chunk) = body.next().await else {
+                filter.finish()?;
+                return Ok(None);
+            };
+            let chunk = chunk?;
+            out.reserve(chunk.len() + 64);
+            filter.push(&chunk, &mut out)?;
+        }
+        Ok(Some((Bytes::from(out), Some((filter, body)))))
+    })
 }
 
 fn media(
@@ -371,80 +275,5 @@ fn media(
         height,
         blurhash,
         files,
-    }
-}
-
-/// What is wrong with a file, in a stable word.
-fn fault_code(error: &MediaError) -> &'static str {
-    match error {
-        MediaError::Empty => "empty",
-        MediaError::UnknownType => "unknown_type",
-        MediaError::WrongType { .. } => "wrong_type",
-        MediaError::Truncated { .. } => "truncated",
-        MediaError::Damaged { .. } => "damaged",
-        MediaError::Unsupported { .. } => "unsupported",
-        MediaError::TooLarge { .. } => "too_large",
-        MediaError::TooManyPixels { .. } => "too_many_pixels",
-        MediaError::TooManyFrames { .. } => "too_many_frames",
-        MediaError::Busy => "busy",
-        MediaError::Failed { .. } => "failed",
-    }
-}
-
-fn refuse(error: MediaError, pointer: &'static str) -> Error {
-    let fault = Fault::new(pointer, fault_code(&error), sentence(&error.to_string()));
-    let problem = match error {
-        MediaError::TooLarge { .. } => Problem::new(Code::TooLarge, fault.detail.clone()),
-        MediaError::Busy => Problem::new(Code::Overloaded, fault.detail.clone()).retry_after_s(5),
-        MediaError::Failed { source } => Problem::invalid(vec![fault.clone()]).because(source),
-        _ => Problem::invalid(vec![fault.clone()]),
-    };
-    let mut problem = problem;
-    if problem.faults.is_empty() {
-        problem.faults = vec![fault];
-    }
-    problem.into()
-}
-
-/// `the file is …` → `The file is ….`
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
-    format!("{}.", first.chain(letters).collect::<String>())
-}
-
-fn cut_off(error: BoxError) -> Error {
-    if let Some(fetch) = error.downcast_ref::<FetchError>() {
-        return not_fetched(fetch);
-    }
-    let detail = "The upload ended before all of it had arrived. Send it again.";
-    Problem::new(Code::MalformedBody, detail).because(error).into()
-}
-
-fn not_fetched(error: &FetchError) -> Error {
-    Error::invalid("/media_url", "not_fetched", sentence(&error.to_string()))
-}
-
-fn film_failed(error: BlobError, pointer: &'static str) -> Error {
-    match error {
-        BlobError::Interrupted { source } => match source.downcast::<MediaError>() {
-            Ok(error) => refuse(*error, pointer),
-            Err(source) => cut_off(source),
-        },
-        BlobError::TooLarge { max_bytes } => refuse(MediaError::TooLarge { max_bytes }, pointer),
-        other => storage(other),
-    }
-}
-
-fn storage(error: BlobError) -> Error {
-    match error {
-        BlobError::NotFound => Error::NotFound,
-        other => Problem::new(
-            Code::Unavailable,
-            "The media store does not answer at the moment. Try again in a few seconds.",
-        )
-        .retry_after_s(5)
-        .because(other)
-        .into(),
     }
 }

@@ -256,10 +256,7 @@ impl Feed {
         once: Option<Once>,
     ) -> Result<ActedView, Error> {
         let state = acting.act.comment_state().ok_or_else(not_for_this)?;
-        let post = {
-            let mut tx = self.db().read().await?;
-            store::comments::get(&mut tx, comment).await?.ok_or(Error::NotFound)?.post
-        };
+        let post = self.post_of(comment).await?;
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![post], once, move |tx| {
                 let acting = acting.clone();

@@ -1,7 +1,12 @@
-//! Posts: writing, publishing, changing, deleting.
+//! Posts: writing, changing, deleting. `lists` moves them in and out of what is listed, `due` publishes what waited for
+//! its time, `purge` erases what is gone.
+
+mod due;
+mod lists;
+mod purge;
 
 use mainstay_contract::{
-    feed::{PostEditedV1, PostPublishedV1, PostVisibilityChangedV1, VisibilityV1},
+    feed::{PostEditedV1, VisibilityV1},
     id::{MediaId, PostId, UserId},
     ts::Ts,
 };
@@ -13,19 +18,19 @@ use mainstay_core::{
 };
 use serde::Deserialize;
 
+pub(super) use self::lists::set_post_state;
+use self::lists::{list, outdated, publish};
 use super::{
     Feed,
     cards::load,
     comments::{resolve_mentions, say_mentioned},
-    likes::{place, visible},
-    tags,
+    likes::visible,
 };
 use crate::{
     error::Error,
     model::{
-        CAPTION_CHARS_MAX, MEDIA_MAX, post_state,
-        rank::{Counts, Weights, rank_key},
-        text, visibility_number, visibility_of,
+        CAPTION_CHARS_MAX, MEDIA_MAX, post_state, rank::Weights, text, visibility_number,
+        visibility_of,
     },
     store::{
         self,
@@ -36,8 +41,6 @@ use crate::{
 
 /// The farthest that a post can be scheduled.
 const SCHEDULE_S_MAX: i64 = 366 * 24 * 60 * 60;
-/// Scheduled posts that one look publishes.
-const DUE_MAX: i64 = 100;
 
 /// A post to be written.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -106,24 +109,47 @@ impl Feed {
         new: NewPost,
         once: Option<Once>,
     ) -> Result<PostView, Error> {
-        let (user, handle) = (caller.user, caller.handle.clone());
-        let weights = self.inner.config.weights;
-        let now = self.inner.clock.now();
+        let (user, now) = (caller.user, self.inner.clock.now());
         let caption = text::tidy(&new.caption);
         check(&caption, &new.media, new.media_url.is_some(), new.publish_at, now)?;
-        let (state, published_at) = life(new.draft, new.publish_at, now);
         let mut new = new;
-        if let Some(url) = new.media_url.take() {
-            if let Some(once) = &once
-                && let Some(first) = self.db().first_answer(once).await?
-            {
-                return Ok(first);
+        // Before the transaction: nothing in it waits for the network.
+        let fetched = match new.media_url.take() {
+            Some(url) => {
+                if let Some(once) = &once
+                    && let Some(first) = self.db().first_answer(once).await?
+                {
+                    return Ok(first);
+                }
+                attachable(&mut *self.db().read().await?, user, &new.media).await?;
+                Some(self.fetch_media(user, &url).await?)
             }
-            // Before the transaction: nothing in it waits for the network. Not attached, it ends like any upload.
-            new.media.push(self.fetch_media(user, &url).await?);
+            None => None,
+        };
+        new.media.extend(fetched);
+        let written = self.write_post(caller, new, once).await;
+        if let (Some(media), Err(_)) = (fetched, &written) {
+            self.give_up(user, media).await;
         }
+        written
+    }
+
+    /// Writes a post whose input was looked at.
+    async fn write_post(
+        &self,
+        caller: &Caller,
+        new: NewPost,
+        once: Option<Once>,
+    ) -> Result<PostView, Error> {
+        let (user, handle) = (caller.user, caller.handle.clone());
+        let weights = self.inner.config.weights;
+        let caption = text::tidy(&new.caption);
+        let (state, published_at) = life(new.draft, new.publish_at, self.inner.clock.now());
+        // Under the lock of the author's row, whose privacy decides what is counted and whose counter changes. New rows
+        // of all authors stand side by side, which at SERIALIZABLE is a conflict between any two that post.
+        let own = vec![user];
         self.db()
-            .write_once(once, move |tx| {
+            .write_locking(&store::relations::LOCK, params![own], once, move |tx| {
                 let (new, caption, handle) = (new.clone(), caption.clone(), handle.clone());
                 Box::pin(async move {
                     let now = tx.now();
@@ -225,33 +251,6 @@ impl Feed {
             })
             .await
     }
-
-    /// Publishes scheduled posts whose time has come, and returns how many.
-    pub(crate) async fn publish_due(&self) -> Result<usize, Error> {
-        let weights = self.inner.config.weights;
-        let now = self.inner.clock.now();
-        let due = {
-            let mut tx = self.db().read().await?;
-            store::timelines::due(&mut tx, now, DUE_MAX).await?
-        };
-        let count = due.len();
-        for id in due {
-            self.db()
-                .write_locking(&store::posts::LOCK_STAT, params![id], None, move |tx| {
-                    Box::pin(async move {
-                        let held = store::posts::held(tx, id, None).await?;
-                        // Another instance may have published it, or its author changed its mind.
-                        if held.is_some_and(|held| held.sight.state == post_state::SCHEDULED) {
-                            store::posts::set_state(tx, id, post_state::PUBLISHED).await?;
-                            publish(tx, id, &weights).await?;
-                        }
-                        Ok::<_, Error>(())
-                    })
-                })
-                .await?;
-        }
-        Ok(count)
-    }
 }
 
 /// Finds every fault of what is to be posted.
@@ -299,10 +298,26 @@ fn life(draft: bool, publish_at: Option<Ts>, now: Ts) -> (i64, Option<Ts>) {
 }
 
 async fn attach(tx: &mut Tx, post: PostId, owner: UserId, media: &[MediaId]) -> Result<(), Error> {
-    let mut faults = Faults::default();
+    let mut attached = Vec::with_capacity(media.len());
     for (position, id) in media.iter().enumerate() {
-        let attached = store::media::attach(tx, *id, post, position, owner).await?;
-        faults.check(attached, format!("/media/{position}"), "not_found", || {
+        attached.push(store::media::attach(tx, *id, post, position, owner).await?);
+    }
+    all_attached(&attached)
+}
+
+/// Whether `media` can be attached to a new post, found out without attaching them.
+async fn attachable(tx: &mut Tx, owner: UserId, media: &[MediaId]) -> Result<(), Error> {
+    let mut free = Vec::with_capacity(media.len());
+    for id in media {
+        free.push(store::media::is_free(tx, *id, owner).await?);
+    }
+    all_attached(&free)
+}
+
+fn all_attached(attached: &[bool]) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    for (position, attached) in attached.iter().enumerate() {
+        faults.check(*attached, format!("/media/{position}"), "not_found", || {
             "There is no such upload of yours that is free; upload the file first.".into()
         });
     }
@@ -373,99 +388,6 @@ async fn apply_edit(
         say_mentioned(tx, id, None, held.sight.author, &fields.mentions.0, told).await?;
     } else if state == post_state::PUBLISHED {
         publish(tx, id, weights).await?;
-    }
-    Ok(())
-}
-
-/// What a change of a post outdates.
-fn outdated(held: &HeldPost) -> [mainstay_core::cache::Tag; 4] {
-    let author = held.sight.author;
-    [tags::post(held.id), tags::posts_of(author), tags::profile(author), tags::EXPLORE]
-}
-
-/// Says that a post, whose row is `PUBLISHED` now, was published, and puts it into the lists.
-pub(super) async fn publish(tx: &mut Tx, id: PostId, weights: &Weights) -> Result<(), Error> {
-    let held = store::posts::held(tx, id, None).await?.ok_or(Error::NotFound)?;
-    let published_at = held.published_at.unwrap_or(held.created_at);
-    let fact = PostPublishedV1 {
-        post: id,
-        author: held.sight.author,
-        visibility: visibility_of(held.sight.visibility),
-        published_at,
-        hashtags: held.hashtags.clone(),
-        version: held.version,
-    };
-    tx.emit(&fact, &outdated(&held)).await?;
-    let mut before = held.clone();
-    before.sight.state = post_state::DRAFT;
-    list(tx, &before, post_state::PUBLISHED, held.sight.visibility, &held.hashtags, weights)
-        .await?;
-    say_mentioned(tx, id, None, held.sight.author, &held.mentions, &[]).await
-}
-
-/// Moves a post to another state, says so, and takes it out of the lists or puts it back.
-pub(super) async fn set_post_state(
-    tx: &mut Tx,
-    held: &HeldPost,
-    state: i64,
-    weights: &Weights,
-) -> Result<(), Error> {
-    let version = store::posts::set_state(tx, held.id, state).await?;
-    let fact = PostVisibilityChangedV1 {
-        post: held.id,
-        author: held.sight.author,
-        shown: state == post_state::PUBLISHED,
-        published_at: held.published_at.unwrap_or(held.created_at),
-        hashtags: held.hashtags.clone(),
-        version,
-    };
-    tx.emit(&fact, &outdated(held)).await?;
-    list(tx, held, state, held.sight.visibility, &held.hashtags, weights).await?;
-    if matches!(state, post_state::DELETED | post_state::REMOVED) {
-        store::posts::clear(tx, held.id).await?;
-        super::media::drop_media_of(tx, held.id).await?;
-    }
-    Ok(())
-}
-
-/// Brings tags, the author's count and the place in explore from what `before` says to the new state. The fact of the
-/// change has been emitted.
-async fn list(
-    tx: &mut Tx,
-    before: &HeldPost,
-    state: i64,
-    visibility: i64,
-    hashtags: &[String],
-    weights: &Weights,
-) -> Result<(), Error> {
-    let (was, is) = (before.sight.state == post_state::PUBLISHED, state == post_state::PUBLISHED);
-    let public = |visibility| visibility_of(visibility) == VisibilityV1::Public;
-    let (was_public, is_public) =
-        (was && public(before.sight.visibility), is && public(visibility));
-    let published_at = before.published_at.unwrap_or(before.created_at);
-    if was != is {
-        store::people::count_posts(tx, before.sight.author, if is { 1 } else { -1 }).await?;
-    }
-    if (was, was_public, &before.hashtags[..]) != (is, is_public, hashtags) {
-        if was {
-            store::posts::drop_tags(tx, before.id, &before.hashtags, was_public).await?;
-        }
-        if is {
-            store::posts::add_tags(tx, before.id, hashtags, published_at, is_public).await?;
-        }
-    }
-    let counts: Counts = before.counts;
-    let key = is_public.then(|| rank_key(counts, published_at, &before.weights(weights)));
-    if key != before.rank_key || was != is {
-        place(tx, before.id, before.rank_key, key, Some(published_at)).await?;
-        store::posts::set_stat(
-            tx,
-            before.id,
-            counts,
-            is.then_some(published_at).or(before.published_at),
-            key,
-        )
-        .await?;
     }
     Ok(())
 }

@@ -65,6 +65,21 @@ impl Feed {
         shown(&mut tx, viewer, row, standing).await
     }
 
+    /// Who looks at the posts of `author`, if they may.
+    ///
+    /// # Errors
+    /// As [`Feed::profile`]; `NotFound` for a private account that the caller does not follow.
+    pub(super) async fn may_list(
+        &self,
+        caller: Option<&Caller>,
+        author: UserId,
+    ) -> Result<Option<UserId>, Error> {
+        self.meet(author).await?;
+        let (viewer, moderates) = viewer(caller);
+        seen_inside(&mut *self.db().read().await?, viewer, author, moderates).await?;
+        Ok(viewer)
+    }
+
     /// Makes the profile of somebody who has registered, if the fact of that has not arrived yet: who is answered 201
     /// can be followed and looked at by the next request.
     ///
@@ -144,7 +159,11 @@ impl Feed {
                     let mut row = store::profiles::get(tx, user).await?.ok_or(Error::NotFound)?;
                     row.display_name = edit.display_name.unwrap_or(row.display_name);
                     row.bio = edit.bio.unwrap_or(row.bio);
+                    let was_private = row.private;
                     row.private = edit.private.unwrap_or(row.private);
+                    if row.private != was_private && !row.suspended {
+                        store::tags::recount(tx, user, !row.private).await?;
+                    }
                     if let Some(avatar) = edit.avatar {
                         change_avatar(tx, &row, avatar).await?;
                         row.avatar = avatar;
@@ -184,6 +203,9 @@ pub(super) async fn set_suspended(
     let Some((private, version)) = store::profiles::suspend(tx, user, suspended).await? else {
         return Ok(false);
     };
+    if !private {
+        store::tags::recount(tx, user, !suspended).await?;
+    }
     let fact = ProfileChangedV1 { user, private, suspended, version };
     tx.emit(&fact, &[tags::profile(user), tags::posts_of(user), tags::EXPLORE]).await?;
     Ok(true)
@@ -191,7 +213,7 @@ pub(super) async fn set_suspended(
 
 /// Who looks, and whether they moderate.
 pub(super) fn viewer(caller: Option<&Caller>) -> (Option<UserId>, bool) {
-    let moderates = caller.is_some_and(|caller| caller.role >= Role::Moderator);
+    let moderates = caller.is_some_and(|caller| caller.acts_as(Role::Moderator));
     (caller.map(|caller| caller.user), moderates)
 }
 
@@ -209,6 +231,18 @@ pub(super) async fn seen(
     };
     let hidden = standing.blocked_by || row.suspended && viewer != Some(user);
     if hidden && !moderates { Err(Error::NotFound) } else { Ok((row, standing)) }
+}
+
+/// The same for what a private account shows to its followers only.
+pub(super) async fn seen_inside(
+    tx: &mut Tx,
+    viewer: Option<UserId>,
+    user: UserId,
+    moderates: bool,
+) -> Result<(), Error> {
+    let (row, standing) = seen(tx, viewer, user, moderates).await?;
+    let inside = !row.private || viewer == Some(user) || standing.following;
+    if inside { Ok(()) } else { Err(Error::NotFound) }
 }
 
 async fn shown(

@@ -195,10 +195,7 @@ impl Feed {
         let list = format!("{circle:?} {user}");
         let from = self.met(&list, cursor)?;
         let mut tx = self.db().read().await?;
-        let (profile, standing) = profiles::seen(&mut tx, viewer, user, false).await?;
-        if profile.private && viewer != Some(user) && !standing.following {
-            return Err(Error::NotFound);
-        }
+        profiles::seen_inside(&mut tx, viewer, user, false).await?;
         let limit_more = limit + 1;
         let met = match circle {
             Circle::Followers => {

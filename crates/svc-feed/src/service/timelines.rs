@@ -223,6 +223,14 @@ impl Feed {
         {
             return Ok(cards.iter().map(|card| likes.posts.contains(&card.id())).collect());
         }
+        Box::pin(self.liked_by_the_records(viewer, cards)).await
+    }
+
+    async fn liked_by_the_records(
+        &self,
+        viewer: UserId,
+        cards: &[Arc<Card>],
+    ) -> Result<Vec<bool>, Error> {
         let ids: Vec<PostId> = cards.iter().map(|card| card.id()).collect();
         let mut tx = self.db().read().await?;
         let liked = store::likes::liked_among(&mut tx, viewer, &ids).await?;

@@ -5,13 +5,37 @@ use mainstay_contract::{
     ts::Ts,
 };
 use mainstay_core::{
-    db::{DbError, Tx},
+    db::{DbError, FromRow, Row, Tx},
     params, row, statements,
 };
 
-use crate::service::ViewId;
+use super::{
+    posts::{HeldPost, read_sight, sight},
+    ranking::Ruling,
+};
+use crate::{
+    model::{Sight, rank::Counts},
+    service::ViewId,
+};
+
+/// What a [`Standing`] reads, and where; the four weights are given.
+macro_rules! standing {
+    ($weights:literal) => {
+        concat!(
+            "select ",
+            sight!(),
+            ", p.id, s.published_at, s.like_count, s.comment_count, s.view_count, s.rank_key, s.version, ",
+            $weights,
+            " from feed.post p join feed.profile a on a.user_id = p.author_id join feed.post_stat s on s.post_id = p.id"
+        )
+    };
+}
 
 statements! {
+    /// How a post stands to somebody who likes or views it, without its words.
+    STANDING = concat!(standing!("r.like_weight, r.comment_weight, r.view_weight, r.decay_per_hour"),
+            " left join feed.ranking r on true where p.id = $1"),
+        sqlite concat!(standing!("null, null, null, null"), " where p.id = $1");
     /// Adds a like; changes nothing if there is one.
     LIKE = "insert into feed.post_like (user_id, post_id, created_at) values ($1, $2, $3) on conflict do nothing";
     /// Takes a like back.
@@ -41,14 +65,14 @@ statements! {
     /// Forgets marks that no longer hold anything back.
     FORGET_MARKS = "delete from feed.view_mark where counted_at < $1";
     /// Begins a view.
-    BEGIN_VIEW = "insert into feed.view_session (id, post_id, viewer_id, started_at, seen_at, dwell_ms, ended)
-                  values ($1, $2, $3, $4, $4, 0, false)";
+    BEGIN_VIEW = "insert into feed.view_session (id, post_id, viewer_id, started_at, seen_at, dwell_ms, ended, silent)
+                  values ($1, $2, $3, $4, $4, 0, false, false)";
     /// A view of this viewer.
-    VIEW = "select post_id, started_at, dwell_ms, ended from feed.view_session where id = $1 and viewer_id = $2";
+    VIEW = "select post_id, started_at, dwell_ms, ended and not silent from feed.view_session where id = $1 and viewer_id = $2";
     /// Moves a view on.
-    MOVE_VIEW = "update feed.view_session set seen_at = $2, dwell_ms = $3, ended = $4 where id = $1";
+    MOVE_VIEW = "update feed.view_session set seen_at = $2, dwell_ms = $3, ended = $4, silent = false where id = $1";
     /// Ends views that were not heard of.
-    END_SILENT = "update feed.view_session set ended = true where not ended and seen_at < $1";
+    END_SILENT = "update feed.view_session set ended = true, silent = true where not ended and seen_at < $1";
 }
 
 row! {
@@ -58,8 +82,53 @@ row! {
         pub(crate) post: PostId,
         pub(crate) started_at: Ts,
         pub(crate) dwell_ms: i64,
+        /// Its viewer has said so; being silent is not that.
         pub(crate) ended: bool,
     }
+}
+
+/// A post as those need it who change its counters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) sight: Sight,
+    pub(crate) id: PostId,
+    pub(crate) published_at: Option<Ts>,
+    pub(crate) counts: Counts,
+    pub(crate) rank_key: Option<f64>,
+    pub(crate) stat_version: i64,
+    /// By which the post is to be ranked.
+    pub(crate) weights: Ruling,
+}
+
+impl FromRow for Standing {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            sight: read_sight(row)?,
+            id: row.next()?,
+            published_at: row.next()?,
+            counts: Counts { likes: row.next()?, comments: row.next()?, views: row.next()? },
+            rank_key: row.next()?,
+            stat_version: row.next()?,
+            weights: Ruling::from_row(row)?,
+        })
+    }
+}
+
+impl From<&HeldPost> for Standing {
+    fn from(held: &HeldPost) -> Self {
+        let HeldPost { sight, id, published_at, counts, rank_key, stat_version, weights, .. } =
+            *held;
+        Self { sight, id, published_at, counts, rank_key, stat_version, weights }
+    }
+}
+
+/// How a post stands to `viewer`; `None` if there is no such row.
+pub(crate) async fn standing(
+    tx: &mut Tx,
+    post: PostId,
+    viewer: UserId,
+) -> Result<Option<Standing>, DbError> {
+    tx.optional(&STANDING, params![post, viewer]).await
 }
 
 /// Adds a like; `true` if it is new.

@@ -37,7 +37,7 @@ statements! {
     INSERT_FILE = "insert into feed.media_file (media_id, width, height, content_type, size_bytes, hash)
                    values ($1, $2, $3, $4, $5, $6)";
     /// Changes the words for a picture.
-    SET_ALT = "update feed.media set alt = $3 where id = $1 and owner_id = $2 returning post_id";
+    SET_ALT = "update feed.media set alt = $3 where id = $1 and owner_id = $2 returning post_id, is_avatar";
     /// One file of an upload and whom it belongs to.
     FILE = "select m.owner_id, m.post_id, m.is_avatar, f.content_type, f.size_bytes, f.hash
             from feed.media m join feed.media_file f on f.media_id = m.id where m.id = $1 and f.width = $2";
@@ -48,15 +48,28 @@ statements! {
               on conflict (hash) do update set at = excluded.at",
         sqlite "insert into feed.blob_gone (hash, at) select distinct hash, $2 from feed.media_file where media_id = $1
               on conflict (hash) do update set at = excluded.at";
+    /// Notes content that is about to be stored.
+    NOTE_STORED = "insert into feed.blob_gone (hash, at) values ($1, $2)
+                   on conflict (hash) do update set at = excluded.at";
+    /// Bytes of somebody's uploads that stand in no post.
+    UNATTACHED_BYTES = "select coalesce(sum(f.size_bytes), 0)::bigint
+                        from feed.media m join feed.media_file f on f.media_id = m.id
+                        where m.owner_id = $1 and m.post_id is null and not m.is_avatar",
+        sqlite "select coalesce(sum(f.size_bytes), 0)
+                        from feed.media m join feed.media_file f on f.media_id = m.id
+                        where m.owner_id = $1 and m.post_id is null and not m.is_avatar";
+    /// Whether an upload of this person can be attached.
+    FREE = "select exists (select 1 from feed.media
+                where id = $1 and owner_id = $2 and post_id is null and not is_avatar)";
     /// Removes the files of an upload.
     DROP_FILES = "delete from feed.media_file where media_id = $1";
     /// Removes an upload.
     DROP = "delete from feed.media where id = $1";
     /// Content that may have no reference any more.
     GONE = "select hash, at, exists (select 1 from feed.media_file f where f.hash = g.hash) from feed.blob_gone g
-            where hash > $1 order by hash limit $2";
-    /// Forgets content that is gone or used again.
-    FORGET_GONE = "delete from feed.blob_gone where hash = $1";
+            where hash > $1 and at < $2 order by hash limit $3";
+    /// Forgets content that is gone or used again, unless it was noted anew.
+    FORGET_GONE = "delete from feed.blob_gone where hash = $1 and at = $2";
     /// The uploads of a post, in order.
     IDS_OF_POST = "select id from feed.media where post_id = $1 order by position, id";
 }
@@ -74,6 +87,17 @@ row! {
     }
 }
 
+row! {
+    /// Content that was noted.
+    #[derive(Debug, Clone)]
+    pub(crate) struct Gone {
+        pub(crate) hash: Vec<u8>,
+        at: Ts,
+        /// Something refers to it.
+        pub(crate) used: bool,
+    }
+}
+
 /// An upload as it is written.
 #[derive(Debug, Clone)]
 pub(crate) struct NewMedia {
@@ -85,6 +109,13 @@ pub(crate) struct NewMedia {
     pub(crate) height: u32,
     pub(crate) blurhash: String,
     pub(crate) files: Vec<NewFile>,
+}
+
+impl NewMedia {
+    /// All of its files together.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size_bytes.cast_unsigned()).sum()
+    }
 }
 
 /// A file of an upload as it is written; the full size has width 0.
@@ -163,15 +194,36 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewMedia, now: Ts) -> Result<(), D
     Ok(())
 }
 
-/// Changes the words for a picture of `owner`; with it the post that shows it. `None` if it is not theirs.
+/// Changes the words for a picture of `owner`; with it the post that shows it, and whether it is their avatar. `None`
+/// if it is not theirs.
 pub(crate) async fn set_alt(
     tx: &mut Tx,
     media: MediaId,
     owner: UserId,
     alt: &str,
-) -> Result<Option<Option<PostId>>, DbError> {
-    let row: Option<(Option<PostId>,)> = tx.optional(&SET_ALT, params![media, owner, alt]).await?;
-    Ok(row.map(|(post,)| post))
+) -> Result<Option<(Option<PostId>, bool)>, DbError> {
+    tx.optional(&SET_ALT, params![media, owner, alt]).await
+}
+
+/// Whether `media` is an upload of `owner` that stands nowhere.
+pub(crate) async fn is_free(tx: &mut Tx, media: MediaId, owner: UserId) -> Result<bool, DbError> {
+    let (free,): (bool,) = tx.one(&FREE, params![media, owner]).await?;
+    Ok(free)
+}
+
+/// Bytes of the uploads of `owner` that stand in no post.
+pub(crate) async fn unattached_bytes(tx: &mut Tx, owner: UserId) -> Result<u64, DbError> {
+    let (bytes,): (i64,) = tx.one(&UNATTACHED_BYTES, params![owner]).await?;
+    Ok(bytes.cast_unsigned())
+}
+
+/// Notes content that is about to be stored, so that it is found if nothing comes to refer to it.
+pub(crate) async fn note_stored(tx: &mut Tx, hashes: &[[u8; 32]]) -> Result<(), DbError> {
+    let now = tx.now();
+    for hash in hashes {
+        tx.execute(&NOTE_STORED, params![hash, now]).await?;
+    }
+    Ok(())
 }
 
 /// One file of an upload; `width` 0 is the full size.
@@ -201,16 +253,26 @@ pub(crate) async fn drop_media(tx: &mut Tx, media: MediaId) -> Result<(), DbErro
     tx.execute(&DROP, params![media]).await.map(drop)
 }
 
-/// Content after `after` that lost a reference: its hash, when, and whether something refers to it.
+/// Removes an upload unless it stands somewhere.
+pub(crate) async fn drop_unattached(
+    tx: &mut Tx,
+    media: MediaId,
+    owner: UserId,
+) -> Result<(), DbError> {
+    if is_free(tx, media, owner).await? { drop_media(tx, media).await } else { Ok(()) }
+}
+
+/// Content after `after` that was noted before `before`, in the order of its hashes.
 pub(crate) async fn gone(
     tx: &mut Tx,
     after: &[u8],
+    before: Ts,
     limit: i64,
-) -> Result<Vec<(Vec<u8>, Ts, bool)>, DbError> {
-    tx.all(&GONE, params![after, limit]).await
+) -> Result<Vec<Gone>, DbError> {
+    tx.all(&GONE, params![after, before, limit]).await
 }
 
-/// Forgets content that is gone or used again.
-pub(crate) async fn forget_gone(tx: &mut Tx, hash: &[u8]) -> Result<(), DbError> {
-    tx.execute(&FORGET_GONE, params![hash]).await.map(drop)
+/// Forgets content that is gone or used again, unless it was noted anew meanwhile.
+pub(crate) async fn forget_gone(tx: &mut Tx, content: &Gone) -> Result<(), DbError> {
+    tx.execute(&FORGET_GONE, params![content.hash, content.at]).await.map(drop)
 }

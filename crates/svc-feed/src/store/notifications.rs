@@ -68,22 +68,42 @@ statements! {
                 and not exists (select 1 from feed.block where blocker_id = $1 and blocked_id = $2)
                 and not exists (select 1 from feed.block where blocker_id = $2 and blocked_id = $1)
                 and not exists (select 1 from feed.mute where muter_id = $1 and muted_id = $2)";
+    /// A like, and whether the post's author may be told of it.
+    LIKE = "select p.author_id, p.state,
+                exists (select 1 from feed.post_like where user_id = $2 and post_id = p.id),
+                exists (select 1 from feed.profile where user_id = p.author_id)
+                and exists (select 1 from feed.profile where user_id = $2 and not suspended)
+                and not exists (select 1 from feed.block where blocker_id = p.author_id and blocked_id = $2)
+                and not exists (select 1 from feed.block where blocker_id = $2 and blocked_id = p.author_id)
+                and not exists (select 1 from feed.mute where muter_id = p.author_id and muted_id = $2)
+            from feed.post p where p.id = $1";
     /// Whether somebody likes a comment.
     LIKES_COMMENT = "select exists (select 1 from feed.comment_like where user_id = $1 and comment_id = $2)";
     /// A page of lines, newest first.
     PAGE = "select group_key, kind, post_id, comment_id, actor_count, updated_at, read_at is not null
             from feed.notification where user_id = $1 and (updated_at, group_key) < ($2, $3)
             order by updated_at desc, group_key desc limit $4";
-    /// The newest people of each line.
+    /// The newest people of each line who are not suspended.
     ACTORS = "select g.key, a.actor_id from unnest($2::text[]) g (key)
-              cross join lateral (select actor_id, at from feed.notification_actor
-                  where user_id = $1 and group_key = g.key order by at desc, actor_id limit $3) a
+              cross join lateral (select n.actor_id, n.at from feed.notification_actor n
+                  where n.user_id = $1 and n.group_key = g.key
+                    and not exists (select 1 from feed.profile p where p.user_id = n.actor_id and p.suspended)
+                  order by n.at desc, n.actor_id limit $3) a
               order by g.key, a.at desc, a.actor_id",
         sqlite "select a.group_key, a.actor_id from json_each($2) g cross join feed.notification_actor a
               where a.user_id = $1 and a.group_key = g.value and a.actor_id in (
                   select b.actor_id from feed.notification_actor b where b.user_id = $1 and b.group_key = g.value
+                    and not exists (select 1 from feed.profile p where p.user_id = b.actor_id and p.suspended)
                   order by b.at desc, b.actor_id limit $3)
               order by a.group_key, a.at desc, a.actor_id";
+    /// How many people of each line are suspended. They are few, so they are where to begin.
+    SUSPENDED = "select a.group_key, count(*) from feed.profile s
+                 join feed.notification_actor a on a.user_id = $1 and a.actor_id = s.user_id
+                 where s.suspended and a.group_key = any($2) group by a.group_key",
+        sqlite "select a.group_key, count(*) from feed.profile s
+                 cross join feed.notification_actor a
+                 where s.suspended and a.user_id = $1 and a.actor_id = s.user_id
+                   and a.group_key in (select value from json_each($2)) group by a.group_key";
     /// Lines that were not read.
     UNREAD = "select count(*) from feed.notification where user_id = $1 and read_at is null";
     /// Marks a line and everything older as read.
@@ -95,6 +115,20 @@ statements! {
     DROP_ACTORS = "delete from feed.notification_actor where user_id = $1 and group_key = $2";
     /// A line.
     DROP = "delete from feed.notification where user_id = $1 and group_key = $2";
+}
+
+row! {
+    /// A like, as the post's author is told of it.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct LikeRow {
+        pub(crate) author: UserId,
+        /// The post's state.
+        pub(crate) state: i64,
+        /// It was not taken back.
+        pub(crate) stands: bool,
+        /// Both are there, neither blocks, and it is not muted.
+        pub(crate) may_tell: bool,
+    }
 }
 
 row! {
@@ -215,6 +249,15 @@ pub(crate) async fn may_tell(tx: &mut Tx, user: UserId, actor: UserId) -> Result
     Ok(may)
 }
 
+/// How `actor`'s like of `post` stands; `None` if there is no such post.
+pub(crate) async fn like(
+    tx: &mut Tx,
+    post: PostId,
+    actor: UserId,
+) -> Result<Option<LikeRow>, DbError> {
+    tx.optional(&LIKE, params![post, actor]).await
+}
+
 /// Whether `user` likes `comment`.
 pub(crate) async fn likes_comment(
     tx: &mut Tx,
@@ -235,7 +278,16 @@ pub(crate) async fn page(
     tx.all(&PAGE, params![user, from.updated_at, from.key, limit as i64]).await
 }
 
-/// The newest people of each line, at most `each`, newest first.
+/// How many people of each of these lines are suspended; lines without any are left out.
+pub(crate) async fn suspended(
+    tx: &mut Tx,
+    user: UserId,
+    keys: &Vec<String>,
+) -> Result<Vec<(String, i64)>, DbError> {
+    tx.all(&SUSPENDED, params![user, keys]).await
+}
+
+/// The newest people of each line who are not suspended, at most `each`, newest first.
 pub(crate) async fn actors(
     tx: &mut Tx,
     user: UserId,

@@ -9,11 +9,9 @@ use mainstay_core::{
     params, row, statements,
 };
 
+use super::ranking::Ruling;
 use crate::{
-    model::{
-        Sight,
-        rank::{Counts, Weights},
-    },
+    model::{Sight, post_state, rank::Counts},
     view::MentionView,
 };
 
@@ -27,6 +25,8 @@ macro_rules! sight {
              or exists (select 1 from feed.block b where b.blocker_id = p.author_id and b.blocked_id = $2)"
     };
 }
+
+pub(super) use sight;
 
 /// What a [`HeldPost`] reads, and where; the four weights are given.
 macro_rules! held {
@@ -69,7 +69,7 @@ statements! {
     UPDATE = "update feed.post set caption = $2, visibility = $3, comments_enabled = $4, state = $5, hashtags = $6,
                   mentions = $7, published_at = $8, edited_at = $9, version = version + 1 where id = $1 returning version";
     /// Changes a post's state.
-    SET_STATE = "update feed.post set state = $2, version = version + 1 where id = $1 returning version";
+    SET_STATE = "update feed.post set state = $2, version = version + 1, gone_at = $3 where id = $1 returning version";
     /// Takes the words out of a post that was deleted.
     CLEAR = "update feed.post set caption = '', hashtags = '[]', mentions = '[]' where id = $1";
     /// Changes a post's counters and place.
@@ -115,14 +115,8 @@ pub(crate) struct HeldPost {
     pub(crate) counts: Counts,
     pub(crate) rank_key: Option<f64>,
     pub(crate) stat_version: i64,
-    in_force: Option<Weights>,
-}
-
-impl HeldPost {
-    /// The weights by which this post is to be ranked, which are the `configured` ones unless others are in force.
-    pub(crate) fn weights(&self, configured: &Weights) -> Weights {
-        self.in_force.unwrap_or(*configured)
-    }
+    /// By which the post is to be ranked.
+    pub(crate) weights: Ruling,
 }
 
 impl FromRow for HeldPost {
@@ -142,7 +136,7 @@ impl FromRow for HeldPost {
             counts: Counts { likes: row.next()?, comments: row.next()?, views: row.next()? },
             rank_key: row.next()?,
             stat_version: row.next()?,
-            in_force: read_weights(row)?,
+            weights: Ruling::from_row(row)?,
         })
     }
 }
@@ -162,7 +156,8 @@ impl FromRow for SightRow {
     }
 }
 
-fn read_sight(row: &mut Row) -> Result<Sight, DbError> {
+/// The columns of a sight, which stand first in a row.
+pub(super) fn read_sight(row: &mut Row) -> Result<Sight, DbError> {
     Ok(Sight {
         author: row.next()?,
         state: row.next()?,
@@ -172,14 +167,6 @@ fn read_sight(row: &mut Row) -> Result<Sight, DbError> {
         follows: row.next()?,
         blocked: row.next()?,
     })
-}
-
-fn read_weights(row: &mut Row) -> Result<Option<Weights>, DbError> {
-    let four = (row.next()?, row.next()?, row.next()?, row.next()?);
-    let (Some(like), Some(comment), Some(view), Some(decay_per_hour)) = four else {
-        return Ok(None);
-    };
-    Ok(Some(Weights { like, comment, view, decay_per_hour }))
 }
 
 row! {
@@ -274,7 +261,8 @@ pub(crate) async fn update(
 
 /// Changes a post's state and returns the new version.
 pub(crate) async fn set_state(tx: &mut Tx, id: PostId, state: i64) -> Result<i64, DbError> {
-    let (version,): (i64,) = tx.one(&SET_STATE, params![id, state]).await?;
+    let gone_at = (state > post_state::HIDDEN).then(|| tx.now());
+    let (version,): (i64,) = tx.one(&SET_STATE, params![id, state, gone_at]).await?;
     Ok(version)
 }
 

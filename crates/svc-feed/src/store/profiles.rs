@@ -25,6 +25,8 @@ statements! {
                    where id = $1 and owner_id = $2 and post_id is null and kind = 0";
     /// An upload is no avatar any more; it ends like any unattached one.
     LEAVE_AVATAR = "update feed.media set is_avatar = false where id = $1 and owner_id = $2";
+    /// Notes that something of a profile changed that its row does not hold.
+    TOUCH = "update feed.profile set version = version + 1 where user_id = $1 returning private, suspended, version";
     /// Suspends, or lifts it.
     SUSPEND = "update feed.profile set suspended = $2, version = version + 1 where user_id = $1 and suspended <> $2
                returning private, version";
@@ -175,6 +177,11 @@ pub(crate) async fn leave_avatar(
     owner: UserId,
 ) -> Result<(), DbError> {
     tx.execute(&LEAVE_AVATAR, params![media, owner]).await.map(drop)
+}
+
+/// Notes that something of a profile changed that its row does not hold; privacy, suspension and the new version.
+pub(crate) async fn touch(tx: &mut Tx, user: UserId) -> Result<Option<(bool, bool, i64)>, DbError> {
+    tx.optional(&TOUCH, params![user]).await
 }
 
 /// Suspends or lifts it; the account's privacy and the row's new version if that changed anything.

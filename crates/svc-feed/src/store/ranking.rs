@@ -5,7 +5,7 @@ use mainstay_contract::{
     ts::Ts,
 };
 use mainstay_core::{
-    db::{DbError, Json, Position, Tx},
+    db::{DbError, FromRow, Json, Position, Row, Tx},
     params, row, statements,
 };
 
@@ -57,8 +57,9 @@ statements! {
                   join feed.profile a on a.user_id = p.author_id
               where p.state = 2 and p.visibility = 0 and p.published_at >= $1 and not a.private and not a.suspended
               order by p.published_at desc, p.id desc limit $2";
-    /// Forgets changes that no cursor can ask for any more.
-    FORGET = "delete from feed.rank_move where at < $1";
+    /// Forgets the oldest changes, as far as no cursor can ask for them any more.
+    FORGET = "delete from feed.rank_move where at < $1
+              and (xid, seq) in (select xid, seq from feed.rank_move order by xid, seq limit $2)";
 }
 
 row! {
@@ -103,6 +104,28 @@ impl InForce {
     pub(crate) fn weights(&self) -> Weights {
         let Self { like, comment, view, decay_per_hour, .. } = *self;
         Weights { like, comment, view, decay_per_hour }
+    }
+}
+
+/// The weights in force, as a statement on a post reads them beside it: the four columns of the row, or four nulls. Only
+/// Postgres is asked: of SQLite's one program the configured ones are in force.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ruling(Option<Weights>);
+
+impl Ruling {
+    /// What the post is ranked by if nobody has brought others than the `configured` ones.
+    pub(crate) fn over(self, configured: &Weights) -> Weights {
+        self.0.unwrap_or(*configured)
+    }
+}
+
+impl FromRow for Ruling {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        let four = (row.next()?, row.next()?, row.next()?, row.next()?);
+        let (Some(like), Some(comment), Some(view), Some(decay_per_hour)) = four else {
+            return Ok(Self(None));
+        };
+        Ok(Self(Some(Weights { like, comment, view, decay_per_hour })))
     }
 }
 
@@ -226,9 +249,9 @@ pub(crate) async fn set_key(tx: &mut Tx, post: PostId, key: f64) -> Result<(), D
     tx.execute(&SET_KEY, params![post, key]).await.map(drop)
 }
 
-/// Forgets changes before `before`.
-pub(crate) async fn forget(tx: &mut Tx, before: Ts) -> Result<u64, DbError> {
-    tx.execute(&FORGET, params![before]).await
+/// Forgets changes before `before`, at most `limit`; returns how many.
+pub(crate) async fn forget(tx: &mut Tx, before: Ts, limit: u64) -> Result<u64, DbError> {
+    tx.execute(&FORGET, params![before, limit.cast_signed()]).await
 }
 
 /// What everybody sees of what was published since `since`, newest first, at most `limit`.

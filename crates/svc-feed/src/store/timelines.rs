@@ -40,8 +40,10 @@ statements! {
     HIDDEN_FROM = "select blocked_id from feed.block where blocker_id = $1
                    union select blocker_id from feed.block where blocked_id = $1
                    union select muted_id from feed.mute where muter_id = $1";
-    /// Scheduled posts whose time has come.
-    DUE = "select id from feed.post where state = 1 and published_at <= $1 order by published_at limit $2";
+    /// Scheduled posts whose time has come, of people who may publish, the longest due first.
+    DUE = "select p.published_at, p.id from feed.post p join feed.profile a on a.user_id = p.author_id
+           where p.state = 1 and p.published_at <= $1 and (p.published_at, p.id) > ($2, $3) and not a.suspended
+           order by p.published_at, p.id limit $4";
 }
 
 row! {
@@ -54,6 +56,8 @@ row! {
 }
 
 impl Dated {
+    /// Below every post.
+    pub(crate) const BOTTOM: Self = Self { at: Ts::from_micros(0), post: PostId::from_bits(0) };
     /// Above every post.
     pub(crate) const TOP: Self =
         Self { at: Ts::from_micros(253_402_300_799_000_000), post: PostId::from_bits(u128::MAX) };
@@ -130,8 +134,12 @@ pub(crate) async fn hidden_from(tx: &mut Tx, user: UserId) -> Result<Vec<UserId>
     Ok(rows.into_iter().map(|(user,)| user).collect())
 }
 
-/// Scheduled posts whose time has come, at most `limit`.
-pub(crate) async fn due(tx: &mut Tx, now: Ts, limit: i64) -> Result<Vec<PostId>, DbError> {
-    let rows: Vec<(PostId,)> = tx.all(&DUE, params![now, limit]).await?;
-    Ok(rows.into_iter().map(|(post,)| post).collect())
+/// Scheduled posts whose time has come, after `after`, the longest due first, at most `limit`.
+pub(crate) async fn due(
+    tx: &mut Tx,
+    now: Ts,
+    after: Dated,
+    limit: i64,
+) -> Result<Vec<Dated>, DbError> {
+    tx.all(&DUE, params![now, after.at, after.post, limit]).await
 }

@@ -8,7 +8,7 @@ use mainstay_core::{
     http::{
         middleware::{Gate, GateSettings, Limits},
         openapi::document,
-        router::{clash, incomplete, router},
+        router::{Router, clash, incomplete, router},
     },
     limit::Limit,
     telemetry::HttpMetrics,
@@ -20,7 +20,7 @@ use super::*;
 
 /// The program's router over Feed.
 struct Site {
-    router: axum::Router,
+    router: Router,
 }
 
 impl Site {
@@ -36,7 +36,7 @@ impl Site {
         let metrics = HttpMetrics::new(&Metrics::new());
         let auth = town.core.auth.clone();
         let gate = Gate::new(settings, auth, town.clock.clone(), limits, metrics, None);
-        Self { router: router(crate::api::routes(&town.feed), &Arc::new(gate)) }
+        Self { router: router(crate::api::routes(&town.feed), &Arc::new(gate)).unwrap() }
     }
 
     /// Sends a request and returns status and body.

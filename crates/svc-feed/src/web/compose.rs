@@ -13,7 +13,7 @@ use mainstay_contract::{
 use mainstay_core::{
     auth::Caller,
     error::{Fault, Problem},
-    http::{Path, Route, route::Routes},
+    http::{LimitClass, Path, Route, route::Routes},
 };
 
 use super::{
@@ -37,9 +37,15 @@ pub(super) fn routes(page: &Routes<Web>, feed: &Feed) -> Vec<Route> {
     let bytes_max = feed.upload_bytes_max().saturating_mul(2) + FORM_BYTES_MAX;
     vec![
         page.get("/compose", new).signed_in(),
-        page.post("/posts", create).takes_parts(bytes_max).timeout_ms(UPLOAD_MS),
+        page.post("/posts", create)
+            .takes_parts(bytes_max)
+            .limit(LimitClass::Upload)
+            .timeout_ms(UPLOAD_MS),
         page.get("/posts/{id}/edit", edit).signed_in(),
-        page.post("/posts/{id}/edit", save).takes_parts(bytes_max).timeout_ms(UPLOAD_MS),
+        page.post("/posts/{id}/edit", save)
+            .takes_parts(bytes_max)
+            .limit(LimitClass::Upload)
+            .timeout_ms(UPLOAD_MS),
     ]
 }
 
@@ -117,7 +123,7 @@ impl Web {
             let Some(alt) = alt.as_deref().map(str::trim) else { continue };
             let before = known.iter().find(|media| media.id == *id);
             if before.is_some_and(|before| before.alt != alt)
-                && let Err(error) = self.feed.set_alt(caller.user, *id, alt).await
+                && let Err(error) = self.feed.set_alt(caller.user, *id, alt, None).await
             {
                 let errors = said(error)?.0.into_iter();
                 typed

@@ -13,7 +13,7 @@ use crate::{pages::notifications::notifications_page, view::Page};
 
 pub(super) fn routes(page: &Routes<Web>) -> Vec<Route> {
     vec![
-        page.get("/notifications", show).signed_in(),
+        page.get("/notifications", show).signed_in().shows(&["notifications"]),
         page.post("/notifications/read", read).takes_form(FORM_BYTES_MAX),
     ]
 }
@@ -26,8 +26,9 @@ async fn show(
 ) -> Answer {
     let page = web.feed.notifications(caller.user, PAGE_LEN, listed.cursor.as_deref()).await?;
     let visit = visit.unread(page.unread_count);
+    let beside = web.beside(&visit, listed.cursor.as_deref()).await?;
     let view = Page { items: page.items, next_cursor: page.next_cursor };
-    Ok(visit.page(notifications_page(&visit.shell(), &view)))
+    Ok(visit.page(notifications_page(&visit.shell(), &view, &beside)))
 }
 
 #[derive(Debug, Deserialize)]

@@ -64,7 +64,7 @@ async fn show(
     let posts = match closed {
         true => None,
         false => {
-            let page = web.feed.posts_of(viewer, user, PAGE_LEN, query.cursor.as_deref()).await?;
+            let page = web.feed.posts_of(caller, user, PAGE_LEN, query.cursor.as_deref()).await?;
             Some(page.view())
         }
     };
@@ -74,7 +74,8 @@ async fn show(
     };
     let media = query.view.as_deref() == Some("media");
     let tab = if media { ProfileTab::Media } else { ProfileTab::Posts };
-    let view = ProfilePage { profile, mentions, tab, posts };
+    let discover = web.beside(&visit, query.cursor.as_deref()).await?;
+    let view = ProfilePage { profile, mentions, tab, posts, discover };
     Ok(visit.page(profile_page(&visit.shell(), &view)))
 }
 
@@ -91,7 +92,8 @@ async fn circle(
     let page = web.feed.circle(viewer, person.id, circle, PAGE_LEN, cursor).await?;
     let items = web.feed.lines(viewer, page.items).await?;
     let people = Page { items, next_cursor: page.next_cursor };
-    let view = PeoplePage { person, following: circle == Circle::Following, people };
+    let discover = web.beside(&visit, cursor).await?;
+    let view = PeoplePage { person, following: circle == Circle::Following, people, discover };
     Ok(visit.page(people_page(&visit.shell(), &view)))
 }
 

@@ -74,6 +74,7 @@ impl Web {
             more_href,
             typed: typed.text,
             errors: typed.errors,
+            discover: self.beside(visit, cursor).await?,
         };
         Ok(visit.page_as(status, post_page(&visit.shell(), &view)))
     }

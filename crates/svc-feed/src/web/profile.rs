@@ -5,7 +5,7 @@ use mainstay_console::{form::FormErrors, visit::Visit};
 use mainstay_core::{
     auth::Caller,
     error::Problem,
-    http::{Route, route::Routes},
+    http::{LimitClass, Route, route::Routes},
 };
 
 use super::{
@@ -26,6 +26,7 @@ pub(super) fn routes(page: &Routes<Web>, feed: &Feed) -> Vec<Route> {
         page.get("/settings/profile", show).signed_in(),
         page.post("/settings/profile", save)
             .takes_parts(feed.upload_bytes_max() + FORM_BYTES_MAX)
+            .limit(LimitClass::Upload)
             .timeout_ms(UPLOAD_MS),
     ]
 }

@@ -7,7 +7,10 @@ use serde::Deserialize;
 
 use super::{Answer, PAGE_LEN, Web, id_of};
 use crate::{
-    pages::search::{Found, SearchPage, search_page},
+    pages::{
+        discover::Discover,
+        search::{Found, SearchPage, search_page},
+    },
     view::Page,
 };
 
@@ -31,7 +34,8 @@ async fn show(State(web): State<Web>, visit: Visit, Query(asked): Query<Asked>) 
     let (query, cursor) = (asked.q.trim(), asked.cursor.as_deref());
     let hashtags = asked.kind == "hashtags" || query.starts_with('#');
     let found = if query.is_empty() {
-        Found::Nothing(feed.tags_in_use(TAGS_OFFERED).await?)
+        let hashtags = feed.tags_in_use(TAGS_OFFERED).await?;
+        Found::Nothing(Discover { hashtags, ..feed.discover(viewer).await? })
     } else if hashtags {
         Found::Hashtags(feed.search_hashtags(query, PAGE_LEN, cursor).await?)
     } else {

@@ -12,7 +12,6 @@ use crate::{
     error::Error,
     model::text,
     pages::{
-        discover::Discover,
         shelf::drafts_page,
         timeline::{Timeline, Which, timeline},
     },
@@ -37,11 +36,7 @@ impl Web {
         listed: &Listed,
         page: TimelinePage,
     ) -> Answer {
-        // The rest of a list is added to a page that has its side already.
-        let discover = match &listed.cursor {
-            None => self.feed.discover(id_of(visit.caller.as_ref())).await?,
-            Some(_) => Discover::default(),
-        };
+        let discover = self.beside(visit, listed.cursor.as_deref()).await?;
         let view = Timeline { which, posts: page.view(), discover };
         Ok(visit.page(timeline(&visit.shell(), &view)))
     }

@@ -1,38 +1,20 @@
-//! Live updates over real sockets: what was missed comes after a reconnect, and what one may not see does not.
+//! Live topics of Feed: who may listen, for how long, and in which order counts come.
 
-use mainstay_testkit::program::{Client, Engine, Listener, Program, Transport, eventually};
+use futures_util::future::join_all;
+use mainstay_testkit::program::{Client, Listener, Program, eventually};
 use serde_json::{Value, json};
 
-use crate::{act, both_engines, feed, moderator, post_of};
+use crate::{act, both_engines, moderator, post_of};
 
-const TRANSPORTS: [Transport; 2] = [Transport::WebSocket, Transport::EventStream];
-
-/// What a message says, without its id: the topic, the type, and the datum that changes.
-fn said(message: &Value) -> (String, String, Value) {
-    let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
-    let data = &message["data"];
-    let data = ["post_id", "like_count", "unread_count"].map(|name| data[name].clone());
-    let [post, likes, unread] = data;
-    let datum = if !likes.is_null() {
-        likes
-    } else if !unread.is_null() {
-        unread
-    } else {
-        post
-    };
-    (text("topic"), text("type"), datum)
-}
-
-/// The next `count` messages that tell of something.
-async fn told(listener: &mut Listener, count: usize) -> Vec<(String, String, Value)> {
-    let mut all = Vec::new();
-    while all.len() < count {
+/// The next message that is a count or says that a post is gone.
+async fn next(listener: &mut Listener) -> (String, String) {
+    loop {
         let message = listener.next().await;
-        if message["type"] != "subscribed" {
-            all.push(said(&message));
+        let kind = message["type"].as_str().unwrap_or_default().to_owned();
+        if ["counts", "gone"].contains(&&*kind) {
+            return (kind, message["topic"].as_str().unwrap_or_default().to_owned());
         }
     }
-    all
 }
 
 async fn like(fan: &Client, post: &str) {
@@ -43,265 +25,165 @@ async fn unlike(fan: &Client, post: &str) {
     fan.delete(&format!("/api/v1/posts/{post}/like")).await.expect(200);
 }
 
-async fn follow(fan: &Client, whom: &Client) {
-    fan.put(&format!("/api/v1/users/{}/follow", whom.id)).await.expect(200);
-}
-
-/// Waits until `reader` has so many unread notifications: they are written a moment after what they tell of.
-async fn unread(reader: &Client, count: i64) {
-    eventually("the notifications are there", async || {
-        let page = reader.get("/api/v1/notifications").await.expect(200);
-        page["unread_count"] == count
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_reader_who_comes_back_gets_what_was_missed_once_and_in_order() {
-    both_engines(async |house| {
-        for (n, transport) in TRANSPORTS.into_iter().enumerate() {
-            let person = async |name: &str| house.person(&format!("{name}{n}")).await;
-            let (ada, bob) = (person("ada").await, person("bob").await);
-            let (carl, dora) = (person("carl").await, person("dora").await);
-            follow(&bob, &ada).await;
-            let post = post_of(&bob, "watched").await;
-            let watched = format!("post:{post}");
-            let topics = format!("home,{watched},notifications");
-            let home = |post: String| ("home".to_owned(), "post_published".to_owned(), json!(post));
-            let likes = |count: i64| (watched.clone(), "counts".to_owned(), json!(count));
-            let news = |count: i64| ("notifications".to_owned(), "unread".to_owned(), json!(count));
-
-            let mut listener = bob.listen_on(transport, &topics, "").await;
-            let first = post_of(&ada, "first").await;
-            assert_eq!(told(&mut listener, 1).await, [home(first)]);
-            like(&carl, &post).await;
-            unread(&bob, 1).await;
-            assert_eq!(told(&mut listener, 2).await, [likes(1), news(1)]);
-            let after = listener.last_id().to_owned();
-            drop(listener);
-
-            let mut missed = vec![home(post_of(&ada, "second").await)];
-            unlike(&carl, &post).await;
-            unread(&bob, 0).await;
-            missed.extend([likes(0), news(0)]);
-            // Somebody else's home and post are not ours.
-            post_of(&dora, "not followed").await;
-            missed.push(home(post_of(&ada, "third").await));
-            follow(&dora, &bob).await;
-            unread(&bob, 1).await;
-            missed.push(news(1));
-
-            let mut listener = bob.listen_on(transport, &topics, &after).await;
-            assert_eq!(told(&mut listener, missed.len()).await, missed, "{transport:?}");
-            let fourth = post_of(&ada, "fourth").await;
-            assert_eq!(told(&mut listener, 1).await, [home(fourth)]);
-            // From the middle of what was missed on: the same tail again, and nothing of before.
-            let mut again = bob.listen_on(transport, &topics, &after).await;
-            assert_eq!(told(&mut again, 2).await, missed[..2]);
-            let middle = again.last_id().to_owned();
-            let mut again = bob.listen_on(transport, &topics, &middle).await;
-            assert_eq!(told(&mut again, missed.len() - 2).await, missed[2..]);
-        }
-    })
-    .await;
-}
-
-/// What a program had in memory goes with it: whoever missed something then loads anew.
-#[tokio::test]
-async fn an_id_that_is_too_old_is_answered_with_a_reset() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let house = feed().start(engine).await;
-        let ada = house.person("ada").await;
-        let post = post_of(&ada, "watched").await;
-        let topic = format!("post:{post}");
-        let mut ids = Vec::new();
-        for transport in TRANSPORTS {
-            let mut listener = ada.listen_on(transport, &topic, "").await;
-            like(&ada, &post).await;
-            told(&mut listener, 1).await;
-            ids.push(listener.last_id().to_owned());
-            unlike(&ada, &post).await;
-        }
-        let house = house.reopen(&feed()).await;
-        let ada = ada.at(&house);
-        for (transport, after) in TRANSPORTS.into_iter().zip(&ids) {
-            let mut listener = ada.listen_on(transport, &topic, after).await;
-            let reset = (topic.clone(), "reset".to_owned(), Value::Null);
-            assert_eq!(told(&mut listener, 1).await, [reset], "{transport:?}");
-            // It goes on from there.
-            like(&ada, &post).await;
-            assert_eq!(told(&mut listener, 1).await[0].2, 1);
-            unlike(&ada, &post).await;
-        }
-        house.end().await;
-    }
-}
-
-/// On Postgres an older transaction of anybody, in any database of the server, holds back what a log counts as settled:
-/// a program that starts meanwhile must not take for known what happened before it could tell.
-#[tokio::test]
-async fn a_program_that_starts_beside_an_open_transaction_resets_whoever_missed_something() {
-    let house = feed().start(Engine::Postgres).await;
-    let ada = house.person("ada").await;
-    let post = post_of(&ada, "watched").await;
-    let topic = format!("post:{post}");
-    let mut listener = ada.listen_on(Transport::WebSocket, &topic, "").await;
-    listener.next().await;
-    let after = listener.last_id().to_owned();
-    drop(listener);
-    let (entered, is_in) = tokio::sync::oneshot::channel::<()>();
-    let (leave, may_leave) = tokio::sync::watch::channel(false);
-    let entered = std::sync::Mutex::new(Some(entered));
-    let db = house.db("core").clone();
-    let open = tokio::spawn(async move {
-        db.write::<_, mainstay_core::db::DbError, _>(move |tx| {
-            let (entered, mut may_leave) = (entered.lock().unwrap().take(), may_leave.clone());
-            Box::pin(async move {
-                // Something written, so that the transaction has a number.
-                let now = tx.now();
-                mainstay_core::jobs::add(tx, "nothing", "key", "{}", now.plus_s(3_600)).await?;
-                if let Some(entered) = entered {
-                    entered.send(()).unwrap();
-                }
-                may_leave.wait_for(|leave| *leave).await.unwrap();
-                Ok(())
-            })
-        })
-        .await
-        .unwrap();
-    });
-    is_in.await.unwrap();
-    like(&ada, &post).await;
-    let twin = house.twin().await;
-    let mut listener = ada.at(&twin).listen_on(Transport::WebSocket, &topic, &after).await;
-    assert_eq!(told(&mut listener, 1).await, [(topic, "reset".to_owned(), Value::Null)]);
-    leave.send_replace(true);
-    open.await.unwrap();
-    drop(listener);
-    twin.end().await;
-    house.end().await;
-}
-
-#[tokio::test]
-async fn a_topic_that_one_may_not_see_is_refused() {
-    both_engines(async |house| {
-        let (ada, bob) = (house.person("ada").await, house.person("bob").await);
-        let secret = json!({ "caption": "mine", "visibility": "private" });
-        let secret = ada.post("/api/v1/posts", secret).await.expect(201);
-        let secret = format!("post:{}", secret["id"].as_str().unwrap());
-        let open = format!("post:{}", post_of(&ada, "for all").await);
-        for (reader, topic, code) in [
-            (&bob, &*secret, "not_found"),
-            (&bob, "post:nothing", "not_found"),
-            (&bob, "boards", "not_found"),
-            (&house.stranger(), "home", "unauthenticated"),
-            (&house.stranger(), "notifications", "unauthenticated"),
-        ] {
-            let mut listener = reader.listen_on(Transport::WebSocket, topic, "").await;
-            let refused = listener.next().await;
-            assert_eq!((&refused["topic"], &refused["type"]), (&json!(topic), &json!("refused")));
-            assert_eq!(refused["data"]["code"], code, "{refused}");
-            let stream = reader.get(&format!("/api/v1/live/sse?topics={topic}")).await;
-            assert_eq!(stream.json()["code"], code);
-            // Beside one that is allowed, the stream begins and says so.
-            let both = format!("{topic},{open}");
-            let refused = reader.listen_on(Transport::EventStream, &both, "").await.next().await;
-            assert_eq!((&refused["topic"], &refused["type"]), (&json!(topic), &json!("refused")));
-        }
-        let mut own = ada.listen_on(Transport::WebSocket, &secret, "").await;
-        assert_eq!(own.next().await["type"], "subscribed");
-    })
-    .await;
-}
-
-/// A reader of a post and of home, from whom something is taken away while they listen.
-struct Watching {
+/// A post of Ada's that Bea watches beside one of Carl's, which says where the stream has come to.
+struct Watched<'a> {
+    house: &'a Program,
     ada: Client,
-    bob: Client,
-    sentinel: Client,
+    bea: Client,
+    carl: Client,
     post: String,
-    listeners: Vec<Listener>,
+    mark: String,
+    stream: Listener,
 }
 
-impl Watching {
-    /// Bob follows Ada and watches a post of hers; the sentinel is somebody whom he follows as well.
-    async fn begin(house: &Program, name: &str, visibility: &str) -> Self {
+impl<'a> Watched<'a> {
+    async fn begin(house: &'a Program, name: &str, visibility: &str) -> Self {
         let person = async |who: &str| house.person(&format!("{who}_{name}")).await;
-        let (ada, bob, sentinel) = (person("ada").await, person("bob").await, person("sen").await);
-        follow(&bob, &ada).await;
-        follow(&bob, &sentinel).await;
-        let new = json!({ "caption": "watched", "visibility": visibility });
-        let post = ada.post("/api/v1/posts", new).await.expect(201);
-        let post = post["id"].as_str().unwrap().to_owned();
-        let mut listeners = Vec::new();
-        for transport in TRANSPORTS {
-            let topics = format!("home,post:{post}");
-            listeners.push(bob.listen_on(transport, &topics, "").await);
-        }
-        like(&ada, &post).await;
-        for listener in &mut listeners {
-            assert_eq!(told(listener, 1).await[0].2, 1);
-        }
-        Self { ada, bob, sentinel, post, listeners }
+        let (ada, bea, carl) = (person("ada").await, person("bea").await, person("carl").await);
+        bea.put(&format!("/api/v1/users/{}/follow", ada.id)).await.expect(200);
+        let new = json!({ "caption": "watch", "visibility": visibility });
+        let post =
+            ada.post("/api/v1/posts", new).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let mark = post_of(&carl, "mark").await;
+        let stream = bea.listen(&format!("post:{post},post:{mark}")).await;
+        let mut watched = Self { house, ada, bea, carl, post, mark, stream };
+        assert!(watched.hears().await, "{name}: at first it is heard");
+        watched
     }
 
-    /// Ada goes on; the next that Bob hears of is what the sentinel does afterwards.
-    async fn assert_nothing_more_of(mut self, what: &str) {
-        unlike(&self.ada, &self.post).await;
-        post_of(&self.ada, "not for bob").await;
-        let sentinel = post_of(&self.sentinel, "for bob").await;
-        for listener in &mut self.listeners {
-            let next = told(listener, 1).await;
-            assert_eq!(next[0].2, json!(sentinel), "after {what}: {next:?}");
+    /// Whether Bea hears of a like of the post.
+    async fn hears(&mut self) -> bool {
+        for toggle in [true, false] {
+            match toggle {
+                true => like(&self.ada, &self.post).await,
+                false => unlike(&self.ada, &self.post).await,
+            }
         }
+        like(&self.carl, &self.mark).await;
+        unlike(&self.carl, &self.mark).await;
+        let (post, mark) = (format!("post:{}", self.post), format!("post:{}", self.mark));
+        let (mut heard, mut marks) = (false, 0);
+        while marks < 2 {
+            let (kind, topic) = next(&mut self.stream).await;
+            marks += usize::from(topic == mark);
+            heard |= kind == "counts" && topic == post;
+        }
+        heard
     }
 }
 
 #[tokio::test]
-async fn whoever_may_no_longer_see_something_hears_no_more_of_it() {
+async fn who_may_not_see_a_post_any_more_hears_nothing_of_it() {
     both_engines(async |house| {
-        let watching = Watching::begin(house, "blocked", "public").await;
-        let block = format!("/api/v1/users/{}/block", watching.bob.id);
-        watching.ada.put(&block).await.expect(200);
-        watching.assert_nothing_more_of("a block by the author").await;
+        let mut watched = Watched::begin(house, "blocked", "public").await;
+        let block = format!("/api/v1/users/{}/block", watched.bea.id);
+        watched.ada.put(&block).await.expect(200);
+        assert!(!watched.hears().await, "blocked by the author");
+        watched.ada.delete(&block).await.expect(200);
+        assert!(watched.hears().await, "and unblocked");
 
-        let watching = Watching::begin(house, "blocks", "public").await;
-        let block = format!("/api/v1/users/{}/block", watching.ada.id);
-        watching.bob.put(&block).await.expect(200);
-        watching.assert_nothing_more_of("a block by the reader").await;
+        let mut watched = Watched::begin(house, "blocks", "public").await;
+        watched.bea.put(&format!("/api/v1/users/{}/block", watched.ada.id)).await.expect(200);
+        assert!(!watched.hears().await, "who blocks the author");
 
-        let watching = Watching::begin(house, "unfollows", "followers").await;
-        let follow = format!("/api/v1/users/{}/follow", watching.ada.id);
-        watching.bob.delete(&follow).await.expect(200);
-        watching.assert_nothing_more_of("an end of following").await;
+        let mut watched = Watched::begin(house, "unfollows", "followers").await;
+        let follow = format!("/api/v1/users/{}/follow", watched.ada.id);
+        watched.bea.delete(&follow).await.expect(200);
+        assert!(!watched.hears().await, "follows no more");
+        watched.bea.put(&follow).await.expect(200);
+        assert!(watched.hears().await, "and again");
+
+        let mut watched = Watched::begin(house, "narrowed", "public").await;
+        let path = format!("/api/v1/posts/{}", watched.post);
+        watched.ada.patch(&path, json!({ "visibility": "private" })).await.expect(200);
+        assert!(!watched.hears().await, "the post became private");
+
+        let mut watched = Watched::begin(house, "closed", "public").await;
+        watched.bea.delete(&format!("/api/v1/users/{}/follow", watched.ada.id)).await.expect(200);
+        assert!(watched.hears().await, "a public post needs no following");
+        watched.ada.patch("/api/v1/profile", json!({ "private": true })).await.expect(200);
+        assert!(!watched.hears().await, "the account became private");
     })
     .await;
 }
 
-/// Following goes on here, so home does as well; what is looked at is the post.
 #[tokio::test]
-async fn a_post_that_is_no_longer_shown_is_told_gone_and_then_nothing() {
+async fn who_watches_a_post_learns_that_it_is_gone_and_nothing_after() {
     both_engines(async |house| {
-        let mut watching = Watching::begin(house, "private", "public").await;
-        let path = format!("/api/v1/posts/{}", watching.post);
-        watching.ada.patch(&path, json!({ "visibility": "private" })).await.expect(200);
-        unlike(&watching.ada, &watching.post).await;
-        let sentinel = post_of(&watching.sentinel, "for bob").await;
-        for listener in &mut watching.listeners {
-            assert_eq!(told(listener, 1).await[0].2, json!(sentinel));
-        }
+        let judge = moderator(house).await;
+        let mut watched = Watched::begin(house, "hidden", "public").await;
+        act(&judge, &watched.post, "hide").await;
+        assert_eq!(
+            next(&mut watched.stream).await,
+            ("gone".into(), format!("post:{}", watched.post))
+        );
+        assert!(!watched.hears().await, "hidden");
+        act(&judge, &watched.post, "restore").await;
+        assert!(watched.hears().await, "and restored");
+        let stranger = watched.house.stranger();
+        stranger.get(&format!("/api/v1/posts/{}", watched.post)).await.expect(200);
+    })
+    .await;
+}
 
-        let mut watching = Watching::begin(house, "hidden", "public").await;
-        let moderator = moderator(house).await;
-        act(&moderator, &watching.post, "hide").await;
-        let topic = format!("post:{}", watching.post);
-        let gone = (topic, "gone".to_owned(), json!(watching.post));
-        let sentinel = post_of(&watching.sentinel, "for bob").await;
-        for listener in &mut watching.listeners {
-            let next = told(listener, 2).await;
-            assert_eq!(next[0], gone);
-            assert_eq!(next[1].2, json!(sentinel));
+#[tokio::test]
+async fn nothing_of_a_suspended_author_is_said_to_be_published() {
+    crate::both_engines_held(async |house| {
+        let judge = moderator(house).await;
+        let (ada, carl) = (house.person("ada").await, house.person("carl").await);
+        let bea = house.person("bea").await;
+        for author in [&ada, &carl] {
+            bea.put(&format!("/api/v1/users/{}/follow", author.id)).await.expect(200);
         }
+        let at = house.clock().now().plus_s(60);
+        let new = json!({ "caption": "later", "publish_at": at });
+        let later = ada.post("/api/v1/posts", new).await.expect(201);
+        let mut home = bea.listen("home").await;
+        act(&judge, &ada.id, "suspend").await;
+        house.clock().advance_s(120);
+        house.work("feed.publish_due").await;
+        let mark = post_of(&carl, "mark").await;
+        let published = async |home: &mut Listener| loop {
+            let message = home.next().await;
+            if message["type"] == "post_published" {
+                return message["data"]["post_id"].clone();
+            }
+        };
+        assert_eq!(published(&mut home).await, json!(mark), "the other one waits");
+        act(&judge, &ada.id, "unsuspend").await;
+        let path = format!("/api/v1/posts/{}", later["id"].as_str().unwrap());
+        eventually("the suspension is lifted", async || {
+            house.work("feed.publish_due").await;
+            house.stranger().get(&path).await.status == 200
+        })
+        .await;
+        assert_eq!(published(&mut home).await, later["id"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn counts_never_go_back_while_many_like_at_once() {
+    both_engines(async |house| {
+        let (ada, bea) = (house.person("ada").await, house.person("bea").await);
+        let fans = house.people("fan", 40).await;
+        let (post, mark) = (post_of(&ada, "liked").await, post_of(&ada, "mark").await);
+        let mut stream = bea.listen(&format!("post:{post},post:{mark}")).await;
+        join_all(fans.iter().map(|fan| like(fan, &post))).await;
+        like(&ada, &mark).await;
+        let mut counts: Vec<Value> = Vec::new();
+        loop {
+            let message = stream.next().await;
+            if message["topic"] == format!("post:{mark}") && message["type"] == "counts" {
+                break;
+            }
+            if message["type"] == "counts" {
+                counts.push(message["data"]["like_count"].clone());
+            }
+        }
+        let counts: Vec<i64> = counts.iter().map(|count| count.as_i64().unwrap()).collect();
+        assert!(counts.is_sorted(), "{counts:?}");
+        assert_eq!(counts.last(), Some(&40), "the last one is how it stands");
     })
     .await;
 }

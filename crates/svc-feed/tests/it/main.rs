@@ -2,16 +2,22 @@
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 mod comments;
+mod consistency;
+mod due;
 mod explore;
 mod explore_cache;
 mod interface;
 mod likes;
 mod live;
+mod live_resume;
 mod media;
 mod posts;
 mod power;
+mod privacy;
+mod removal;
 mod routes;
 mod timelines;
+mod uploads;
 mod views;
 mod weak_points;
 mod weights;

@@ -1,6 +1,6 @@
 //! Uploads: refused with a reason and without a trace, or kept, cleaned, served as their post is, and gone with it.
 
-use mainstay_testkit::program::{Answer, Client, Program, eventually, id_of};
+use mainstay_testkit::program::{Answer, Client, Engine, eventually, id_of};
 use serde_json::{Value, json};
 
 use crate::{
@@ -253,7 +253,7 @@ async fn the_bytes_go_when_the_last_reference_does() {
         assert_eq!(house.blob_files(), files, "the same bytes are kept once");
         let delete = async |post: &Value| {
             ada.delete(&format!("/api/v1/posts/{}", id_of(post))).await.expect(204);
-            house.clock().advance_s(120);
+            house.clock().advance_s(3_720);
             house.work("feed.sweep_media").await;
         };
         delete(&first).await;
@@ -281,7 +281,7 @@ async fn an_upload_that_is_not_attached_ends_after_a_day() {
         ada.get(url).await.expect_problem(404, "not_found");
         let late = json!({ "media": [media["id"]] });
         ada.post("/api/v1/posts", late).await.expect_problem(422, "invalid");
-        house.clock().advance_s(120);
+        house.clock().advance_s(3_720);
         house.work("feed.sweep_media").await;
         is_private(&ada.get(kept["url"].as_str().unwrap()).await);
         let variants = kept["variants"].as_array().unwrap().len();
@@ -290,22 +290,20 @@ async fn an_upload_that_is_not_attached_ends_after_a_day() {
     .await;
 }
 
-/// The program sweeps by itself, without anybody asking.
+/// The program sweeps by itself, without anybody asking: at start, and then again and again.
 #[tokio::test]
 async fn the_sweep_runs_by_itself() {
-    both_engines_held(async |house: &Program| {
-        // At start it runs at once, so a program that starts later finds what is old.
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = feed().holding_the_clock().start(engine).await;
         let ada = house.person("ada").await;
         let post = post_with(&ada, &[&upload(&ada, ROCKET).await], "public").await;
         ada.delete(&format!("/api/v1/posts/{}", id_of(&post))).await.expect(204);
-        house.clock().advance_s(120);
-        if house.engine() == mainstay_testkit::program::Engine::Postgres {
-            let other = house.twin().await;
-            eventually("the sweep", async || house.blob_files().is_empty()).await;
-            other.end().await;
-        }
-    })
-    .await;
+        assert!(!house.blob_files().is_empty());
+        house.clock().advance_s(3_720);
+        let house = house.restart().await;
+        eventually("the sweep", async || house.blob_files().is_empty()).await;
+        house.end().await;
+    }
 }
 
 #[tokio::test]

@@ -110,6 +110,46 @@ async fn a_view_that_nobody_hears_of_ends_by_itself() {
 }
 
 #[tokio::test]
+async fn a_view_of_many_silent_minutes_is_recorded_at_its_end() {
+    both_engines_held(async |house| {
+        let (ada, bea) = (house.person("ada").await, house.person("bea").await);
+        let post = post_of(&ada, "a long film").await;
+        let view = begin(&bea, &post).await;
+        house.clock().advance_s(40 * 60);
+        house.work("feed.sweep_views").await;
+        assert_eq!(views_of(house, &bea, &post).await, [(0, true)]);
+        go_on(&bea, &view, 39 * 60_000, true).await;
+        assert_eq!(views_of(house, &bea, &post).await, [(39 * 60_000, true)]);
+        house.work("feed.sweep_views").await;
+        go_on(&bea, &view, 40 * 60_000, true).await;
+        assert_eq!(views_of(house, &bea, &post).await, [(39 * 60_000, true)], "it has ended");
+        let forgotten = begin(&bea, &post).await;
+        house.clock().advance_s(6 * 3_600 + 1);
+        go_on(&bea, &forgotten, 6 * 3_600_000, true).await;
+        assert_eq!(views_of(house, &bea, &post).await[1].0, 0, "nobody looks for so long");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_move_changes_nothing() {
+    both_engines_held(async |house| {
+        let (ada, bea) = (house.person("ada").await, house.person("bea").await);
+        let post = post_of(&ada, "look").await;
+        let view = begin(&bea, &post).await;
+        house.clock().advance_s(60);
+        let path = format!("/api/v1/views/{view}");
+        let go_on =
+            |dwell_ms: i64| bea.patch(&path, json!({ "dwell_ms": dwell_ms })).once("a move");
+        go_on(1_000).await.expect(204);
+        go_on(1_000).await.expect(204);
+        go_on(2_000).await.expect_problem(422, "idempotency_key_reused");
+        assert_eq!(views_of(house, &bea, &post).await, [(1_000, false)]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_view_is_moved_by_its_viewer_alone_and_forward() {
     both_engines_held(async |house| {
         let ada = house.person("ada").await;

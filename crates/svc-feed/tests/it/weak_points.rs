@@ -314,7 +314,7 @@ async fn another_site_is_not_allowed_to_read() {
 /// There nothing was limited.
 #[tokio::test]
 async fn a_caller_who_asks_too_often_is_told_when_to_come_back() {
-    let setup = feed().set("limit.write.per_min", "60").set("limit.write.burst", "5").limited();
+    let setup = feed().set("limit.upload.per_min", "60").set("limit.upload.burst", "5").limited();
     setup
         .on_both_engines(async |house| {
             let (ada, bea) = (house.person("ada").await, house.person("bea").await);

@@ -66,8 +66,7 @@ pub struct EventSettings {
     /// How long facts are kept, in days. A consumer that was away longer has to start anew.
     #[schemars(range(min = 1, max = 3_650))]
     pub retention_days: u32,
-    /// How often other instances' facts are looked for where no notice arrives, in milliseconds. A cache can be behind
-    /// by this much at most.
+    /// How often other instances' facts are looked for, in milliseconds. A cache can be behind by this much at most.
     #[schemars(range(min = 10, max = 60_000))]
     pub poll_ms: u32,
 }

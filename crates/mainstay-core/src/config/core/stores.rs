@@ -70,12 +70,11 @@ impl Settings for DbSettings {
     }
 }
 
-/// Redis, as the second level of the cache and for limits and leases across instances.
+/// Redis, as a second level of the cache that all instances share.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisSettings {
-    /// `redis://user:password@host:6379/0`, or `rediss://` for TLS. Empty: all of this stays in the process, which
-    /// is right for one instance.
+    /// `redis://user:password@host:6379/0`, or `rediss://` for TLS. Empty: each instance keeps its own.
     pub url: SecretUrl,
 }
 
@@ -106,9 +105,6 @@ pub struct BlobSettings {
     pub access_key: Secret,
     /// The access key's secret.
     pub secret_key: Secret,
-    /// Where browsers fetch public files from if a CDN stands in front, such as `https://cdn.example.org`. Empty: from
-    /// this program.
-    pub public_url: String,
 }
 
 impl BlobSettings {
@@ -141,7 +137,6 @@ impl Settings for BlobSettings {
             faults.push(SettingFault::new("secret_key", message));
         }
         faults.extend(not_http("endpoint", &self.endpoint));
-        faults.extend(not_http("public_url", &self.public_url));
         faults
     }
 }

@@ -41,8 +41,8 @@ pub struct HttpSettings {
     /// stops the program, which is 30 s in Kubernetes and 10 s in Docker.
     #[schemars(range(max = 600_000))]
     pub drain_ms: u32,
-    /// Networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, such as `10.0.0.0/8`. From
-    /// anybody else those headers are ignored, because whoever sends them chooses the address that limits count.
+    /// Networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`. From anybody else it is ignored,
+    /// because whoever sends it chooses the address that limits count.
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose scripts may call the interface, such as `https://app.example.org`. Empty: only this site's own.

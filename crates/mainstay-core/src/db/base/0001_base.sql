@@ -22,7 +22,6 @@ create table {s}.outbox (
     at timestamptz not null
 );
 --! both
-create index outbox_by_age on {s}.outbox (at);
 
 -- Which log this is: a random number that a restore or a failover with lost commits replaces.
 create table {s}.log (
@@ -39,14 +38,14 @@ create table {s}.consumer (
     primary key (consumer, source)
 );
 
--- Facts that a consumer has taken, written with its effect, so that a fact takes effect once.
+-- Facts that a consumer has taken while an older transaction of their log might still commit, so that its position could
+-- not pass them yet. Written with their effect, and gone when the position has passed them.
 create table {s}.consumed (
     consumer text not null,
     fact_id uuid not null,
     at timestamptz not null,
     primary key (consumer, fact_id)
 );
-create index consumed_by_age on {s}.consumed (at);
 
 -- Facts that a consumer could not take after its last attempt; an operator sees and replays them.
 create table {s}.dead_letter (

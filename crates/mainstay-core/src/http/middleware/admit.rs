@@ -5,7 +5,9 @@ use std::{net::IpAddr, sync::Arc};
 use axum::{body::Body, extract::Request};
 use http::{Extensions, header};
 
-use super::{Gate, PeerAddress, changes, limits::Who};
+use mainstay_contract::ts::Ts;
+
+use super::{Gate, Known, PeerAddress, changes, limits::Who};
 use crate::{
     auth::{Caller, Credential},
     error::{Code, Problem},
@@ -15,10 +17,6 @@ use crate::{
 
 const CSRF_TOKEN: &str = "x-csrf-token";
 const SITE: &str = "sec-fetch-site";
-
-/// The form token of a console session, for the extractor that compares it.
-#[derive(Clone)]
-struct FormToken(Arc<str>);
 
 impl Gate {
     /// Where the request came from.
@@ -49,22 +47,24 @@ impl Gate {
         &self,
         route: &Route,
         request: &mut Request,
-        address: IpAddr,
+        known: &mut Known,
+        now: Ts,
     ) -> Result<Option<Decision>, (Problem, Option<Decision>)> {
         // Who signs in or refreshes often still sends the token that has just expired; there nobody asks who calls.
         let asks = route.limit != LimitClass::Auth || route.access != Access::Public;
-        let known = if asks { self.auth.cached(request.headers()) } else { None };
-        let caller = match known {
+        let cached = if asks { self.auth.cached(request.headers(), now) } else { None };
+        let caller = match cached {
             Some(caller) => Ok(Some(caller)),
-            None if asks => self.auth.authenticate(request.headers()).await,
+            // In a box, as whatever is rarely awaited: the room for it would be moved about with every request.
+            None if asks => Box::pin(self.auth.authenticate(request.headers())).await,
             None => Ok(None),
         };
         // Bad credentials count against the address, like none.
         let who = match &caller {
             Ok(Some(caller)) => Who::User(caller.user.bits()),
-            _ => Who::Address(address),
+            _ => Who::Address(known.address),
         };
-        let decision = self.limits.load().check(route.limit, who, self.clock.now());
+        let decision = self.limits.load().check(route.limit, who, now);
         if let Some(decision) = decision.filter(|decision| !decision.allowed) {
             let detail = format!(
                 "More requests than allowed came from you; wait {} s.",
@@ -75,16 +75,13 @@ impl Gate {
             return Err((problem, Some(decision)));
         }
         let refused = |problem| (problem, decision);
-        let caller = caller.map_err(refused)?;
-        if let Some(caller) = &caller {
-            // Before anything is refused: the log and the page of the refusal say whom it met.
-            request.extensions_mut().insert(caller.clone());
-        }
-        authorise(route.access, caller.as_ref(), request).map_err(refused)?;
-        if let Some(Caller { credential: Credential::Console(session), .. }) = caller {
+        // Before anything is refused: the log and the page of the refusal say whom it met.
+        known.caller = caller.map_err(refused)?;
+        authorise(route.access, known.caller.as_ref(), request).map_err(refused)?;
+        if let Some(Caller { credential: Credential::Console(session), .. }) = known.caller {
             let token: Arc<str> = self.auth.csrf_token(session).into();
             self.same_site(route, request, &token).map_err(refused)?;
-            request.extensions_mut().insert(FormToken(token));
+            known.form_token = Some(token);
         }
         Ok(decision)
     }
@@ -175,7 +172,9 @@ pub(super) fn bound_body(route: &Route, request: &mut Request) -> Result<(), Pro
 /// # Errors
 /// `CsrfFailed`.
 pub fn check_form_token(extensions: &Extensions, given: Option<&str>) -> Result<(), Problem> {
-    let Some(FormToken(expected)) = extensions.get::<FormToken>() else { return Ok(()) };
+    let Some(expected) = Known::of(extensions).and_then(|known| known.form_token.as_ref()) else {
+        return Ok(());
+    };
     if given.is_some_and(|given| same(given.as_bytes(), expected.as_bytes())) {
         return Ok(());
     }
@@ -187,7 +186,8 @@ pub fn check_form_token(extensions: &Extensions, given: Option<&str>) -> Result<
 
 /// The form token of the caller's console session, for pages that draw forms; empty for others.
 pub fn form_token(extensions: &Extensions) -> String {
-    extensions.get::<FormToken>().map_or_else(String::new, |token| token.0.to_string())
+    let token = Known::of(extensions).and_then(|known| known.form_token.as_ref());
+    token.map_or_else(String::new, ToString::to_string)
 }
 
 fn same(a: &[u8], b: &[u8]) -> bool {

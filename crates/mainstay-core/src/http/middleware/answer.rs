@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use axum::{body::Body, response::Response};
+use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::{Asked, Gate, Shown};
 use crate::{
@@ -34,7 +34,7 @@ impl Gate {
     ) -> Response {
         if let Some(Refused(problem)) = response.extensions_mut().remove::<Refused>() {
             log_problem(route, asked, &problem);
-            return self.problem(asked, &problem).await;
+            return Box::pin(self.problem(asked, &problem)).await;
         }
         let Some(Whole(mut bytes)) = response.extensions_mut().remove::<Whole>() else {
             return response;
@@ -58,7 +58,7 @@ impl Gate {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
         if let Some(encoding) = compress::choose(accepts, content_type, bytes.len())
-            && let Some(packed) = compress::compress(encoding, &bytes).await
+            && let Some(packed) = Box::pin(compress::compress(encoding, &bytes)).await
         {
             bytes = packed;
             let headers = response.headers_mut();
@@ -66,6 +66,43 @@ impl Gate {
         }
         *response.body_mut() = Body::from(bytes);
         response
+    }
+
+    /// The answer to a browser that asks whether a page of another origin may send a request; `None` if it does not
+    /// ask that, or the origin is none of `http.cors_origins`.
+    pub(in crate::http) fn preflight(
+        &self,
+        request: &Request,
+        methods: &HeaderValue,
+    ) -> Option<Response> {
+        let headers = request.headers();
+        let origin = headers.get(header::ORIGIN)?;
+        let asks = *request.method() == Method::OPTIONS
+            && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        if !asks || !self.allows(origin) {
+            return None;
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods.clone());
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static(
+                "accept, authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, \
+                 mainstay-token, range, x-request-id",
+            ),
+        );
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
+        let varies = "origin, access-control-request-method, access-control-request-headers";
+        headers.insert(header::VARY, HeaderValue::from_static(varies));
+        Some(response)
+    }
+
+    /// Whether pages of this origin may call the API.
+    fn allows(&self, origin: &HeaderValue) -> bool {
+        self.settings.cors_origins.iter().any(|allowed| origin.as_bytes() == allowed.as_bytes())
     }
 
     async fn problem(&self, asked: &Asked, problem: &Problem) -> Response {
@@ -134,13 +171,7 @@ impl Gate {
         let varies =
             if public { "accept-encoding" } else { "accept-encoding, authorization, cookie" };
         headers.append(header::VARY, HeaderValue::from_static(varies));
-        if let Some(origin) = &asked.origin
-            && self
-                .settings
-                .cors_origins
-                .iter()
-                .any(|allowed| origin.as_bytes() == allowed.as_bytes())
-        {
+        if let Some(origin) = asked.origin.as_ref().filter(|origin| self.allows(origin)) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             let exposed = "etag, mainstay-token, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id";
             headers

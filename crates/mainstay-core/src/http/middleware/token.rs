@@ -3,7 +3,7 @@
 //! `log.epoch.transaction.row`, several joined by `~`; opaque to clients, and without secrets, so it is not signed. A
 //! browser carries it in a cookie for a short while, so that the page after a form shows what the form did.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -11,9 +11,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::{Asked, Gate};
 use crate::{
     auth::Credential,
-    cache::Epochs,
     db::Position,
     error::{Code, Problem},
+    events::{Log, consumer::Progress},
+    http::route::Route,
 };
 
 const TOKEN: HeaderName = HeaderName::from_static("mainstay-token");
@@ -26,45 +27,60 @@ const PLACES_MAX: usize = 16;
 /// Positions that a request wrote.
 pub(super) type Written = Vec<(&'static str, Position)>;
 
-/// The logs that this instance follows.
-pub(super) struct Logs(Vec<(&'static str, Arc<Epochs>)>);
+/// The logs that this instance follows, and how far its consumers have come in them.
+pub struct Followed {
+    /// By the name of the service that writes it.
+    pub logs: Vec<(&'static str, Log)>,
+    /// By the name of the consumer and of the service whose facts it takes.
+    pub consumers: Vec<(&'static str, &'static str, Progress)>,
+}
 
-impl Logs {
-    pub(super) fn new(logs: Vec<(&'static str, Arc<Epochs>)>) -> Self {
-        Self(logs)
+impl Followed {
+    fn find(&self, name: &str) -> Option<&Log> {
+        self.logs.iter().find(|(known, _)| *known == name).map(|(_, log)| log)
     }
 
-    fn find(&self, name: &str) -> Option<&(&'static str, Arc<Epochs>)> {
-        self.0.iter().find(|(known, _)| *known == name)
+    /// Resolves once what a token names is applied here, and taken by the consumers whose effect the route shows.
+    async fn seen(&self, route: &Route, token: &str) {
+        for place in token.split('~').take(PLACES_MAX) {
+            let Some((name, epoch, position)) = parse(place) else { continue };
+            let Some(log) = self.find(name) else { continue };
+            if log.seen(epoch, position).await.is_err() {
+                // Of another life of the log there is nothing to wait for.
+                continue;
+            }
+            for (consumer, source, progress) in &self.consumers {
+                if *source == name && route.shows.contains(consumer) {
+                    progress.taken(position).await;
+                }
+            }
+        }
     }
 }
 
 impl Gate {
     /// Waits until this instance has applied what the request's token names.
-    pub(super) async fn await_written(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some(logs) = self.logs.get() else {
-            return Ok(());
-        };
+    pub(super) async fn await_written(
+        &self,
+        route: &Route,
+        headers: &HeaderMap,
+    ) -> Result<(), Problem> {
+        let Some(followed) = self.followed.get() else { return Ok(()) };
         let Some(token) = token_in(headers) else { return Ok(()) };
-        for place in token.split('~').take(PLACES_MAX) {
-            let Some((name, epoch, xid)) = parse(place) else { continue };
-            let Some((_, epochs)) = logs.find(name) else { continue };
-            // Of another life of the log there is nothing to wait for.
-            if tokio::time::timeout(WAIT, epochs.seen(epoch, xid)).await.is_err() {
-                let detail =
-                    "What you wrote has not arrived at this server yet. Try again in a second.";
-                return Err(Problem::new(Code::NotYet, detail).retry_after_s(1));
-            }
-        }
-        Ok(())
+        let seen = tokio::time::timeout(WAIT, followed.seen(route, token));
+        Box::pin(seen).await.map_err(|_late| {
+            let detail =
+                "What you wrote has not arrived at this server yet. Try again in a second.";
+            Problem::new(Code::NotYet, detail).retry_after_s(1)
+        })
     }
 
     /// Says with a write where it stands.
     pub(super) fn say_written(&self, asked: &Asked, written: &Written, response: &mut Response) {
-        let Some(logs) = self.logs.get().filter(|_| !written.is_empty()) else { return };
+        let Some(followed) = self.followed.get().filter(|_| !written.is_empty()) else { return };
         let places = written.iter().filter_map(|(name, position)| {
-            let (_, epochs) = logs.find(name)?;
-            Some(format!("{name}.{:x}.{}.{}", epochs.log_epoch(), position.xid, position.seq))
+            let epoch = followed.find(name)?.epochs().log_epoch();
+            Some(format!("{name}.{epoch:x}.{}.{}", position.xid, position.seq))
         });
         let token = places.collect::<Vec<_>>().join("~");
         let by_cookie = asked
@@ -91,8 +107,9 @@ fn token_in(headers: &HeaderMap) -> Option<&str> {
     cookies.split(';').find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
 }
 
-fn parse(place: &str) -> Option<(&str, u64, i64)> {
+fn parse(place: &str) -> Option<(&str, u64, Position)> {
     let mut parts = place.split('.');
-    let (name, epoch, xid) = (parts.next()?, parts.next()?, parts.next()?);
-    Some((name, u64::from_str_radix(epoch, 16).ok()?, xid.parse().ok()?))
+    let (name, epoch) = (parts.next()?, u64::from_str_radix(parts.next()?, 16).ok()?);
+    let (xid, seq) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some((name, epoch, Position { xid, seq }))
 }

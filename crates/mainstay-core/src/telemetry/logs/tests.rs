@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
-use std::{fs, sync::Mutex};
+use std::{fs, net::IpAddr, sync::Mutex};
 
 use super::*;
 use crate::telemetry::{Access, Masked};
@@ -130,8 +130,8 @@ fn requests_go_the_same_way_into_a_file_that_rotates() {
         status: 200,
         duration_us: 87,
         bytes: 1_024,
-        user: "",
-        remote: "127.0.0.1",
+        user: None,
+        remote: IpAddr::from([127, 0, 0, 1]),
     };
     let requests = logs.access();
     for _ in 0..10_000 {

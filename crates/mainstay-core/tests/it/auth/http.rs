@@ -10,7 +10,7 @@ use mainstay_core::{
     http::{
         Access,
         middleware::{Gate, GateSettings, Limits},
-        router::router,
+        router::{Router, router},
     },
     limit::Limit,
     telemetry::{HttpMetrics, Metrics},
@@ -21,15 +21,15 @@ use tower::ServiceExt as _;
 use super::{House, PASSWORD, engines, home};
 
 /// The program's router over a house.
-struct Site {
-    router: axum::Router,
+pub(super) struct Site {
+    router: Router,
 }
 
 /// An answer: status and body; null where there is none.
-type Answer = (StatusCode, Value);
+pub(super) type Answer = (StatusCode, Value);
 
 impl Site {
-    fn over(house: &House) -> Self {
+    pub(super) fn over(house: &House) -> Self {
         let settings = GateSettings {
             in_flight_max: 100,
             trusted_proxies: Vec::new(),
@@ -41,10 +41,10 @@ impl Site {
         let metrics = HttpMetrics::new(&Metrics::new());
         let (auth, clock) = (house.auth.clone(), house.clock.clone());
         let gate = Arc::new(Gate::new(settings, auth, clock, limits, metrics, None));
-        Self { router: router(api::routes(&house.auth), &gate) }
+        Self { router: router(api::routes(&house.auth), &gate).unwrap() }
     }
 
-    async fn send(&self, request: Request<Body>) -> Answer {
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -65,11 +65,11 @@ impl Site {
         self.send(request.body(body).unwrap()).await
     }
 
-    async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+    pub(super) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
         self.call("POST", path, token, body).await
     }
 
-    async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str, token: &str) -> Answer {
         self.call("GET", path, token, Value::Null).await
     }
 }

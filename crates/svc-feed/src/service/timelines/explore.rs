@@ -39,6 +39,8 @@ use crate::{
 const MOVES_MAX: usize = 500_000;
 /// Changes are kept longer than a cursor by what clocks may differ.
 const MOVES_SPARE_S: i64 = 300;
+/// Changes that one transaction forgets.
+const FORGOTTEN_AT_ONCE: u64 = 1_000;
 /// Blocks that one page looks through.
 const BLOCKS_MAX: usize = 20;
 const LIST: &str = "explore";
@@ -113,13 +115,13 @@ impl Feed {
         let page = match hidden {
             None => {
                 let key = PageKey { limit, place: place.clone() };
-                let load = || self.load_page(limit, place.clone(), None);
+                let load = || Box::pin(self.load_page(limit, place.clone(), None));
                 let hit = self.inner.caches.explore.get_or_load(&key, load).await;
                 let page = hit.map_err(of_one_load)?.ok_or(Error::NotFound)?;
                 SharedPage::clone(&page)
             }
             Some(hidden) => {
-                let loaded = self.load_page(limit, place, Some(hidden)).await?;
+                let loaded = Box::pin(self.load_page(limit, place, Some(hidden))).await?;
                 loaded.value.ok_or(Error::NotFound)?
             }
         };
@@ -150,11 +152,19 @@ impl Feed {
     /// Forgets changes of places that no cursor asks for any more.
     pub(crate) async fn forget_moves(&self) -> Result<(), Error> {
         let before = self.inner.clock.now().plus_s(-RANKING_LIFE_S - MOVES_SPARE_S);
-        self.db()
-            .write(move |tx| {
-                Box::pin(async move { Ok(store::ranking::forget(tx, before).await.map(drop)?) })
-            })
-            .await
+        loop {
+            let forgotten = self
+                .db()
+                .write::<_, Error, _>(move |tx| {
+                    Box::pin(async move {
+                        Ok(store::ranking::forget(tx, before, FORGOTTEN_AT_ONCE).await?)
+                    })
+                })
+                .await?;
+            if forgotten < FORGOTTEN_AT_ONCE {
+                return Ok(());
+            }
+        }
     }
 
     async fn load_page(

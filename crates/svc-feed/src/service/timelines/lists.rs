@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use mainstay_contract::id::{PostId, UserId};
-use mainstay_core::db::Tx;
+use mainstay_core::{auth::Caller, db::Tx};
 
 use super::{Feed, TimelinePage};
 use crate::{
@@ -60,7 +60,7 @@ impl Source {
 }
 
 impl Feed {
-    /// Public posts, newest first.
+    /// Posts that everybody sees, newest first: what explore holds, in the order of time.
     pub(crate) async fn latest(
         &self,
         viewer: Option<UserId>,
@@ -70,14 +70,18 @@ impl Feed {
         self.list(Source::Latest, viewer, limit, cursor).await
     }
 
-    /// A person's posts that `viewer` may see, newest first.
+    /// A person's posts that the caller may see, newest first.
+    ///
+    /// # Errors
+    /// `NotFound` for a person whom the caller may not see, and for a private account that they do not follow.
     pub(crate) async fn posts_of(
         &self,
-        viewer: Option<UserId>,
+        caller: Option<&Caller>,
         author: UserId,
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<TimelinePage, Error> {
+        let viewer = self.may_list(caller, author).await?;
         self.list(Source::Author(author), viewer, limit, cursor).await
     }
 
@@ -120,7 +124,11 @@ impl Feed {
         let mut tx = self.db().read().await?;
         'looks: for _ in 0..LOOKS_MAX {
             let found = source.below(&mut tx, from).await?;
-            let visible = visible_among(&mut tx, &found, viewer, source.mixes_authors()).await?;
+            let mut visible =
+                visible_among(&mut tx, &found, viewer, source.mixes_authors()).await?;
+            if matches!(source, Source::Latest) {
+                visible.retain(|_, sight| sight.is_open());
+            }
             let end = found.len() < LOOK;
             for dated in found {
                 if let Some(sight) = visible.get(&dated.post) {

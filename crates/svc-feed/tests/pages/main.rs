@@ -3,9 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
-#[path = "../examples/preview/fixtures.rs"]
+#[path = "../../examples/preview/fixtures.rs"]
 mod fixtures;
-#[path = "../examples/preview/sheets.rs"]
+mod looks;
+#[path = "../../examples/preview/sheets.rs"]
 mod sheets;
 
 use std::collections::HashSet;

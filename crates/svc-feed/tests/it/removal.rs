@@ -1,0 +1,116 @@
+//! What moderators take away and give back, and what is erased for good.
+
+use mainstay_core::statements;
+use mainstay_testkit::program::{Client, Program, id_of};
+use serde_json::{Value, json};
+
+use crate::{act, both_engines_held, moderator, post_of};
+
+const ROCKET: &[u8] = include_bytes!("../data/rocket.jpg");
+const DAY_S: i64 = 24 * 3_600;
+
+statements! {
+    /// Everything of which purges leave nothing.
+    LEFT = "select (select count(*) from feed.post), (select count(*) from feed.post_stat),
+              (select count(*) from feed.post_like), (select count(*) from feed.comment),
+              (select count(*) from feed.comment_like), (select count(*) from feed.media),
+              (select count(*) from feed.view_session) + (select count(*) from feed.report)";
+}
+
+type Left = (i64, i64, i64, i64, i64, i64, i64);
+
+async fn left(house: &Program) -> Left {
+    let mut tx = house.db("feed").read().await.unwrap();
+    tx.one(&LEFT, &[]).await.unwrap()
+}
+
+async fn restore(judge: &Client, target: &str) -> mainstay_testkit::program::Answer {
+    let act = json!({ "target": target, "action": "restore", "reason": "a test" });
+    judge.post("/api/v1/moderation/actions", act).await
+}
+
+/// A post of Ada's with a picture, liked and commented on by Bea, who views and reports it too.
+async fn loved(house: &Program, ada: &Client, bea: &Client) -> Value {
+    let media = ada.upload("rocket.jpg", ROCKET).await.expect(201);
+    let new = json!({ "caption": "up #sky @bea", "media": [media["id"]] });
+    let post = ada.post("/api/v1/posts", new).await.expect(201);
+    let path = format!("/api/v1/posts/{}", id_of(&post));
+    bea.put(&format!("{path}/like")).await.expect(200);
+    let mut answered = Value::Null;
+    for text in ["first", "second", "third"] {
+        let new = json!({ "text": text, "reply_to": answered });
+        let comment = bea.post(&format!("{path}/comments"), new).await.expect(201);
+        ada.put(&format!("/api/v1/comments/{}/like", id_of(&comment))).await.expect(200);
+        answered = comment["id"].clone();
+    }
+    bea.request(http::Method::POST, &format!("{path}/views")).await.expect(201);
+    let report = json!({ "target": post["id"], "reason": "too fast" });
+    bea.post("/api/v1/reports", report).await.expect(201);
+    house.stranger().get(&path).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_removed_post_is_nowhere_and_comes_back_whole() {
+    both_engines_held(async |house| {
+        let (ada, bea) = (house.person("ada").await, house.person("bea").await);
+        let judge = moderator(house).await;
+        let post = loved(house, &ada, &bea).await;
+        let path = format!("/api/v1/posts/{}", id_of(&post));
+        let file = post["media"][0]["url"].as_str().unwrap();
+        act(&judge, id_of(&post), "remove").await;
+        for reader in [&ada, &bea, &house.stranger()] {
+            reader.get(&path).await.expect_problem(404, "not_found");
+            reader.get(file).await.expect_problem(404, "not_found");
+            let tagged = reader.get("/api/v1/hashtags/sky/posts").await.expect(200);
+            assert_eq!(tagged["items"], json!([]));
+        }
+        ada.patch(&path, json!({ "caption": "again" })).await.expect_problem(404, "not_found");
+        let words = format!("/api/v1/media/{}", id_of(&post["media"][0]));
+        ada.patch(&words, json!({ "alt": "again" })).await.expect_problem(404, "not_found");
+        house.clock().advance_s(29 * DAY_S);
+        house.work("feed.purge").await;
+        house.work("feed.sweep_media").await;
+        assert_eq!(restore(&judge, id_of(&post)).await.expect(200)["status"], "visible");
+        let back = house.stranger().get(&path).await.expect(200);
+        assert_eq!(back, post, "with its words, tags, mentions, pictures and counters");
+        assert_eq!(house.stranger().get(file).await.status, 200);
+        let tagged = bea.get("/api/v1/hashtags/sky/posts").await.expect(200);
+        assert_eq!(id_of(&tagged["items"][0]), id_of(&post));
+        let comments = bea.get(&format!("{path}/comments")).await.expect(200);
+        assert_eq!(comments["items"].as_array().unwrap().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_gone_is_erased_after_its_time_with_all_that_hangs_on_it() {
+    both_engines_held(async |house| {
+        let (ada, bea) = (house.person("ada").await, house.person("bea").await);
+        let judge = moderator(house).await;
+        let kept = post_of(&ada, "this one stays").await;
+        let (removed, deleted) = (loved(house, &ada, &bea).await, loved(house, &ada, &bea).await);
+        act(&judge, id_of(&removed), "remove").await;
+        act(&judge, id_of(&deleted), "hide").await;
+        ada.delete(&format!("/api/v1/posts/{}", id_of(&deleted))).await.expect(204);
+        restore(&judge, id_of(&deleted)).await.expect_problem(409, "conflict");
+        assert_eq!(left(house).await, (3, 3, 2, 6, 6, 1, 4));
+        house.clock().advance_s(3_600);
+        house.work("feed.purge").await;
+        assert_eq!(left(house).await.0, 3, "a frozen ranking may name it");
+        house.clock().advance_s(3_601);
+        house.work("feed.purge").await;
+        assert_eq!(left(house).await, (2, 2, 1, 3, 3, 1, 4), "the deleted one");
+        restore(&judge, id_of(&deleted)).await.expect_problem(404, "not_found");
+        house.clock().advance_s(30 * DAY_S);
+        house.work("feed.purge").await;
+        assert_eq!(left(house).await, (1, 1, 0, 0, 0, 0, 2), "the removed one, and old views");
+        restore(&judge, id_of(&removed)).await.expect_problem(404, "not_found");
+        house.clock().advance_s(150 * DAY_S);
+        house.work("feed.purge").await;
+        assert_eq!(left(house).await, (1, 1, 0, 0, 0, 0, 0), "reports that were acted on");
+        house.work("feed.sweep_media").await;
+        assert_eq!(house.blob_files(), Vec::<std::path::PathBuf>::new());
+        house.stranger().get(&format!("/api/v1/posts/{kept}")).await.expect(200);
+    })
+    .await;
+}
