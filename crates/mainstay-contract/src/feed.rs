@@ -3,20 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Fact,
     id::{CommentId, PostId, UserId},
     ts::Ts,
 };
-
-/// Declares facts of this service: the struct, its name and its serde form.
-macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident = $fact:literal { $($(#[$fdoc:meta])* $field:ident : $ty:ty),* $(,)? })*) => { $(
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        pub struct $name { $($(#[$fdoc])* pub $field: $ty),* }
-        impl Fact for $name { const NAME: &'static str = $fact; }
-    )* };
-}
 
 /// Who may see a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -221,6 +210,13 @@ facts! {
         user: UserId,
         /// `true` when suspended from now on.
         suspended: bool,
+    }
+    /// Explore's weights were changed, or places were computed again with them; said for each step.
+    RankingChangedV1 = "feed.ranking_changed.v1" {
+        /// How many times the weights were changed; cursors of an earlier generation have ended.
+        generation: i64,
+        /// Every place follows the weights now.
+        complete: bool,
     }
     /// Somebody has something new to be told about.
     NotifiedV1 = "feed.notified.v1" {

@@ -1,9 +1,11 @@
 //! Facts: written with the change, followed by every instance, consumed at least once and taken once.
 //!
 //! [`Log`] follows one service's outbox in this process: it outdates cache entries and tells memory and live topics.
-//! [`consumer`] takes facts of any log and writes their effect into another service's records.
+//! [`consumer`] takes facts of any log and writes their effect into another service's records; [`dead`] has those that
+//! it could not take.
 
 pub mod consumer;
+pub mod dead;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -94,6 +96,14 @@ impl Log {
     /// What is outdated, for cache classes.
     pub fn epochs(&self) -> &Arc<Epochs> {
         &self.inner.epochs
+    }
+
+    /// The lowest transaction of which nothing is applied yet. On Postgres it may lie above the horizon: while an older
+    /// transaction is open, what was committed after it is applied again and again.
+    pub(crate) fn begins(&self) -> i64 {
+        let applied = self.inner.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let above = applied.ids.values().max().map_or(i64::MIN, |xid| xid.saturating_add(1));
+        applied.horizon.max(above)
     }
 
     /// Resolves once this instance has applied the fact at `position` of the log `log_epoch`, whatever older

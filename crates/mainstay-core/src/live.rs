@@ -240,7 +240,7 @@ impl Live {
     /// Makes resume tokens of this log's messages good for other instances that follow it as well. Called before the
     /// first message of the log is published.
     pub fn follow(&self, log: &Log) {
-        self.inner.hub.follow(log.db().schema(), log.epochs().clone());
+        self.inner.hub.follow(log.db().schema(), log.epochs().clone(), log.begins());
     }
 
     /// Tells everybody who follows `channel`. Takes well under a microsecond; never waits and never fails.

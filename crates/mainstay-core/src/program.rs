@@ -3,6 +3,7 @@
 //! [`Program::assemble`] turns mounts into a router, [`Program::start`] runs what works in the background, and
 //! [`Program::serve`] answers until it is told to end, then drains: first requests, then live connections, then work.
 
+mod facts;
 mod system;
 
 use std::{sync::Arc, time::Duration};
@@ -10,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 use mainstay_contract::account::{AccountSuspensionChangedV1, ApiKeyChangedV1, SessionEndedV1};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
+pub use self::facts::{DeadLetters, Facts, FactsError, Retried, Retry, RetryFailure, RetryPlace};
 use crate::{
     auth::{self, Credential},
     db::Sql,
@@ -60,6 +62,7 @@ pub struct Program {
     mounts: Vec<Mount>,
     gate: Arc<Gate>,
     health: Health,
+    facts: Facts,
     router: Router,
     /// Each consumer with the service that it writes for, and how far it has come.
     consuming: Vec<(&'static str, Consumer, Progress)>,
@@ -100,6 +103,8 @@ impl Program {
         let mut routes: Vec<Route> =
             mounts.iter().flat_map(|mount| mount.routes.iter().cloned()).collect();
         routes.extend(live::api::routes(&core.live));
+        let facts = Facts::of(&mounts, core.cursors.clone());
+        routes.extend(facts.routes());
         routes.extend(pages);
         let system = system::System::new(health.clone(), core.metrics.clone());
         routes.extend(system.routes());
@@ -138,6 +143,7 @@ impl Program {
             mounts,
             gate,
             health,
+            facts,
             router,
             routes,
             consuming,
@@ -153,6 +159,11 @@ impl Program {
     /// The gate, for what may change while the program runs.
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
+    }
+
+    /// What consumers put aside, and another attempt at it.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Every route, as declared.
@@ -200,6 +211,8 @@ impl Program {
             }
             self.health.register(probe(mount));
         }
+        let measuring = self.facts.measuring(&self.core.metrics);
+        work.spawn(jobs::repeat(measuring, self.stop.subscribe()));
         let blobs = self.core.blobs.clone();
         self.health.register(Probe {
             name: "blobs",

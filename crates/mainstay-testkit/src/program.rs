@@ -4,6 +4,7 @@
 //! `contract.rs` (each answer is compared with the document of the interface, in every test).
 #![expect(clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod again;
 mod client;
 mod contract;
 mod listener;
@@ -37,7 +38,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use self::contract::Contract;
 pub use self::{
     client::{Answer, Client, Request, id_of},
-    listener::Listener,
+    listener::{Listener, Transport},
 };
 use crate::Postgres;
 
@@ -290,25 +291,6 @@ impl Program {
     /// When it does not start.
     pub async fn start(engine: Engine, services: &'static [Service]) -> Self {
         Setup::of(services).start(engine).await
-    }
-
-    /// Another instance on the same database and blobs, with the same clock.
-    ///
-    /// # Panics
-    /// On SQLite, whose files belong to one program.
-    pub async fn twin(&self) -> Self {
-        assert_eq!(self.place.engine, Engine::Postgres, "SQLite files belong to one program");
-        self.setup.start_at(self.place.clone()).await
-    }
-
-    /// Ends it as SIGTERM would and starts it again on what it has left, with the same clock.
-    ///
-    /// # Panics
-    /// As [`Program::end`] and [`Setup::start`].
-    pub async fn restart(self) -> Self {
-        let (setup, place) = (self.setup.clone(), self.place.clone());
-        self.end().await;
-        setup.start_at(place).await
     }
 
     /// Where its records are.

@@ -3,6 +3,8 @@
 mod completions;
 mod config;
 mod demo;
+mod facts;
+mod order;
 mod routes;
 mod serve;
 mod settings;
@@ -47,6 +49,8 @@ enum Command {
     #[command(subcommand)]
     User(user::Command),
     #[command(subcommand)]
+    Facts(facts::Command),
+    #[command(subcommand)]
     Config(config::Command),
     Routes(routes::Args),
     Version(version::Args),
@@ -76,6 +80,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(args) => wait_for(serve::run(args.settings.load()?, json)),
         Command::Demo(args) => wait_for(demo::run(args, json)),
         Command::User(command) => wait_for(user::run(command, json)),
+        Command::Facts(command) => wait_for(facts::run(command, json)),
         Command::Config(command) => wait_for(config::run(command, json)),
         Command::Routes(_) => wait_for(routes::run(json)),
         Command::Version(_) => version::run(json),

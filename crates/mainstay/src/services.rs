@@ -18,7 +18,7 @@ use mainstay_core::{
     http::{Route, middleware::Gate, server::Drained},
     live::LiveSettings,
     mount::{Core, CoreParts, Service},
-    program::{Program, ProgramSettings},
+    program::{Facts, Program, ProgramSettings},
     telemetry::{AccessLog, Metrics, register_system_metrics},
 };
 use serde_json::Value;
@@ -50,6 +50,7 @@ pub(crate) struct House {
 struct Inner {
     auth: Auth,
     gate: Arc<Gate>,
+    facts: Facts,
     /// Taken by whoever serves or closes it.
     program: Mutex<Option<Program>>,
 }
@@ -87,8 +88,9 @@ pub(crate) async fn open(
         },
     )?;
     console.attach(&program);
-    let gate = Arc::clone(program.gate());
-    Ok(House { inner: Arc::new(Inner { auth, gate, program: Mutex::new(Some(program)) }) })
+    let (gate, facts) = (Arc::clone(program.gate()), program.facts().clone());
+    let program = Mutex::new(Some(program));
+    Ok(House { inner: Arc::new(Inner { auth, gate, facts, program }) })
 }
 
 /// Opens the core on a clock and a place for records.
@@ -187,6 +189,11 @@ impl House {
     /// Takes over what may change while the program runs.
     pub(crate) fn take_over(&self, config: &Config) {
         self.inner.gate.set_limits(config.core().limit.limits());
+    }
+
+    /// What consumers put aside.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.inner.facts
     }
 
     /// Makes an account and returns it as it is shown.

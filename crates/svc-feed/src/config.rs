@@ -37,7 +37,8 @@ pub struct Config {
     pub fetch_ms_max: u32,
     /// Addresses that `media_url` may reach although they are private, as `CIDR` or `CIDR:PORT`. Empty: none.
     pub fetch_allow: Vec<String>,
-    /// What likes, comments and views weigh in explore.
+    /// What likes, comments and views weigh in explore. At the first start with other weights every place is computed
+    /// again, in the background, and cursors from before end.
     pub weights: Weights,
 }
 

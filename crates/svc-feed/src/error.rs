@@ -65,7 +65,7 @@ impl From<Error> for Problem {
             Error::Invalid(faults) => Problem::invalid(faults),
             Error::CursorExpired => Problem::new(
                 Code::CursorExpired,
-                "A ranking can be paged for one hour. Load the first page again.",
+                "A ranking can be paged for one hour, or until its weights change. Load the first page again.",
             ),
             Error::Refused(problem) => *problem,
             Error::Db(error) => error.into(),

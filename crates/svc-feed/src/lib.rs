@@ -41,8 +41,10 @@ use mainstay_core::{
 pub use self::{config::Config, service::Feed};
 
 /// Feed's tables.
-static MIGRATIONS: &[mainstay_core::db::migrate::Migration] =
-    mainstay_core::migrations![1 "feed" "../migrations/0001_feed.sql"];
+static MIGRATIONS: &[mainstay_core::db::migrate::Migration] = mainstay_core::migrations![
+    1 "feed" "../migrations/0001_feed.sql",
+    2 "ranking" "../migrations/0002_ranking.sql",
+];
 
 /// Feed, for the program.
 pub const SERVICE: Service = Service {
@@ -93,6 +95,7 @@ fn periodic(feed: &Feed) -> Vec<Periodic> {
         task("feed.trim_notifications", 3_600, |feed| {
             Box::pin(async move { feed.trim_notifications().await })
         }),
+        task("feed.rank_again", 5, |feed| Box::pin(async move { feed.rank_again().await })),
         task("feed.purge", 600, |feed| Box::pin(async move { feed.purge().await })),
         task("feed.forget_moves", 60, |feed| Box::pin(async move { feed.forget_moves().await })),
     ]

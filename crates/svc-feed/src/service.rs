@@ -10,6 +10,7 @@ mod moderation;
 pub(crate) mod notifications;
 mod posts;
 pub(crate) mod profiles;
+pub(crate) mod ranking;
 mod relations;
 mod search;
 mod timelines;
@@ -104,6 +105,8 @@ impl Feed {
         };
         let feed = Self { inner: Arc::new(inner) };
         feed.go_live(&core.live);
+        let begun = feed.begin_weights().await;
+        begun.map_err(|error| MountError::because("begin with feed.weights", error))?;
         Ok(feed)
     }
 
@@ -226,4 +229,7 @@ pub(crate) mod tags {
 
     /// The order of explore and what is in it.
     pub(crate) const EXPLORE: Tag = Tag::named("explore");
+
+    /// What explore's places are computed with.
+    pub(crate) const WEIGHTS: Tag = Tag::named("weights");
 }

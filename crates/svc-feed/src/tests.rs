@@ -5,6 +5,7 @@ mod moderation;
 mod notifications;
 mod over_http;
 mod profiles;
+mod ranking;
 mod relations;
 mod search;
 

@@ -157,11 +157,20 @@ base! {
     bury: "insert into {s}.dead_letter (consumer, fact_id, source, name, payload, error, attempts, at)
            values ($1, $2, $3, $4, $5, $6, $7, $8)
            on conflict (consumer, fact_id) do update set error = excluded.error, attempts = excluded.attempts";
-    /// Facts that were put aside, oldest first.
+    /// Facts that a consumer put aside, after a place in the order of time, oldest first. Without a consumer, all.
     dead: "select consumer, fact_id, source, name, payload::text, error, attempts, at from {s}.dead_letter
-           order by at, fact_id limit $1",
+           where ($1::text is null or consumer = $1) and (at, fact_id) > ($2, $3) order by at, fact_id limit $4",
         sqlite "select consumer, fact_id, source, name, payload, error, attempts, at from {s}.dead_letter
-           order by at, fact_id limit $1";
+           where ($1 is null or consumer = $1) and (at, fact_id) > ($2, $3) order by at, fact_id limit $4";
+    /// One of them.
+    dead_one: "select consumer, fact_id, source, name, payload::text, error, attempts, at from {s}.dead_letter
+           where consumer = $1 and fact_id = $2",
+        sqlite "select consumer, fact_id, source, name, payload, error, attempts, at from {s}.dead_letter
+           where consumer = $1 and fact_id = $2";
+    /// How many each consumer put aside.
+    dead_count: "select consumer, count(*) from {s}.dead_letter group by consumer";
+    /// Notes that a fact which was put aside failed again.
+    fail_again: "update {s}.dead_letter set error = $3, attempts = attempts + 1 where consumer = $1 and fact_id = $2";
     /// Takes a fact back from where it was put aside.
     unbury: "delete from {s}.dead_letter where consumer = $1 and fact_id = $2";
     /// The first answer to an idempotency key.

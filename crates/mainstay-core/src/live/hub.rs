@@ -100,8 +100,8 @@ impl Hub {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn follow(&self, name: &'static str, epochs: Arc<Epochs>) {
-        self.table().ring.follow(name, epochs);
+    pub(super) fn follow(&self, name: &'static str, epochs: Arc<Epochs>, begins: i64) {
+        self.table().ring.follow(name, epochs, begins);
     }
 
     pub(super) fn publish(&self, channel: Tag, message: LiveMessage) {

@@ -68,6 +68,9 @@ struct LogState {
     floor: i64,
     /// Every fact below it has entered.
     low: i64,
+    /// Facts below it may have happened before this hub was told of them: until `low` is there, it cannot tell others
+    /// what it has not told its own.
+    begins: i64,
     /// Facts from `low` on that entered, with the number of their messages.
     above: BTreeMap<Position, u16>,
 }
@@ -99,11 +102,13 @@ impl Ring {
         Self { hub, bounds, entries: VecDeque::new(), bytes: 0, next: 1, logs: Vec::new() }
     }
 
-    /// Messages of this log enter from now on; its horizon makes tokens good for other instances.
-    pub(super) fn follow(&mut self, name: &'static str, epochs: Arc<Epochs>) {
+    /// Messages of this log enter from now on; its horizon makes tokens good for other instances. Facts below `begins`
+    /// may have happened already.
+    pub(super) fn follow(&mut self, name: &'static str, epochs: Arc<Epochs>, begins: i64) {
         let (horizon, epoch) = (epochs.horizon(), epochs.log_epoch());
         let mut log = LogState::new(name, epoch, horizon);
         log.epochs = Some(epochs);
+        (log.floor, log.begins) = (horizon.max(begins), horizon.max(begins));
         match self.logs.iter_mut().find(|known| known.name == name) {
             Some(known) => *known = log,
             None => self.logs.push(log),
@@ -198,7 +203,9 @@ impl Ring {
 
     /// The token that covers everything up to now.
     pub(super) fn id(&self) -> Arc<str> {
-        let portable = |log: &LogState| log.epochs.is_some() && log.above.len() <= ABOVE_MAX;
+        let portable = |log: &LogState| {
+            log.epochs.is_some() && log.above.len() <= ABOVE_MAX && log.low >= log.begins
+        };
         let marks = self.logs.iter().all(portable).then(|| {
             let mark = |log: &LogState| Mark {
                 log: log.hash,
@@ -276,7 +283,8 @@ fn log_hash(name: &str) -> u32 {
 impl LogState {
     fn new(name: &'static str, epoch: u64, from: i64) -> Self {
         let hash = log_hash(name);
-        Self { name, hash, epoch, epochs: None, floor: from, low: from, above: BTreeMap::new() }
+        let (floor, low, begins) = (from, from, from);
+        Self { name, hash, epoch, epochs: None, floor, low, begins, above: BTreeMap::new() }
     }
 }
 

@@ -5,6 +5,7 @@ mod auth;
 mod bucket;
 mod configuration;
 mod data_folder;
+mod dead_letters;
 mod failover;
 mod live;
 mod server;

@@ -5,8 +5,12 @@ use std::{future::IntoFuture, net::SocketAddr, pin::Pin, sync::Arc};
 
 use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use super::{contract::Contract, listener::Listener};
+use super::{
+    contract::Contract,
+    listener::{Listener, Source, Transport},
+};
 
 const BOUNDARY: &str = "the-boundary-of-a-test";
 const CHUNK_BYTES: usize = 64 << 10;
@@ -114,15 +118,52 @@ impl Client {
         self.request(Method::DELETE, path)
     }
 
-    /// Listens to live topics, such as `post:post_…,home`.
+    /// Listens to live topics, such as `post:post_…,home`, on an event stream.
     ///
     /// # Panics
     /// If the stream is refused.
     pub async fn listen(&self, topics: &str) -> Listener {
-        let request = self.get(&format!("/api/v1/live/sse?topics={topics}")).request;
-        match request.send().await {
-            Ok(response) if response.status().is_success() => Listener::new(response),
-            refused => panic!("{topics} cannot be listened to: {refused:?}"),
+        self.listen_on(Transport::EventStream, topics, "").await
+    }
+
+    /// Listens to live topics over this transport, from where `after` was received; from now on if it is empty.
+    ///
+    /// # Panics
+    /// If the connection is refused.
+    pub async fn listen_on(&self, transport: Transport, topics: &str, after: &str) -> Listener {
+        match transport {
+            Transport::EventStream => {
+                let path = format!("/api/v1/live/sse?topics={topics}&after={after}");
+                match self.get(&path).request.send().await {
+                    Ok(response) if response.status().is_success() => {
+                        Listener::new(Source::EventStream { response, rest: String::new() })
+                    }
+                    refused => panic!("{topics} cannot be listened to: {refused:?}"),
+                }
+            }
+            Transport::WebSocket => {
+                let mut listener = Listener::new(self.open_socket().await);
+                let topics: Vec<&str> = topics.split(',').collect();
+                let after = (!after.is_empty()).then_some(after);
+                listener.subscribe(&topics, after).await;
+                listener
+            }
+        }
+    }
+
+    async fn open_socket(&self) -> Source {
+        let mut request = match format!("ws://{}/api/v1/live", self.address).into_client_request() {
+            Ok(request) => request,
+            Err(error) => panic!("a WebSocket cannot be asked for: {error}"),
+        };
+        if let Some(token) = &self.token
+            && let Ok(value) = format!("Bearer {token}").parse()
+        {
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((socket, _)) => Source::WebSocket(Box::new(socket)),
+            Err(error) => panic!("the WebSocket is refused: {error}"),
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::{settings::ServeFlags, user, version};
+use super::{order, settings::ServeFlags, version};
 use crate::{
     exit::{self, Exit},
     output,
@@ -156,13 +156,6 @@ async fn reload_on_hangup(mut hangup: Signal, mut config: Config, logs: &Logs, h
 fn orders(house: House) -> impl Fn(Request) -> BoxFuture<'static, Response> + Send + Sync {
     move |request| {
         let house = house.clone();
-        Box::pin(async move {
-            match request.order.as_str() {
-                user::CREATE => user::create_as_ordered(&house, request.arguments).await,
-                other => Response::Refused(format!(
-                    "carry out `{other}`, which the running program does not know; use the program of its version"
-                )),
-            }
-        })
+        Box::pin(async move { order::answer(&house, request).await })
     }
 }

@@ -3,20 +3,15 @@
 use std::io::{self, IsTerminal as _, Read as _};
 
 use anyhow::Context as _;
-use mainstay_core::{
-    auth::Role,
-    control::{self, Request, Response},
-    data_dir::{DataDir, DataDirError},
-    telemetry::Metrics,
-};
+use mainstay_core::auth::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::settings::SettingFlags;
+use super::{order::Program, settings::SettingFlags};
 use crate::{
-    exit::{Exit, Misuse, Refusal},
+    exit::{Exit, Misuse},
     output,
-    services::{self, House},
+    services::House,
 };
 
 /// The order that the running program takes.
@@ -90,27 +85,11 @@ pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
     }
     let config = settings.load()?;
     let user = NewUser { handle, email, role, password: read_password()? };
-    let made = match DataDir::open(&config.core().data.dir) {
-        Ok(data_dir) => {
-            let house = services::open(&config, &data_dir, &Metrics::new(), None).await?;
-            let made = house.create_user(user).await;
-            house.close().await;
-            made?
-        }
-        Err(in_use @ DataDirError::InUse { .. }) => {
-            let arguments = serde_json::to_value(&user).context("write the order")?;
-            let request = Request { order: CREATE.to_owned(), arguments };
-            match control::call(&config.core().data.dir, &request).await? {
-                Some(Response::Done(made)) => made,
-                Some(Response::Refused(why)) => return Err(Refusal(why).into()),
-                None => {
-                    let said = "reach the running program, which is starting or ending; try again";
-                    return Err(anyhow::Error::from(in_use).context(said));
-                }
-            }
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let arguments = serde_json::to_value(&user).context("write the order")?;
+    let program = Program::find(&config).await?;
+    let made = program.order(CREATE, arguments).await;
+    program.close().await;
+    let made = made?;
     if json {
         output::json(&made)?;
     } else {
@@ -120,19 +99,10 @@ pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Makes the account that an order from another process describes.
-pub(super) async fn create_as_ordered(house: &House, arguments: Value) -> Response {
-    let user = match serde_json::from_value::<NewUser>(arguments) {
-        Ok(user) => user,
-        Err(error) => return Response::Refused(format!("read the order: {error}")),
-    };
-    match house.create_user(user).await {
-        Ok(made) => Response::Done(made),
-        Err(error) => {
-            let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-            Response::Refused(causes.join(": "))
-        }
-    }
+/// Carries out [`CREATE`].
+pub(super) async fn create(house: &House, arguments: Value) -> anyhow::Result<Value> {
+    let user: NewUser = serde_json::from_value(arguments).context("read the order")?;
+    house.create_user(user).await
 }
 
 /// The first line of standard input.

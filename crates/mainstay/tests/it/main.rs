@@ -6,6 +6,7 @@ mod browser;
 mod command_line;
 mod console;
 mod demo;
+mod facts;
 mod forms;
 mod kill;
 mod program;

@@ -220,7 +220,9 @@ pub(super) async fn recount(
     weights: &Weights,
 ) -> Result<(), Error> {
     let key = match (held.rank_key, held.published_at) {
-        (Some(_), Some(published_at)) => Some(rank_key(counts, published_at, weights)),
+        (Some(_), Some(published_at)) => {
+            Some(rank_key(counts, published_at, &held.weights.over(weights)))
+        }
         _ => None,
     };
     place(tx, held.id, held.rank_key, key, held.published_at).await?;

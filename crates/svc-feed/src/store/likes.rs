@@ -9,22 +9,33 @@ use mainstay_core::{
     params, row, statements,
 };
 
-use super::posts::{HeldPost, read_sight};
+use super::{
+    posts::{HeldPost, read_sight, sight},
+    ranking::Ruling,
+};
 use crate::{
     model::{Sight, rank::Counts},
     service::ViewId,
 };
 
+/// What a [`Standing`] reads, and where; the four weights are given.
+macro_rules! standing {
+    ($weights:literal) => {
+        concat!(
+            "select ",
+            sight!(),
+            ", p.id, s.published_at, s.like_count, s.comment_count, s.view_count, s.rank_key, s.version, ",
+            $weights,
+            " from feed.post p join feed.profile a on a.user_id = p.author_id join feed.post_stat s on s.post_id = p.id"
+        )
+    };
+}
+
 statements! {
     /// How a post stands to somebody who likes or views it, without its words.
-    STANDING = "select p.author_id, p.state, p.visibility, a.private, a.suspended,
-                exists (select 1 from feed.follow f
-                        where f.follower_id = $2 and f.followee_id = p.author_id and f.state = 0),
-                exists (select 1 from feed.block b where b.blocker_id = $2 and b.blocked_id = p.author_id)
-                    or exists (select 1 from feed.block b where b.blocker_id = p.author_id and b.blocked_id = $2),
-                p.id, s.published_at, s.like_count, s.comment_count, s.view_count, s.rank_key, s.version
-            from feed.post p join feed.profile a on a.user_id = p.author_id join feed.post_stat s on s.post_id = p.id
-            where p.id = $1";
+    STANDING = concat!(standing!("r.like_weight, r.comment_weight, r.view_weight, r.decay_per_hour"),
+            " left join feed.ranking r on true where p.id = $1"),
+        sqlite concat!(standing!("null, null, null, null"), " where p.id = $1");
     /// Adds a like; changes nothing if there is one.
     LIKE = "insert into feed.post_like (user_id, post_id, created_at) values ($1, $2, $3) on conflict do nothing";
     /// Takes a like back.
@@ -85,6 +96,8 @@ pub(crate) struct Standing {
     pub(crate) counts: Counts,
     pub(crate) rank_key: Option<f64>,
     pub(crate) stat_version: i64,
+    /// By which the post is to be ranked.
+    pub(crate) weights: Ruling,
 }
 
 impl FromRow for Standing {
@@ -96,14 +109,16 @@ impl FromRow for Standing {
             counts: Counts { likes: row.next()?, comments: row.next()?, views: row.next()? },
             rank_key: row.next()?,
             stat_version: row.next()?,
+            weights: Ruling::from_row(row)?,
         })
     }
 }
 
 impl From<&HeldPost> for Standing {
     fn from(held: &HeldPost) -> Self {
-        let HeldPost { sight, id, published_at, counts, rank_key, stat_version, .. } = *held;
-        Self { sight, id, published_at, counts, rank_key, stat_version }
+        let HeldPost { sight, id, published_at, counts, rank_key, stat_version, weights, .. } =
+            *held;
+        Self { sight, id, published_at, counts, rank_key, stat_version, weights }
     }
 }
 

@@ -9,10 +9,50 @@ use mainstay_core::{
     params, row, statements,
 };
 
+use super::ranking::Ruling;
 use crate::{
     model::{Sight, post_state, rank::Counts},
     view::MentionView,
 };
+
+/// How the author of a post and a viewer, `$2`, stand to each other: what [`read_sight`] reads.
+macro_rules! sight {
+    () => {
+        "p.author_id, p.state, p.visibility, a.private, a.suspended,
+         exists (select 1 from feed.follow f
+                 where f.follower_id = $2 and f.followee_id = p.author_id and f.state = 0),
+         exists (select 1 from feed.block b where b.blocker_id = $2 and b.blocked_id = p.author_id)
+             or exists (select 1 from feed.block b where b.blocker_id = p.author_id and b.blocked_id = $2)"
+    };
+}
+
+pub(super) use sight;
+
+/// What a [`HeldPost`] reads, and where; the four weights are given.
+macro_rules! held {
+    ($weights:literal) => {
+        concat!(
+            "select ",
+            sight!(),
+            ", p.id, p.caption, p.comments_enabled, p.hashtags, p.mentions, p.created_at, p.published_at, p.edited_at,
+             p.version, s.like_count, s.comment_count, s.view_count, s.rank_key, s.version, ",
+            $weights,
+            " from feed.post p join feed.profile a on a.user_id = p.author_id join feed.post_stat s on s.post_id = p.id"
+        )
+    };
+}
+
+/// What a [`SightRow`] reads, and where.
+macro_rules! sights {
+    () => {
+        concat!(
+            "select ",
+            sight!(),
+            ", p.id, exists (select 1 from feed.mute m where m.muter_id = $2 and m.muted_id = p.author_id)
+             from feed.post p join feed.profile a on a.user_id = p.author_id"
+        )
+    };
+}
 
 statements! {
     /// Locks a post's counters, so that those who change them queue up.
@@ -35,51 +75,17 @@ statements! {
     /// Changes a post's counters and place.
     SET_STAT = "update feed.post_stat set like_count = $2, comment_count = $3, view_count = $4, published_at = $5,
                     rank_key = $6, version = version + 1 where post_id = $1 returning version";
-    /// A post as a use case needs it: its row, its counters, and how its author and the viewer stand to each other.
-    HELD = "select p.author_id, p.state, p.visibility, a.private, a.suspended,
-                exists (select 1 from feed.follow f
-                        where f.follower_id = $2 and f.followee_id = p.author_id and f.state = 0),
-                exists (select 1 from feed.block b where b.blocker_id = $2 and b.blocked_id = p.author_id)
-                    or exists (select 1 from feed.block b where b.blocker_id = p.author_id and b.blocked_id = $2),
-                p.id, p.caption, p.comments_enabled, p.hashtags, p.mentions, p.created_at, p.published_at, p.edited_at,
-                p.version, s.like_count, s.comment_count, s.view_count, s.rank_key, s.version
-            from feed.post p join feed.profile a on a.user_id = p.author_id join feed.post_stat s on s.post_id = p.id
-            where p.id = $1";
-    /// The same for many.
-    HELD_MANY = "select p.author_id, p.state, p.visibility, a.private, a.suspended,
-                exists (select 1 from feed.follow f
-                        where f.follower_id = $2 and f.followee_id = p.author_id and f.state = 0),
-                exists (select 1 from feed.block b where b.blocker_id = $2 and b.blocked_id = p.author_id)
-                    or exists (select 1 from feed.block b where b.blocker_id = p.author_id and b.blocked_id = $2),
-                p.id, p.caption, p.comments_enabled, p.hashtags, p.mentions, p.created_at, p.published_at, p.edited_at,
-                p.version, s.like_count, s.comment_count, s.view_count, s.rank_key, s.version
-            from feed.post p join feed.profile a on a.user_id = p.author_id join feed.post_stat s on s.post_id = p.id
-            where p.id = any($1)",
-        sqlite "select p.author_id, p.state, p.visibility, a.private, a.suspended,
-                exists (select 1 from feed.follow f
-                        where f.follower_id = $2 and f.followee_id = p.author_id and f.state = 0),
-                exists (select 1 from feed.block b where b.blocker_id = $2 and b.blocked_id = p.author_id)
-                    or exists (select 1 from feed.block b where b.blocker_id = p.author_id and b.blocked_id = $2),
-                p.id, p.caption, p.comments_enabled, p.hashtags, p.mentions, p.created_at, p.published_at, p.edited_at,
-                p.version, s.like_count, s.comment_count, s.view_count, s.rank_key, s.version
-            from feed.post p join feed.profile a on a.user_id = p.author_id join feed.post_stat s on s.post_id = p.id
-            where p.id in (select unhex(value) from json_each($1))";
+    /// A post as a use case needs it: its row, its counters, how its author and the viewer stand to each other, and the
+    /// weights in force, where another instance may have brought others than this one has.
+    HELD = concat!(held!("r.like_weight, r.comment_weight, r.view_weight, r.decay_per_hour"),
+            " left join feed.ranking r on true where p.id = $1"),
+        sqlite concat!(held!("null, null, null, null"), " where p.id = $1");
+    /// The same for many, without weights: they are shown and not changed.
+    HELD_MANY = concat!(held!("null, null, null, null"), " where p.id = any($1)"),
+        sqlite concat!(held!("null, null, null, null"), " where p.id in (select unhex(value) from json_each($1))");
     /// How viewer and authors stand, for many posts: what a list checks at each read.
-    SIGHTS = "select p.author_id, p.state, p.visibility, a.private, a.suspended,
-                exists (select 1 from feed.follow f
-                        where f.follower_id = $2 and f.followee_id = p.author_id and f.state = 0),
-                exists (select 1 from feed.block b where b.blocker_id = $2 and b.blocked_id = p.author_id)
-                    or exists (select 1 from feed.block b where b.blocker_id = p.author_id and b.blocked_id = $2),
-                p.id, exists (select 1 from feed.mute m where m.muter_id = $2 and m.muted_id = p.author_id)
-            from feed.post p join feed.profile a on a.user_id = p.author_id where p.id = any($1)",
-        sqlite "select p.author_id, p.state, p.visibility, a.private, a.suspended,
-                exists (select 1 from feed.follow f
-                        where f.follower_id = $2 and f.followee_id = p.author_id and f.state = 0),
-                exists (select 1 from feed.block b where b.blocker_id = $2 and b.blocked_id = p.author_id)
-                    or exists (select 1 from feed.block b where b.blocker_id = p.author_id and b.blocked_id = $2),
-                p.id, exists (select 1 from feed.mute m where m.muter_id = $2 and m.muted_id = p.author_id)
-            from feed.post p join feed.profile a on a.user_id = p.author_id
-            where p.id in (select unhex(value) from json_each($1))";
+    SIGHTS = concat!(sights!(), " where p.id = any($1)"),
+        sqlite concat!(sights!(), " where p.id in (select unhex(value) from json_each($1))");
     /// Puts a tag on a post.
     ADD_TAG = "insert into feed.post_tag (tag, published_at, post_id) values ($1, $2, $3) on conflict do nothing";
     /// Takes the tags off a post.
@@ -109,6 +115,8 @@ pub(crate) struct HeldPost {
     pub(crate) counts: Counts,
     pub(crate) rank_key: Option<f64>,
     pub(crate) stat_version: i64,
+    /// By which the post is to be ranked.
+    pub(crate) weights: Ruling,
 }
 
 impl FromRow for HeldPost {
@@ -128,6 +136,7 @@ impl FromRow for HeldPost {
             counts: Counts { likes: row.next()?, comments: row.next()?, views: row.next()? },
             rank_key: row.next()?,
             stat_version: row.next()?,
+            weights: Ruling::from_row(row)?,
         })
     }
 }

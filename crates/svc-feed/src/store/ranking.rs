@@ -5,11 +5,14 @@ use mainstay_contract::{
     ts::Ts,
 };
 use mainstay_core::{
-    db::{DbError, Json, Position, Tx},
+    db::{DbError, FromRow, Json, Position, Row, Tx},
     params, row, statements,
 };
 
-use crate::model::{dry_run::Sampled, rank::Counts};
+use crate::model::{
+    dry_run::Sampled,
+    rank::{Counts, Weights},
+};
 
 statements! {
     /// The places below one, highest first.
@@ -28,6 +31,26 @@ statements! {
         sqlite "select $1, $1, '[]'";
     /// Notes how a place was before it changed.
     NOTE = "insert into feed.rank_move (xid, seq, post_id, key_before, published_at, at) values ($1, $2, $3, $4, $5, $6)";
+    /// Lets one at a time compute places again.
+    LOCK = "select 1 from feed.ranking for update", sqlite "select 1 from feed.ranking";
+    /// Which weights the keys follow, and how far.
+    IN_FORCE = "select generation, like_weight, comment_weight, view_weight, decay_per_hour, walked_to from feed.ranking";
+    /// Brings new weights; from now on no key follows them for sure.
+    BEGIN = "insert into feed.ranking (one, generation, like_weight, comment_weight, view_weight, decay_per_hour, walked_to)
+             values (1, $1, $2, $3, $4, $5, $6)
+             on conflict (one) do update set generation = excluded.generation, like_weight = excluded.like_weight,
+                 comment_weight = excluded.comment_weight, view_weight = excluded.view_weight,
+                 decay_per_hour = excluded.decay_per_hour, walked_to = excluded.walked_to";
+    /// Notes how far the keys follow the weights.
+    WALKED = "update feed.ranking set walked_to = $1";
+    /// Places after one, in the order of ids, whether in explore or not. Whoever changes one of them, or puts it back
+    /// into explore, is waited for, so that its counts are not those of a moment before.
+    PLACES_AFTER = "select post_id, like_count, comment_count, view_count, published_at, rank_key from feed.post_stat
+                    where post_id > $1 order by post_id limit $2 for update",
+        sqlite "select post_id, like_count, comment_count, view_count, published_at, rank_key from feed.post_stat
+                where post_id > $1 order by post_id limit $2";
+    /// Gives a post another key.
+    SET_KEY = "update feed.post_stat set rank_key = $2 where post_id = $1";
     /// Public posts since a time, newest first.
     SAMPLE = "select p.id, s.like_count, s.comment_count, s.view_count, p.published_at
               from feed.post p join feed.post_stat s on s.post_id = p.id
@@ -59,6 +82,70 @@ row! {
         pub(crate) key_before: Option<f64>,
         pub(crate) published_at: Ts,
         pub(crate) author: UserId,
+    }
+}
+
+row! {
+    /// The weights in force.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct InForce {
+        pub(crate) generation: i64,
+        like: f64,
+        comment: f64,
+        view: f64,
+        decay_per_hour: f64,
+        /// Keys up to this post follow the weights; `None`: all do.
+        pub(crate) walked_to: Option<PostId>,
+    }
+}
+
+impl InForce {
+    /// What each thing weighs.
+    pub(crate) fn weights(&self) -> Weights {
+        let Self { like, comment, view, decay_per_hour, .. } = *self;
+        Weights { like, comment, view, decay_per_hour }
+    }
+}
+
+/// The weights in force, as a statement on a post reads them beside it: the four columns of the row, or four nulls. Only
+/// Postgres is asked: of SQLite's one program the configured ones are in force.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ruling(Option<Weights>);
+
+impl Ruling {
+    /// What the post is ranked by if nobody has brought others than the `configured` ones.
+    pub(crate) fn over(self, configured: &Weights) -> Weights {
+        self.0.unwrap_or(*configured)
+    }
+}
+
+impl FromRow for Ruling {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        let four = (row.next()?, row.next()?, row.next()?, row.next()?);
+        let (Some(like), Some(comment), Some(view), Some(decay_per_hour)) = four else {
+            return Ok(Self(None));
+        };
+        Ok(Self(Some(Weights { like, comment, view, decay_per_hour })))
+    }
+}
+
+row! {
+    /// A post with what its key is computed from.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Keyed {
+        pub(crate) post: PostId,
+        likes: i64,
+        comments: i64,
+        views: i64,
+        pub(crate) published_at: Option<Ts>,
+        pub(crate) key: Option<f64>,
+    }
+}
+
+impl Keyed {
+    /// Its counters.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts { likes: self.likes, comments: self.comments, views: self.views }
     }
 }
 
@@ -128,6 +215,38 @@ pub(crate) async fn note(
     tx.execute(&NOTE, params![position.xid, position.seq, post, key_before, published_at, now])
         .await
         .map(drop)
+}
+
+/// Which weights the keys follow; `None` before the first.
+pub(crate) async fn in_force(tx: &mut Tx) -> Result<Option<InForce>, DbError> {
+    tx.optional(&IN_FORCE, &[]).await
+}
+
+/// Brings `weights` as that generation; no key follows them for sure.
+pub(crate) async fn begin(tx: &mut Tx, generation: i64, weights: &Weights) -> Result<(), DbError> {
+    let w = weights;
+    let before_all = Some(PostId::from_bits(0));
+    let params = params![generation, w.like, w.comment, w.view, w.decay_per_hour, before_all];
+    tx.execute(&BEGIN, params).await.map(drop)
+}
+
+/// Notes that keys up to `post` follow the weights; `None`: all do.
+pub(crate) async fn walked(tx: &mut Tx, post: Option<PostId>) -> Result<(), DbError> {
+    tx.execute(&WALKED, params![post]).await.map(drop)
+}
+
+/// Posts after `post` in the order of ids, at most `limit`; nobody changes their counters until the transaction ends.
+pub(crate) async fn places_after(
+    tx: &mut Tx,
+    post: PostId,
+    limit: usize,
+) -> Result<Vec<Keyed>, DbError> {
+    tx.all(&PLACES_AFTER, params![post, limit as i64]).await
+}
+
+/// Gives `post` another key.
+pub(crate) async fn set_key(tx: &mut Tx, post: PostId, key: f64) -> Result<(), DbError> {
+    tx.execute(&SET_KEY, params![post, key]).await.map(drop)
 }
 
 /// Forgets changes before `before`, at most `limit`; returns how many.

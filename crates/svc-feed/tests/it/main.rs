@@ -9,6 +9,7 @@ mod explore_cache;
 mod interface;
 mod likes;
 mod live;
+mod live_resume;
 mod media;
 mod posts;
 mod power;
@@ -19,6 +20,7 @@ mod timelines;
 mod uploads;
 mod views;
 mod weak_points;
+mod weights;
 
 use mainstay_core::{
     auth::Role,

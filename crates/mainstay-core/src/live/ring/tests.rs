@@ -25,7 +25,7 @@ impl Instance {
         let epochs = Arc::new(Epochs::new(EPOCH, Mono::manual()));
         epochs.polled(0, Stamp(1));
         let mut ring = Ring::new(hub, bounds);
-        ring.follow(LOG, epochs.clone());
+        ring.follow(LOG, epochs.clone(), i64::MIN);
         Self { ring, epochs, applied: Vec::new(), entries: Vec::new() }
     }
 
@@ -175,4 +175,39 @@ fn messages_number_bytes_and_age_bound_the_ring() {
     let mut here = Instance::new(1, RingBounds { bytes_max: 1_000, len_max: 1_000, ..bounds });
     (1..=20).for_each(|xid| here.push(xid, 0));
     assert!(here.ring.size().1 <= 1_000 && here.ring.size().0 > 0);
+}
+
+/// An older transaction was open when the second instance started, so its horizon lay below what had happened already.
+#[test]
+fn an_instance_resets_whoever_missed_what_happened_before_it_was_told_of_anything() {
+    let mut first = Instance::new(1, RingBounds::default());
+    first.push(1, 0);
+    first.applied(1, true);
+    // Fact 2 is of the open transaction; 3 was committed after it.
+    let token = first.ring.id();
+    first.push(3, 0);
+    first.applied(3, true);
+
+    let mut second = Instance::new(2, RingBounds::default());
+    second.epochs.polled(0, Stamp(2));
+    second.ring.follow(LOG, second.epochs.clone(), 4);
+    assert_eq!(everything(&second.ring, &token), None);
+    // Its own tokens tell others nothing until all of that is settled.
+    second.push(5, 0);
+    assert_eq!(everything(&first.ring, &second.ring.id()), None);
+    second.applied = vec![1, 3, 5];
+    second.push(2, 0);
+    second.applied(2, true);
+    second.push(4, 0);
+    second.applied(4, true);
+    let token = second.ring.id();
+    second.push(6, 0);
+    let missed = everything(&second.ring, &token);
+    assert_eq!(missed, Some(vec![(6, "0".to_owned())]));
+    let mut third = Instance::new(3, RingBounds::default());
+    for xid in 1..=6 {
+        third.push(xid, 0);
+        third.applied(xid, true);
+    }
+    assert_eq!(everything(&third.ring, &token), Some(vec![(6, "0".to_owned())]));
 }

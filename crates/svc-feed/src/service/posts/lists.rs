@@ -105,7 +105,7 @@ pub(super) async fn list(
         }
     }
     let counts: Counts = before.counts;
-    let key = is_public.then(|| rank_key(counts, published_at, weights));
+    let key = is_public.then(|| rank_key(counts, published_at, &before.weights.over(weights)));
     if key != before.rank_key || was != is {
         place(tx, before.id, before.rank_key, key, Some(published_at)).await?;
         store::posts::set_stat(

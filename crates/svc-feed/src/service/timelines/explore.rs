@@ -50,6 +50,9 @@ const LIST: &str = "explore";
 pub(crate) struct Frozen {
     /// Which changes are in the ranking; the others are put back.
     version: Seen,
+    /// Under which weights; a ranking ends with them.
+    #[serde(default)]
+    generation: i64,
     /// When it was frozen.
     at: Ts,
     /// The block begins below this place: the key's bits, the time, the post.
@@ -89,7 +92,7 @@ impl Feed {
     /// Every public post that `viewer` may see, by score, equal scores newest first.
     ///
     /// # Errors
-    /// A bad cursor; `CursorExpired` an hour after the first page.
+    /// A bad cursor; `CursorExpired` an hour after the first page, or when the weights were changed.
     pub(crate) async fn explore(
         &self,
         viewer: Option<UserId>,
@@ -175,11 +178,14 @@ impl Feed {
         let top =
             (f64::INFINITY.to_bits(), Ts::from_micros(i64::MAX / 2), PostId::from_bits(u128::MAX));
         let first = place.is_none();
+        let in_force = store::ranking::in_force(&mut tx).await?;
+        let generation = in_force.map_or(0, |in_force| in_force.generation);
         let mut at = match place {
+            Some(place) if place.generation != generation => return Err(Error::CursorExpired),
             Some(place) => place,
             None => {
                 let version = store::ranking::seen(&mut tx, stamp).await?;
-                Frozen { version, at: self.inner.clock.now(), below: top, passed: 0 }
+                Frozen { version, generation, at: self.inner.clock.now(), below: top, passed: 0 }
             }
         };
         let mut oldest = Stamp(stamp);
@@ -229,9 +235,7 @@ impl Feed {
         drop(tx);
         let next_cursor = more.then(|| self.inner.cursors.seal(LIST, &at));
         let mut outdated_by: Tags = shown.iter().flat_map(|card| card.tags()).collect();
-        if first {
-            outdated_by.push(tags::EXPLORE);
-        }
+        outdated_by.push(if first { tags::EXPLORE } else { tags::WEIGHTS });
         let written = Arc::new(WrittenPage::new(&shown, next_cursor.as_deref()));
         let page = SharedPage { cards: shown.into(), next_cursor, written };
         Ok(Loaded::found(page, outdated_by, oldest))
