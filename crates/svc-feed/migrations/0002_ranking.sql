@@ -1,8 +1,9 @@
 -- Which weights the rank keys follow. Nothing was written to the table before.
 
+drop table feed.ranking;
+
 -- One row. `generation` counts the weights that there were; a cursor of another generation has ended. While keys are
 -- computed again, those of posts up to `walked_to` follow these weights for sure; null when all do.
-drop table feed.ranking;
 create table feed.ranking (
     one bigint primary key check (one = 1),
     generation bigint not null,

@@ -118,7 +118,7 @@ impl Listener {
                         Ok(message) => self.waiting.push_back(message),
                         // The head of the stream has an id and no data; comments have neither.
                         Err(_no_data) => {
-                            if let Some(id) = field("id: ").last() {
+                            if let Some(id) = field("id: ").next_back() {
                                 id.clone_into(&mut self.last_id);
                             }
                         }

@@ -2,8 +2,8 @@
 //!
 //! The weights in force are a row that each change of a post reads with the post, so from the moment they are there
 //! nothing is ranked by others, whatever an instance that started earlier has configured. What was ranked before is
-//! walked through in the order of ids, some posts at a time, and how far is written with them: a crash loses nothing, and
-//! of several instances one walks while the others wait. Each change of a place is noted as any other is.
+//! walked through in the order of ids, some posts at a time, and how far is written with them: a crash loses nothing,
+//! and of several instances one walks while the others wait. Each change of a place is noted as any other is.
 
 use mainstay_contract::feed::RankingChangedV1;
 use mainstay_core::db::Position;

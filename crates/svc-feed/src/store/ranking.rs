@@ -107,8 +107,8 @@ impl InForce {
     }
 }
 
-/// The weights in force, as a statement on a post reads them beside it: the four columns of the row, or four nulls. Only
-/// Postgres is asked: of SQLite's one program the configured ones are in force.
+/// The weights in force, as a statement on a post reads them beside it: the four columns of the row, or four nulls.
+/// Only Postgres is asked: of SQLite's one program the configured ones are in force.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ruling(Option<Weights>);
 
