@@ -41,6 +41,15 @@ pub enum RelationActV1 {
     Unmute,
 }
 
+/// How much somebody has not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct UnreadV1 {
+    /// Who.
+    pub user: UserId,
+    /// How many groups of notifications they have not read.
+    pub unread_count: i64,
+}
+
 facts! {
     /// A post became visible to others: published at once, or a scheduled one whose time came.
     PostPublishedV1 = "feed.post_published.v1" {
@@ -218,11 +227,9 @@ facts! {
         /// Every place follows the weights now.
         complete: bool,
     }
-    /// Somebody has something new to be told about.
+    /// People have something new to be told about, or have read what there was.
     NotifiedV1 = "feed.notified.v1" {
-        /// Whom.
-        user: UserId,
-        /// How many groups they have not read.
-        unread_count: i64,
+        /// Each of them once.
+        people: Vec<UnreadV1>,
     }
 }

@@ -249,26 +249,29 @@ create table feed.notification (
     comment_id uuid,
     actor_count bigint not null check (actor_count >= 0),
     updated_at timestamptz not null,
-    read_at timestamptz,
     primary key (user_id, group_key)
 ); -- without rowid
 create index notification_by_time on feed.notification (user_id, updated_at desc, group_key desc);
-create index notification_unread on feed.notification (user_id) where read_at is null;
--- The lines about a post, for its deletion; and the oldest lines, which end.
+-- The lines about a post, for its deletion.
 create index notification_by_post on feed.notification (post_id) where post_id is not null;
-create index notification_by_age on feed.notification (updated_at);
 
--- The people of a line.
+-- Up to where somebody has read: the line at that place, and everything older.
+create table feed.notification_read (
+    user_id uuid primary key,
+    updated_at timestamptz not null,
+    group_key text not null
+); -- without rowid
+
+-- The people of a line. In the order in which the lines are found that somebody stands in, for a block.
 create table feed.notification_actor (
     user_id uuid not null,
-    group_key text not null,
     actor_id uuid not null,
+    group_key text not null,
     at timestamptz not null,
-    primary key (user_id, group_key, actor_id)
+    primary key (user_id, actor_id, group_key)
 ); -- without rowid
--- The newest people of a line; and the lines in which somebody stands, for a block.
+-- The newest people of a line.
 create index notification_actor_by_time on feed.notification_actor (user_id, group_key, at desc, actor_id);
-create index notification_actor_by_actor on feed.notification_actor (user_id, actor_id);
 
 -- Reports; those that were acted on stay for 180 days. `target` is the TypeID of a post, comment or person.
 create table feed.report (
@@ -290,5 +293,6 @@ alter table feed.profile_word alter column word type text collate "C";
 alter table feed.hashtag alter column tag type text collate "C";
 alter table feed.notification alter column group_key type text collate "C";
 alter table feed.notification_actor alter column group_key type text collate "C";
+alter table feed.notification_read alter column group_key type text collate "C";
 alter table feed.report alter column target type text collate "C";
 --! both

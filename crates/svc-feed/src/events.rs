@@ -1,6 +1,6 @@
 //! Facts that Feed takes, its own and others'.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use mainstay_contract::{
     Fact,
@@ -67,28 +67,33 @@ async fn account(tx: &mut Tx, fact: &Emitted) -> Result<(), DbError> {
 /// What people are told of. How many lines somebody has not read is said once for all of `facts`.
 pub(crate) async fn notify(tx: &mut Tx, facts: &[Arc<Emitted>]) -> Result<(), DbError> {
     let mut told = Told::new();
+    // Likes are many: they are looked at together. What comes of it is the same in any order, for a fact only says
+    // where to look.
+    let mut likes = BTreeSet::new();
     for fact in facts {
-        tell(tx, &mut told, fact).await?;
+        if let Some(liked) = fact.read::<PostLikedV1>() {
+            likes.insert((liked.post, liked.user));
+        } else if let Some(unliked) = fact.read::<PostUnlikedV1>() {
+            likes.insert((unliked.post, unliked.user));
+        } else {
+            tell(tx, &mut told, fact).await?;
+        }
     }
+    lines::posts_liked(tx, &mut told, &likes).await?;
     lines::say_unread(tx, told).await
 }
 
 async fn tell(tx: &mut Tx, told: &mut Told, fact: &Emitted) -> Result<(), DbError> {
     match &*fact.name {
-        PostLikedV1::NAME => {
-            let liked: PostLikedV1 = read(fact)?;
-            lines::post_liked(tx, told, liked.post, liked.user).await
-        }
-        PostUnlikedV1::NAME => {
-            let unliked: PostUnlikedV1 = read(fact)?;
-            lines::post_liked(tx, told, unliked.post, unliked.user).await
-        }
         PostVisibilityChangedV1::NAME => lines::post_visibility(tx, told, &read(fact)?).await,
         CommentAddedV1::NAME => lines::comment_added(tx, told, &read(fact)?).await,
         CommentChangedV1::NAME => lines::comment_changed(tx, told, &read(fact)?).await,
         CommentLikedV1::NAME => lines::comment_liked(tx, told, &read(fact)?).await,
         MentionedV1::NAME => lines::mentioned(tx, told, &read(fact)?).await,
         RelationChangedV1::NAME => lines::relation(tx, told, &read(fact)?).await,
+        // Of a shape that this program does not know.
+        PostLikedV1::NAME => read::<PostLikedV1>(fact).map(drop),
+        PostUnlikedV1::NAME => read::<PostUnlikedV1>(fact).map(drop),
         _ => Ok(()),
     }
 }

@@ -117,7 +117,7 @@ base! {
     /// Appends a fact.
     insert: "insert into {s}.outbox (xid, id, name, payload, tags, at)
              values (pg_current_xact_id()::text::bigint, $1, $2, $3, $4, $5) returning xid, seq",
-        sqlite "insert into {s}.outbox (id, name, payload, tags, at) values ($1, $2, $3, $4, $5) returning seq, seq";
+        sqlite "insert into {s}.outbox (id, name, payload, tags, at) values ($1, $2, $3, $4, $5)";
     /// Facts from a transaction on, oldest first: what the tailer applies.
     from_xid: "select xid, seq, id, name, payload::text, tags, at from {s}.outbox
                where xid >= $1 order by xid, seq limit $2",
@@ -261,8 +261,7 @@ impl Outbox {
             super::Param::Bytes(&tags),
             super::Param::Ts(at),
         ];
-        let (xid, seq) = tx.one(&self.insert, &params).await?;
-        Ok(Position { xid, seq })
+        tx.append(&self.insert, &params).await
     }
 
     /// Facts of transactions from `xid` on, at most `limit`, oldest first.

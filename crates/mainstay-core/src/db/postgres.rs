@@ -12,6 +12,7 @@ use std::{
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
 };
+use futures_util::future::{join, join_all};
 use mainstay_contract::ts::Ts;
 use tokio_postgres::{NoTls, error::SqlState};
 
@@ -131,16 +132,12 @@ impl Postgres {
             } else {
                 "begin isolation level serializable"
             };
-            let conn = PgConn::Own { object: Some(Box::new(object)), conflicted: false };
-            conn.control(begin).await?;
+            let mut conn = PgConn::Own { object: Some(Box::new(object)), conflicted: false };
+            let begun = conn.begin(begin, lock).await;
             let mut tx = Tx::new(Conn::Postgres(conn), outbox, clock.clone(), None);
-            let locked = match lock {
-                Some((sql, params)) => tx.execute(sql, params).await.map(drop).map_err(E::from),
-                None => Ok(()),
-            };
-            let result = match locked {
+            let result = match begun {
                 Ok(()) => work(&mut tx).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             };
             let facts = tx.take_emitted();
             let Conn::Postgres(mut conn) = tx.take_conn() else {
@@ -244,6 +241,20 @@ impl PgConn {
         self.object()?.batch_execute(text).await.map_err(|error| refused(&error, text))
     }
 
+    /// Begins a transaction and takes its lock, in one journey.
+    async fn begin(
+        &mut self,
+        begin: &str,
+        lock: Option<(&'static Sql, &[Param<'_>])>,
+    ) -> Result<(), DbError> {
+        let Some((sql, params)) = lock else { return self.control(begin).await };
+        let object = self.object()?;
+        let (begun, locked) = join(self.control(begin), execute(object, sql, params)).await;
+        begun?;
+        self.note(&locked);
+        locked.map(drop).map_err(|error| refused(&error, sql.text()))
+    }
+
     /// Commits; `false` if the engine asks for another attempt.
     async fn commit(&mut self) -> Result<bool, DbError> {
         let result = match self.object() {
@@ -287,12 +298,7 @@ impl PgConn {
         sql: &'static Sql,
         params: &[Param<'_>],
     ) -> Result<u64, DbError> {
-        let object = self.object()?;
-        let run = async {
-            let statement = object.prepare_cached(sql.text()).await?;
-            object.execute(&statement, &references(params)).await
-        };
-        let result = run.await;
+        let result = execute(self.object()?, sql, params).await;
         self.note(&result);
         result.map_err(|error| refused(&error, sql.text()))
     }
@@ -302,17 +308,52 @@ impl PgConn {
         sql: &'static Sql,
         params: &[Param<'_>],
     ) -> Result<Vec<Vec<Value>>, DbError> {
-        let object = self.object()?;
-        let run = async {
-            let statement = object.prepare_cached(sql.text()).await?;
-            let rows = object.query(&statement, &references(params)).await?;
-            rows.iter()
-                .map(|row| (0..row.len()).map(|column| row.try_get(column)).collect())
-                .collect()
-        };
-        let result: Result<Vec<Vec<Value>>, tokio_postgres::Error> = run.await;
+        let result = query(self.object()?, sql, params).await;
         self.note(&result);
         result.map_err(|error| refused(&error, sql.text()))
+    }
+
+    /// The same for several statements in one journey.
+    pub(super) async fn execute_all(
+        &mut self,
+        statements: &[(&'static Sql, Vec<Param<'_>>)],
+    ) -> Result<Vec<u64>, DbError> {
+        let object = self.object()?;
+        let sent = statements.iter().map(|(sql, params)| execute(object, sql, params));
+        let results = join_all(sent).await;
+        let texts = statements.iter().map(|(sql, _)| sql.text());
+        self.settle(results.into_iter().zip(texts))
+    }
+
+    /// The same for several sets of parameters in one journey.
+    pub(super) async fn query_all(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Vec<Param<'_>>],
+    ) -> Result<Vec<Vec<Vec<Value>>>, DbError> {
+        let object = self.object()?;
+        let results = join_all(params.iter().map(|params| query(object, sql, params))).await;
+        self.settle(results.into_iter().map(|result| (result, sql.text())))
+    }
+
+    /// What statements that travelled together came to. After one has failed the server refuses the others, which says
+    /// nothing of them.
+    fn settle<T>(
+        &mut self,
+        results: impl Iterator<Item = (Result<T, tokio_postgres::Error>, &'static str)>,
+    ) -> Result<Vec<T>, DbError> {
+        let (mut all, mut failed) = (Vec::new(), None);
+        for (result, text) in results {
+            self.note(&result);
+            match result {
+                Ok(one) => all.push(one),
+                Err(error) if error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => {
+                    failed = failed.or(Some(refused(&error, text)));
+                }
+                Err(error) => return Err(refused(&error, text)),
+            }
+        }
+        failed.map_or(Ok(all), Err)
     }
 
     /// Remembers that the engine asked for another attempt, whatever the closure makes of the error.
@@ -332,6 +373,25 @@ impl Drop for PgConn {
             drop(Object::take(*object));
         }
     }
+}
+
+async fn execute(
+    object: &Object,
+    sql: &'static Sql,
+    params: &[Param<'_>],
+) -> Result<u64, tokio_postgres::Error> {
+    let statement = object.prepare_cached(sql.text()).await?;
+    object.execute(&statement, &references(params)).await
+}
+
+async fn query(
+    object: &Object,
+    sql: &'static Sql,
+    params: &[Param<'_>],
+) -> Result<Vec<Vec<Value>>, tokio_postgres::Error> {
+    let statement = object.prepare_cached(sql.text()).await?;
+    let rows = object.query(&statement, &references(params)).await?;
+    rows.iter().map(|row| (0..row.len()).map(|column| row.try_get(column)).collect()).collect()
 }
 
 fn references<'a>(params: &'a [Param<'a>]) -> Vec<&'a (dyn tokio_postgres::types::ToSql + Sync)> {

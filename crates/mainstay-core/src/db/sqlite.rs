@@ -211,11 +211,14 @@ fn connect_reader(path: &Path, schema: &'static str) -> Result<SqliteConn, DbErr
 }
 
 fn set_up_writer(conn: &Connection, durable: bool) -> Result<(), DbError> {
-    // FULL in WAL mode: the log is synced before a commit is answered. A larger cache keeps hot index pages.
+    // FULL in WAL mode: the log is synced before a commit is answered. A cache that keeps hot index pages, but no more:
+    // a commit walks all of it once a page was split. A page that is not in it is read from the mapped file. A long log,
+    // because a page that changes often goes into the file once for all its changes.
     let synchronous = if durable { "full" } else { "off" };
     let text = format!(
         "pragma journal_mode=wal; pragma synchronous={synchronous}; pragma foreign_keys=on; \
-         pragma cache_size=-65536; pragma temp_store=memory; pragma wal_autocheckpoint=4000"
+         pragma cache_size=-16384; pragma mmap_size=1073741824; pragma temp_store=memory; \
+         pragma wal_autocheckpoint=16000"
     );
     conn.execute_batch(&text).map_err(|error| refused(&error, &text))
 }
@@ -247,6 +250,12 @@ impl SqliteConn {
             statement.raw_execute()
         };
         run().map(|changed| changed as u64).map_err(|error| refused(&error, text))
+    }
+
+    /// Inserts a row and returns its `rowid`.
+    pub(super) fn insert(&self, sql: &'static Sql, params: &[Param<'_>]) -> Result<i64, DbError> {
+        self.execute(sql, params)?;
+        Ok(self.conn.last_insert_rowid())
     }
 
     pub(super) fn query(

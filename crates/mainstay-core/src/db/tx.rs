@@ -12,6 +12,7 @@ use super::{
     outbox::Emitted,
     postgres::PgConn,
     sqlite::{Reader, SqliteConn},
+    value::Value,
 };
 use crate::{cache::Tag, clock::Clock, ids};
 
@@ -101,6 +102,61 @@ impl Tx {
             Conn::Ended => return Err(ended()),
         };
         rows.into_iter().map(|values| T::from_row(&mut Row::new(values))).collect()
+    }
+
+    /// Runs statements of which none needs what another does, and returns how many rows each changed. On Postgres they
+    /// travel together, and which of them runs first is open.
+    ///
+    /// # Errors
+    /// What the engine says of one of them; others may have run.
+    pub async fn execute_all(
+        &mut self,
+        statements: &[(&'static Sql, Vec<Param<'_>>)],
+    ) -> Result<Vec<u64>, DbError> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => {
+                statements.iter().map(|(sql, params)| conn.execute(sql, params)).collect()
+            }
+            Conn::Postgres(conn) => conn.execute_all(statements).await,
+            Conn::Ended => Err(ended()),
+        }
+    }
+
+    /// The first row of a statement for each of several sets of parameters, if there is one; together, as
+    /// [`Tx::execute_all`].
+    ///
+    /// # Errors
+    /// What the engine says of one of them.
+    pub async fn optional_all<T: FromRow>(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Vec<Param<'_>>],
+    ) -> Result<Vec<Option<T>>, DbError> {
+        let answers = match &mut self.conn {
+            Conn::Sqlite(conn) => {
+                params.iter().map(|params| conn.query(sql, params)).collect::<Result<_, _>>()?
+            }
+            Conn::Postgres(conn) => conn.query_all(sql, params).await?,
+            Conn::Ended => return Err(ended()),
+        };
+        let first = |rows: Vec<Vec<Value>>| rows.into_iter().next();
+        let rows = answers.into_iter().map(first);
+        rows.map(|row| row.map(|values| T::from_row(&mut Row::new(values))).transpose()).collect()
+    }
+
+    /// Appends a row to the outbox and returns where it stands.
+    pub(super) async fn append(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Param<'_>],
+    ) -> Result<Position, DbError> {
+        if let Conn::Sqlite(conn) = &mut self.conn {
+            // `returning` would make a table in memory for each fact.
+            let seq = conn.insert(sql, params)?;
+            return Ok(Position { xid: seq, seq });
+        }
+        let (xid, seq) = self.one(sql, params).await?;
+        Ok(Position { xid, seq })
     }
 
     /// Prepares a statement without running it.

@@ -301,10 +301,11 @@ impl Consumer {
             None if wanted.is_empty() => {}
             None => (self.take)(tx, wanted.clone()).await?,
         }
-        for ahead in wanted.iter().filter(|fact| fact.position.xid >= batch.xmin) {
-            let now = tx.now();
-            tx.execute(&outbox.consume, params![self.name, ahead.id, now]).await?;
-        }
+        let now = tx.now();
+        let ahead = wanted.iter().filter(|fact| fact.position.xid >= batch.xmin);
+        let consumed =
+            ahead.map(|fact| (&outbox.consume, params![self.name, fact.id, now].to_vec()));
+        tx.execute_all(&consumed.collect::<Vec<_>>()).await?;
         let end = batch.facts.iter().rev().map(|fact| fact.position).find(|at| at.xid < batch.xmin);
         let Some(end) = end else { return Ok(Some(at)) };
         tx.execute(&outbox.set_position, params![self.name, self.source, end.xid, end.seq]).await?;

@@ -52,9 +52,11 @@ statements! {
     REQUESTS = "select count(*) from feed.follow where state = 1";
     REPORTS = "select count(*) from feed.report where resolved_at is null";
     UNREAD = "select count(*) from feed.notification n join feed.profile p on p.user_id = n.user_id
-        where p.handle = 'demo' and n.read_at is null";
+        join feed.notification_read r on r.user_id = n.user_id
+        where p.handle = 'demo' and n.updated_at > r.updated_at";
     READ = "select count(*) from feed.notification n join feed.profile p on p.user_id = n.user_id
-        where p.handle = 'demo' and n.read_at is not null";
+        join feed.notification_read r on r.user_id = n.user_id
+        where p.handle = 'demo' and n.updated_at <= r.updated_at";
 }
 
 struct Filled {

@@ -23,7 +23,7 @@ impl Feed {
     pub(crate) async fn face(&self, user: UserId) -> Result<Option<(PersonView, i64)>, Error> {
         let mut tx = self.db().read().await?;
         let Some(person) = people(&mut tx, &[user]).await?.remove(&user) else { return Ok(None) };
-        let unread_count = store::notifications::unread(&mut tx, user).await?;
+        let unread_count = store::notifications::unread_of(&mut tx, user).await?;
         Ok(Some((person, unread_count)))
     }
 

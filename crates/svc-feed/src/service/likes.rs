@@ -3,7 +3,6 @@
 use mainstay_contract::{
     feed::{PostLikedV1, PostUnlikedV1, PostViewedV1},
     id::{PostId, UserId},
-    ts::Ts,
 };
 use mainstay_core::{
     db::{Once, Tx},
@@ -225,24 +224,6 @@ pub(super) async fn recount(
         }
         _ => None,
     };
-    place(tx, held.id, held.rank_key, key, held.published_at).await?;
-    store::posts::set_stat(tx, held.id, counts, held.published_at, key).await?;
-    Ok(())
-}
-
-/// Notes that a post's place changes with the fact that was emitted last.
-pub(super) async fn place(
-    tx: &mut Tx,
-    post: PostId,
-    before: Option<f64>,
-    after: Option<f64>,
-    published_at: Option<Ts>,
-) -> Result<(), Error> {
-    if before == after {
-        return Ok(());
-    }
-    if let (Some(position), Some(published_at)) = (tx.last_position(), published_at) {
-        store::ranking::note(tx, position, post, before, published_at).await?;
-    }
+    store::posts::set_stat(tx, held.id, counts, held.published_at, key, held.rank_key).await?;
     Ok(())
 }

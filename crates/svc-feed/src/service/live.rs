@@ -203,8 +203,10 @@ impl Teller {
                 self.publish(fact, counts_of(told.post), GONE, [0; 2], &data);
             }
         } else if let Some(told) = fact.read::<NotifiedV1>() {
-            let data = json!({ "unread_count": told.unread_count });
-            self.publish(fact, news_of(told.user), "unread", [0; 2], &data);
+            for person in told.people {
+                let data = json!({ "unread_count": person.unread_count });
+                self.publish(fact, news_of(person.user), "unread", [0; 2], &data);
+            }
         } else if let Some(told) = fact.read::<RelationChangedV1>() {
             self.audience.related(&told);
         } else if let Some(told) = fact.read::<ProfileChangedV1>() {

@@ -5,7 +5,7 @@ pub(crate) mod lines;
 use std::collections::{BTreeSet, HashMap};
 
 use mainstay_contract::{
-    feed::NotifiedV1,
+    feed::{NotifiedV1, UnreadV1},
     id::{PostId, UserId},
 };
 use mainstay_core::{
@@ -29,10 +29,10 @@ use crate::{
 const ACTORS_SHOWN: i64 = 3;
 /// Characters of a post that are shown in a line.
 const EXCERPT_CHARS: usize = 80;
-/// Lines that one look removes when they are old.
-const TRIM_MAX: i64 = 500;
-/// Looks of one run.
-const TRIMS_MAX: usize = 20;
+/// People whose old lines one look removes.
+const TRIM_PEOPLE: i64 = 1_000;
+/// Lines that one look removes; those left wait for the next run.
+const TRIM_LINES_MAX: i64 = 500;
 
 /// A page of notifications.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -75,12 +75,13 @@ impl Feed {
         rows.truncate(limit);
         let next_cursor =
             rows.last().filter(|_| more).map(|last| self.inner.cursors.seal(&list, &place(last)));
-        let unread_count = store::notifications::unread(&mut tx, user).await?;
+        let unread_count = store::notifications::unread_of(&mut tx, user).await?;
+        let read_up_to = store::notifications::read_up_to(&mut tx, user).await?;
         let shown = Shown::load(&mut tx, user, &rows).await?;
         let id_list = ids_of(user);
         let items = rows.iter().filter_map(|row| {
             let id = self.inner.cursors.seal(&id_list, &place(row));
-            shown.view(row, id)
+            shown.view(row, id, read_up_to.as_ref())
         });
         Ok(NotificationsPage { items: items.collect(), next_cursor, unread_count })
     }
@@ -104,11 +105,12 @@ impl Feed {
             .write_locking(&store::relations::LOCK, params![own], once, move |tx| {
                 let place = place.clone();
                 Box::pin(async move {
-                    let now = tx.now();
-                    let read = store::notifications::mark_read(tx, user, &place, now).await?;
-                    let unread_count = store::notifications::unread(tx, user).await?;
-                    if read > 0 {
-                        tx.emit(&NotifiedV1 { user, unread_count }, &[]).await?;
+                    let before = store::notifications::unread_of(tx, user).await?;
+                    store::notifications::mark_read(tx, user, &place).await?;
+                    let unread_count = store::notifications::unread_of(tx, user).await?;
+                    if unread_count != before {
+                        let people = vec![UnreadV1 { user, unread_count }];
+                        tx.emit(&NotifiedV1 { people }, &[]).await?;
                     }
                     Ok(Unread { unread_count })
                 })
@@ -116,23 +118,31 @@ impl Feed {
             .await
     }
 
-    /// Removes lines without activity for 90 days.
+    /// Removes lines without activity for 90 days: walks through everybody, for an index by age would cost each new
+    /// line more than the walk.
     pub(crate) async fn trim_notifications(&self) -> Result<(), Error> {
         let before = self.inner.clock.now().plus_s(-NOTIFICATION_LIFE_S);
-        for _ in 0..TRIMS_MAX {
-            let removed = self
-                .db()
-                .write::<_, Error, _>(move |tx| {
-                    Box::pin(
-                        async move { Ok(store::notifications::trim(tx, before, TRIM_MAX).await?) },
-                    )
-                })
-                .await?;
-            if removed < usize::try_from(TRIM_MAX).unwrap_or(usize::MAX) {
-                break;
+        let mut from = UserId::from_bits(0);
+        loop {
+            let mut tx = self.db().read().await?;
+            let Some(last) = store::profiles::last_after(&mut tx, from, TRIM_PEOPLE).await? else {
+                return Ok(());
+            };
+            let limit = TRIM_LINES_MAX;
+            let old = store::notifications::old(&mut tx, (from, last), before, limit).await?;
+            drop(tx);
+            if !old.is_empty() {
+                self.db()
+                    .write::<_, Error, _>(move |tx| {
+                        let old = old.clone();
+                        Box::pin(
+                            async move { Ok(store::notifications::trim(tx, &old, before).await?) },
+                        )
+                    })
+                    .await?;
             }
+            from = last;
         }
-        Ok(())
     }
 }
 
@@ -185,7 +195,12 @@ impl Shown {
     }
 
     /// A line; `None` if it is about a post that may not be seen any more, or all of its people are suspended.
-    fn view(&self, row: &LineRow, id: String) -> Option<NotificationView> {
+    fn view(
+        &self,
+        row: &LineRow,
+        id: String,
+        read_up_to: Option<&LinePlace>,
+    ) -> Option<NotificationView> {
         let post = match row.post {
             Some(post) => Some(self.posts.get(&post)?.clone()),
             None => None,
@@ -204,7 +219,7 @@ impl Shown {
             post,
             comment_id: row.comment,
             updated_at: row.updated_at,
-            read: row.read,
+            read: read_up_to >= Some(&place(row)),
         })
     }
 }

@@ -90,13 +90,21 @@ impl Feed {
                         let fact = RankingChangedV1 { generation, complete: last.is_none() };
                         tx.emit(&fact, &[tags::EXPLORE]).await?;
                     }
-                    let xid = tx.last_position().unwrap_or_default().xid;
+                    let (xid, now) = (tx.last_position().unwrap_or_default().xid, tx.now());
+                    let mut statements = Vec::with_capacity(moved.len() * 2);
                     for (seq, (post, before, after, published_at)) in (0..).zip(moved) {
                         // They share a fact; which of them comes first says nothing, as each is of another post.
                         let position = Position { xid, seq };
-                        ranking::note(tx, position, post, Some(before), published_at).await?;
-                        ranking::set_key(tx, post, after).await?;
+                        statements.push(ranking::note(
+                            now,
+                            position,
+                            post,
+                            Some(before),
+                            published_at,
+                        ));
+                        statements.push(ranking::set_key(post, after));
                     }
+                    tx.execute_all(&statements).await?;
                     Ok(if last.is_some() { Walked::Some } else { Walked::All })
                 })
             })

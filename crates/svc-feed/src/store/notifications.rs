@@ -1,5 +1,7 @@
 //! Lines of notifications and the people in them.
 
+use std::collections::BTreeSet;
+
 use mainstay_contract::{
     id::{CommentId, PostId, UserId},
     ts::Ts,
@@ -15,17 +17,23 @@ statements! {
     /// Puts somebody into a line; changes nothing if they stand in it.
     ADD_ACTOR = "insert into feed.notification_actor (user_id, group_key, actor_id, at) values ($1, $2, $3, $4)
                  on conflict do nothing";
-    /// Makes a line or counts somebody in it: new activity makes it unread and brings it up.
-    RAISE = "insert into feed.notification (user_id, group_key, kind, post_id, comment_id, actor_count, updated_at, read_at)
-             values ($1, $2, $3, $4, $5, 1, $6, null)
+    /// Makes a line or counts somebody in it: new activity brings it up, above everything that was read.
+    RAISE = "insert into feed.notification (user_id, group_key, kind, post_id, comment_id, actor_count, updated_at)
+             values ($1, $2, $3, $4, $5, 1, greatest($6,
+                 (select r.updated_at + interval '1 microsecond' from feed.notification_read r where r.user_id = $1)))
              on conflict (user_id, group_key) do update set comment_id = excluded.comment_id,
-                 actor_count = feed.notification.actor_count + 1, updated_at = excluded.updated_at, read_at = null",
-        sqlite "insert into feed.notification (user_id, group_key, kind, post_id, comment_id, actor_count, updated_at, read_at)
-             values ($1, $2, $3, $4, $5, 1, $6, null)
+                 actor_count = feed.notification.actor_count + 1, updated_at = excluded.updated_at",
+        sqlite "insert into feed.notification (user_id, group_key, kind, post_id, comment_id, actor_count, updated_at)
+             values ($1, $2, $3, $4, $5, 1, max($6, coalesce(
+                 (select r.updated_at + 1 from feed.notification_read r where r.user_id = $1), $6)))
              on conflict (user_id, group_key) do update set comment_id = excluded.comment_id,
-                 actor_count = actor_count + 1, updated_at = excluded.updated_at, read_at = null";
+                 actor_count = actor_count + 1, updated_at = excluded.updated_at";
     /// Brings a line up in which its newest person did the same again: another comment.
-    TOUCH = "update feed.notification set comment_id = $3, updated_at = $4, read_at = null
+    TOUCH = "update feed.notification set comment_id = $3, updated_at = greatest($4,
+                 (select r.updated_at + interval '1 microsecond' from feed.notification_read r where r.user_id = $1))
+             where user_id = $1 and group_key = $2",
+        sqlite "update feed.notification set comment_id = $3, updated_at = max($4, coalesce(
+                 (select r.updated_at + 1 from feed.notification_read r where r.user_id = $1), $4))
              where user_id = $1 and group_key = $2";
     /// Somebody did the same again.
     TOUCH_ACTOR = "update feed.notification_actor set at = $4 where user_id = $1 and group_key = $2 and actor_id = $3";
@@ -80,7 +88,7 @@ statements! {
     /// Whether somebody likes a comment.
     LIKES_COMMENT = "select exists (select 1 from feed.comment_like where user_id = $1 and comment_id = $2)";
     /// A page of lines, newest first.
-    PAGE = "select group_key, kind, post_id, comment_id, actor_count, updated_at, read_at is not null
+    PAGE = "select group_key, kind, post_id, comment_id, actor_count, updated_at
             from feed.notification where user_id = $1 and (updated_at, group_key) < ($2, $3)
             order by updated_at desc, group_key desc limit $4";
     /// The newest people of each line who are not suspended.
@@ -104,17 +112,25 @@ statements! {
                  cross join feed.notification_actor a
                  where s.suspended and a.user_id = $1 and a.actor_id = s.user_id
                    and a.group_key in (select value from json_each($2)) group by a.group_key";
-    /// Lines that were not read.
-    UNREAD = "select count(*) from feed.notification where user_id = $1 and read_at is null";
-    /// Marks a line and everything older as read.
-    READ = "update feed.notification set read_at = $4
-            where user_id = $1 and read_at is null and (updated_at, group_key) <= ($2, $3)";
-    /// The oldest lines.
-    OLD = "select user_id, group_key from feed.notification where updated_at < $1 order by updated_at limit $2";
+    /// Lines above a place: those that were not read.
+    UNREAD = "select count(*) from feed.notification where user_id = $1 and (updated_at, group_key) > ($2, $3)";
+    /// Up to where somebody has read.
+    READ_UP_TO = "select updated_at, group_key from feed.notification_read where user_id = $1";
+    /// Notes up to where somebody has read; it never goes back.
+    READ = "insert into feed.notification_read (user_id, updated_at, group_key) values ($1, $2, $3)
+            on conflict (user_id) do update set updated_at = excluded.updated_at, group_key = excluded.group_key
+            where (excluded.updated_at, excluded.group_key)
+                > (feed.notification_read.updated_at, feed.notification_read.group_key)",
+        sqlite "insert into feed.notification_read (user_id, updated_at, group_key) values ($1, $2, $3)
+            on conflict (user_id) do update set updated_at = excluded.updated_at, group_key = excluded.group_key
+            where (excluded.updated_at, excluded.group_key) > (updated_at, group_key)";
+    /// Lines of some people that are old.
+    OLD = "select n.user_id, n.group_key from feed.profile p join feed.notification n on n.user_id = p.user_id
+           where p.user_id > $1 and p.user_id <= $2 and n.updated_at < $3 limit $4";
     /// The people of a line.
     DROP_ACTORS = "delete from feed.notification_actor where user_id = $1 and group_key = $2";
-    /// A line.
-    DROP = "delete from feed.notification where user_id = $1 and group_key = $2";
+    /// A line, if it is still old.
+    DROP_OLD = "delete from feed.notification where user_id = $1 and group_key = $2 and updated_at < $3";
 }
 
 row! {
@@ -141,13 +157,12 @@ row! {
         pub(crate) comment: Option<CommentId>,
         pub(crate) actor_count: i64,
         pub(crate) updated_at: Ts,
-        pub(crate) read: bool,
     }
 }
 
 row! {
     /// A place in the lines of one person, newest first.
-    #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
     pub(crate) struct LinePlace {
         pub(crate) updated_at: Ts,
         pub(crate) key: String,
@@ -159,16 +174,31 @@ impl LinePlace {
     pub(crate) fn top() -> Self {
         Self { updated_at: Ts::from_micros(253_402_300_799_000_000), key: String::new() }
     }
+
+    /// Below every line.
+    fn bottom() -> Self {
+        Self { updated_at: Ts::from_micros(0), key: String::new() }
+    }
 }
 
-/// Puts `actor` into a line; `true` if they did not stand in it.
-pub(crate) async fn add(tx: &mut Tx, line: &Line, actor: UserId, now: Ts) -> Result<bool, DbError> {
-    if tx.execute(&ADD_ACTOR, params![line.user, line.key, actor, now]).await? == 0 {
-        return Ok(false);
-    }
-    let kind = line.kind_name();
-    let params = params![line.user, line.key, kind, line.post, line.comment, now];
-    tx.execute(&RAISE, params).await.map(|_| true)
+/// Puts people into lines; for each, whether they did not stand in it.
+pub(crate) async fn add(
+    tx: &mut Tx,
+    acts: &[(Line, UserId)],
+    now: Ts,
+) -> Result<Vec<bool>, DbError> {
+    let actors = acts
+        .iter()
+        .map(|(line, actor)| (&ADD_ACTOR, params![line.user, line.key, *actor, now].to_vec()));
+    let added = tx.execute_all(&actors.collect::<Vec<_>>()).await?;
+    let is_new = added.into_iter().map(|rows| rows == 1).collect::<Vec<_>>();
+    let raised = acts.iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|((line, _), _)| {
+        let kind = line.kind_name();
+        let params = params![line.user, line.key, *kind, line.post, line.comment, now];
+        (&RAISE, params.to_vec())
+    });
+    tx.execute_all(&raised.collect::<Vec<_>>()).await?;
+    Ok(is_new)
 }
 
 /// `actor`, who stands in the line, did the same again.
@@ -249,13 +279,13 @@ pub(crate) async fn may_tell(tx: &mut Tx, user: UserId, actor: UserId) -> Result
     Ok(may)
 }
 
-/// How `actor`'s like of `post` stands; `None` if there is no such post.
-pub(crate) async fn like(
+/// How each of these likes, by post and person, stands; `None` if there is no such post.
+pub(crate) async fn likes(
     tx: &mut Tx,
-    post: PostId,
-    actor: UserId,
-) -> Result<Option<LikeRow>, DbError> {
-    tx.optional(&LIKE, params![post, actor]).await
+    likes: &BTreeSet<(PostId, UserId)>,
+) -> Result<Vec<Option<LikeRow>>, DbError> {
+    let params = likes.iter().map(|(post, actor)| params![*post, *actor].to_vec());
+    tx.optional_all(&LIKE, &params.collect::<Vec<_>>()).await
 }
 
 /// Whether `user` likes `comment`.
@@ -297,28 +327,56 @@ pub(crate) async fn actors(
     tx.all(&ACTORS, params![user, keys, each]).await
 }
 
+/// How many lines each of these people has not read.
+pub(crate) async fn unread(tx: &mut Tx, users: &[UserId]) -> Result<Vec<i64>, DbError> {
+    let people = users.iter().map(|user| params![*user].to_vec()).collect::<Vec<_>>();
+    let read: Vec<Option<LinePlace>> = tx.optional_all(&READ_UP_TO, &people).await?;
+    let from: Vec<LinePlace> =
+        read.into_iter().map(|place| place.unwrap_or_else(LinePlace::bottom)).collect();
+    let above = users
+        .iter()
+        .zip(&from)
+        .map(|(user, from)| params![*user, from.updated_at, from.key].to_vec())
+        .collect::<Vec<_>>();
+    let counts: Vec<Option<(i64,)>> = tx.optional_all(&UNREAD, &above).await?;
+    Ok(counts.into_iter().map(|count| count.map_or(0, |(count,)| count)).collect())
+}
+
 /// How many lines `user` has not read.
-pub(crate) async fn unread(tx: &mut Tx, user: UserId) -> Result<i64, DbError> {
-    let (count,): (i64,) = tx.one(&UNREAD, params![user]).await?;
-    Ok(count)
+pub(crate) async fn unread_of(tx: &mut Tx, user: UserId) -> Result<i64, DbError> {
+    Ok(unread(tx, &[user]).await?.into_iter().sum())
 }
 
-/// Marks the line at `up_to` and everything older as read; returns how many were not.
-pub(crate) async fn mark_read(
+/// Up to where `user` has read; `None` if nothing yet.
+pub(crate) async fn read_up_to(tx: &mut Tx, user: UserId) -> Result<Option<LinePlace>, DbError> {
+    tx.optional(&READ_UP_TO, params![user]).await
+}
+
+/// Marks the line at `up_to` and everything older as read.
+pub(crate) async fn mark_read(tx: &mut Tx, user: UserId, up_to: &LinePlace) -> Result<(), DbError> {
+    tx.execute(&READ, params![user, up_to.updated_at, up_to.key]).await.map(drop)
+}
+
+/// Lines older than `before` of people after the first of `between` up to the second, at most `limit`.
+pub(crate) async fn old(
     tx: &mut Tx,
-    user: UserId,
-    up_to: &LinePlace,
-    now: Ts,
-) -> Result<u64, DbError> {
-    tx.execute(&READ, params![user, up_to.updated_at, up_to.key, now]).await
+    between: (UserId, UserId),
+    before: Ts,
+    limit: i64,
+) -> Result<Vec<(UserId, String)>, DbError> {
+    tx.all(&OLD, params![between.0, between.1, before, limit]).await
 }
 
-/// Removes lines older than `before`, at most `limit`; returns how many.
-pub(crate) async fn trim(tx: &mut Tx, before: Ts, limit: i64) -> Result<usize, DbError> {
-    let old: Vec<(UserId, String)> = tx.all(&OLD, params![before, limit]).await?;
-    for (user, key) in &old {
-        tx.execute(&DROP_ACTORS, params![user, key]).await?;
-        tx.execute(&DROP, params![user, key]).await?;
+/// Removes those of these lines that are older than `before`.
+pub(crate) async fn trim(
+    tx: &mut Tx,
+    lines: &[(UserId, String)],
+    before: Ts,
+) -> Result<(), DbError> {
+    for (user, key) in lines {
+        if tx.execute(&DROP_OLD, params![user, key, before]).await? > 0 {
+            tx.execute(&DROP_ACTORS, params![user, key]).await?;
+        }
     }
-    Ok(old.len())
+    Ok(())
 }

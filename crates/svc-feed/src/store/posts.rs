@@ -74,7 +74,7 @@ statements! {
     CLEAR = "update feed.post set caption = '', hashtags = '[]', mentions = '[]' where id = $1";
     /// Changes a post's counters and place.
     SET_STAT = "update feed.post_stat set like_count = $2, comment_count = $3, view_count = $4, published_at = $5,
-                    rank_key = $6, version = version + 1 where post_id = $1 returning version";
+                    rank_key = $6, version = version + 1 where post_id = $1";
     /// A post as a use case needs it: its row, its counters, how its author and the viewer stand to each other, and the
     /// weights in force, where another instance may have brought others than this one has.
     HELD = concat!(held!("r.like_weight, r.comment_weight, r.view_weight, r.decay_per_hour"),
@@ -271,17 +271,24 @@ pub(crate) async fn clear(tx: &mut Tx, id: PostId) -> Result<(), DbError> {
     tx.execute(&CLEAR, params![id]).await.map(drop)
 }
 
-/// Writes counters and place, and returns their new version.
+/// Writes counters and place, and notes with `before` where the post stood until the fact that was emitted last.
 pub(crate) async fn set_stat(
     tx: &mut Tx,
     id: PostId,
     counts: Counts,
     published_at: Option<Ts>,
     rank_key: Option<f64>,
-) -> Result<i64, DbError> {
-    let params = params![id, counts.likes, counts.comments, counts.views, published_at, rank_key];
-    let (version,): (i64,) = tx.one(&SET_STAT, params).await?;
-    Ok(version)
+    before: Option<f64>,
+) -> Result<(), DbError> {
+    let Counts { likes, comments, views } = counts;
+    let set = params![id, likes, comments, views, published_at, rank_key].to_vec();
+    let mut statements = vec![(&SET_STAT, set)];
+    if let (true, Some(at), Some(published_at)) =
+        (before != rank_key, tx.last_position(), published_at)
+    {
+        statements.push(super::ranking::note(tx.now(), at, id, before, published_at));
+    }
+    tx.execute_all(&statements).await.map(drop)
 }
 
 /// Puts tags on a published post; `public` ones are counted.

@@ -18,6 +18,9 @@ statements! {
     /// Changes what somebody says of themselves.
     UPDATE = "update feed.profile set display_name = $2, bio = $3, private = $4, avatar_id = $5, version = version + 1
               where user_id = $1 returning version";
+    /// The last of some people after one, in the order of ids.
+    LAST_AFTER = "select p.user_id from (select user_id from feed.profile where user_id > $1 order by user_id limit $2) p
+                  order by p.user_id desc limit 1";
     /// Removes the words by which a person is found.
     DROP_WORDS = "delete from feed.profile_word where user_id = $1";
     /// Makes an upload of somebody their avatar, if it is a picture and not attached.
@@ -200,6 +203,16 @@ pub(crate) async fn account_version(
     version: i64,
 ) -> Result<bool, DbError> {
     Ok(tx.execute(&ACCOUNT_VERSION, params![user, version]).await? == 1)
+}
+
+/// The last of the `count` people after `from`, in the order of ids; `None` if there is nobody.
+pub(crate) async fn last_after(
+    tx: &mut Tx,
+    from: UserId,
+    count: i64,
+) -> Result<Option<UserId>, DbError> {
+    let row: Option<(UserId,)> = tx.optional(&LAST_AFTER, params![from, count]).await?;
+    Ok(row.map(|(last,)| last))
 }
 
 /// How many published posts of `author` have at most this visibility number.

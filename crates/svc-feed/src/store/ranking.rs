@@ -5,7 +5,7 @@ use mainstay_contract::{
     ts::Ts,
 };
 use mainstay_core::{
-    db::{DbError, FromRow, Json, Position, Row, Tx},
+    db::{DbError, FromRow, Json, Param, Position, Row, Sql, Tx},
     params, row, statements,
 };
 
@@ -203,18 +203,18 @@ pub(crate) async fn moves_since(
     tx.all(&MOVES_SINCE, params![since, limit as i64]).await
 }
 
-/// Notes that `post` stood at `key_before` until the fact at `position`.
-pub(crate) async fn note(
-    tx: &mut Tx,
+/// The statement that notes at `now` that `post` stood at `key_before` until the fact at `position`.
+pub(crate) fn note(
+    now: Ts,
     position: Position,
     post: PostId,
     key_before: Option<f64>,
     published_at: Ts,
-) -> Result<(), DbError> {
-    let now = tx.now();
-    tx.execute(&NOTE, params![position.xid, position.seq, post, key_before, published_at, now])
-        .await
-        .map(drop)
+) -> (&'static Sql, Vec<Param<'static>>) {
+    let key_before = key_before.map_or(Param::Null, Param::F64);
+    let post = Param::Id(post.bits().to_be_bytes());
+    let (xid, seq) = (Param::I64(position.xid), Param::I64(position.seq));
+    (&NOTE, vec![xid, seq, post, key_before, Param::Ts(published_at), Param::Ts(now)])
 }
 
 /// Which weights the keys follow; `None` before the first.
@@ -244,9 +244,9 @@ pub(crate) async fn places_after(
     tx.all(&PLACES_AFTER, params![post, limit as i64]).await
 }
 
-/// Gives `post` another key.
-pub(crate) async fn set_key(tx: &mut Tx, post: PostId, key: f64) -> Result<(), DbError> {
-    tx.execute(&SET_KEY, params![post, key]).await.map(drop)
+/// The statement that gives `post` another key.
+pub(crate) fn set_key(post: PostId, key: f64) -> (&'static Sql, Vec<Param<'static>>) {
+    (&SET_KEY, vec![Param::Id(post.bits().to_be_bytes()), Param::F64(key)])
 }
 
 /// Forgets changes before `before`, at most `limit`; returns how many.

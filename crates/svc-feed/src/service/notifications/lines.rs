@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use mainstay_contract::{
     feed::{
         CommentAddedV1, CommentChangedV1, CommentLikedV1, MentionedV1, NotifiedV1,
-        PostVisibilityChangedV1, RelationActV1, RelationChangedV1,
+        PostVisibilityChangedV1, RelationActV1, RelationChangedV1, UnreadV1,
     },
     id::{CommentId, PostId, UserId},
 };
@@ -27,23 +27,27 @@ const BLOCKED_LINES_MAX: i64 = 10_000;
 /// Whose lines changed; in order, so that those who change the same ones at the same time queue up.
 pub(crate) type Told = BTreeSet<UserId>;
 
-/// A post was liked, or a like was taken back.
-pub(crate) async fn post_liked(
+/// Posts were liked, or likes were taken back; by post and person.
+pub(crate) async fn posts_liked(
     tx: &mut Tx,
     told: &mut Told,
-    post: PostId,
-    user: UserId,
+    likes: &BTreeSet<(PostId, UserId)>,
 ) -> Result<(), DbError> {
-    let Some(like) = store::notifications::like(tx, post, user).await? else { return Ok(()) };
-    let line = Line::like(like.author, post);
-    if !like.stands {
-        return untell(tx, told, &line, user).await;
+    let stand = store::notifications::likes(tx, likes).await?;
+    let mut acts = Vec::with_capacity(likes.len());
+    for ((post, user), like) in likes.iter().zip(stand) {
+        let Some(like) = like else { continue };
+        let line = Line::like(like.author, *post);
+        if !like.stands {
+            untell(tx, told, &line, *user).await?;
+        } else if like.author != *user && like.state <= post_state::HIDDEN && like.may_tell {
+            acts.push((line, *user));
+        }
     }
     let now = tx.now();
-    let tells = like.author != user && like.state <= post_state::HIDDEN && like.may_tell;
-    if tells && store::notifications::add(tx, &line, user, now).await? {
-        told.insert(like.author);
-    }
+    let added = store::notifications::add(tx, &acts, now).await?;
+    let news = acts.iter().zip(added).filter(|(_, is_new)| *is_new);
+    told.extend(news.map(|((line, _), _)| line.user));
     Ok(())
 }
 
@@ -230,11 +234,10 @@ async fn tell(
     actor: UserId,
     post: Option<&HeldPost>,
 ) -> Result<(), DbError> {
-    let now = tx.now();
-    if may_tell(tx, &line, actor, post).await?
-        && store::notifications::add(tx, &line, actor, now).await?
-    {
-        told.insert(line.user);
+    if may_tell(tx, &line, actor, post).await? {
+        let (user, now) = (line.user, tx.now());
+        let added = store::notifications::add(tx, &[(line, actor)], now).await?;
+        told.extend(added.contains(&true).then_some(user));
     }
     Ok(())
 }
@@ -265,9 +268,11 @@ async fn tell_again(
     if !may_tell(tx, &line, actor, Some(&held)).await? {
         return Ok(());
     }
-    let now = tx.now();
-    if !store::notifications::add(tx, &line, actor, now).await? {
-        store::notifications::touch(tx, &line, actor, now).await?;
+    let (act, now) = ([(line, actor)], tx.now());
+    let added = store::notifications::add(tx, &act, now).await?;
+    let [(line, _)] = &act;
+    if !added.contains(&true) {
+        store::notifications::touch(tx, line, actor, now).await?;
     }
     told.insert(line.user);
     Ok(())
@@ -299,9 +304,10 @@ async fn comment_gone(
 
 /// Says to everybody whose lines changed how many they have not read.
 pub(crate) async fn say_unread(tx: &mut Tx, told: Told) -> Result<(), DbError> {
-    for user in told {
-        let unread_count = store::notifications::unread(tx, user).await?;
-        tx.emit(&NotifiedV1 { user, unread_count }, &[]).await?;
-    }
-    Ok(())
+    let told: Vec<UserId> = told.into_iter().collect();
+    let unread = store::notifications::unread(tx, &told).await?;
+    let people = told.into_iter().zip(unread);
+    let people: Vec<_> =
+        people.map(|(user, unread_count)| UnreadV1 { user, unread_count }).collect();
+    if people.is_empty() { Ok(()) } else { tx.emit(&NotifiedV1 { people }, &[]).await }
 }

@@ -13,7 +13,7 @@ use crate::{
         rank::{Counts, Weights, rank_key},
         visibility_of,
     },
-    service::{comments::say_mentioned, likes::place, media::drop_media_of, tags},
+    service::{comments::say_mentioned, media::drop_media_of, tags},
     store::{self, posts::HeldPost},
 };
 
@@ -107,15 +107,8 @@ pub(super) async fn list(
     let counts: Counts = before.counts;
     let key = is_public.then(|| rank_key(counts, published_at, &before.weights.over(weights)));
     if key != before.rank_key || was != is {
-        place(tx, before.id, before.rank_key, key, Some(published_at)).await?;
-        store::posts::set_stat(
-            tx,
-            before.id,
-            counts,
-            is.then_some(published_at).or(before.published_at),
-            key,
-        )
-        .await?;
+        let published_at = is.then_some(published_at).or(before.published_at);
+        store::posts::set_stat(tx, before.id, counts, published_at, key, before.rank_key).await?;
     }
     Ok(())
 }
