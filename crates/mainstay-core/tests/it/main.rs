@@ -9,4 +9,5 @@ mod dead_letters;
 mod failover;
 mod live;
 mod server;
+mod together;
 mod writes;

@@ -16,13 +16,15 @@ statements! {
     /// An author's published posts before a place, newest first.
     OF_AUTHOR = "select published_at, id from feed.post where author_id = $1 and state = 2
                  and (published_at, id) < ($2, $3) order by published_at desc, id desc limit $4";
-    /// The newest posts of many authors.
+    /// The newest posts of many authors; where the last ones are of the same instant, SQLite gives all of those.
     OF_AUTHORS = "select a.id, p.published_at, p.id from unnest($1::uuid[]) a (id)
                   cross join lateral (select published_at, id from feed.post where author_id = a.id and state = 2
                       order by published_at desc, id desc limit $2) p",
         sqlite "select a.id, p.published_at, p.id from (select unhex(value) as id from json_each($1)) a
-                  cross join feed.post p where p.id in (select q.id from feed.post q
-                      where q.author_id = a.id and q.state = 2 order by q.published_at desc, q.id desc limit $2)";
+                  cross join feed.post p where p.author_id = a.id and p.state = 2
+                    and p.published_at >= coalesce((select q.published_at from feed.post q
+                        where q.author_id = a.id and q.state = 2
+                        order by q.published_at desc, q.id desc limit 1 offset $2 - 1), 0)";
     /// Posts with a tag before a place, newest first.
     WITH_TAG = "select published_at, post_id from feed.post_tag where tag = $1
                 and (published_at, post_id) < ($2, $3) order by published_at desc, post_id desc limit $4";
@@ -78,7 +80,7 @@ pub(crate) async fn of_author(
     tx.all(&OF_AUTHOR, params![author, from.at, from.post, limit as i64]).await
 }
 
-/// The newest `each` posts of each author, in any order.
+/// The newest `each` posts of each author, in any order; it may be more, none is left out above them.
 pub(crate) async fn of_authors(
     tx: &mut Tx,
     authors: &[UserId],
