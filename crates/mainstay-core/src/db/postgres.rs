@@ -336,24 +336,18 @@ impl PgConn {
         self.settle(results.into_iter().map(|result| (result, sql.text())))
     }
 
-    /// What statements that travelled together came to. After one has failed the server refuses the others, which says
-    /// nothing of them.
+    /// What statements that travelled together came to; the first that failed is the one at fault, because the server
+    /// refuses those behind it.
     fn settle<T>(
         &mut self,
         results: impl Iterator<Item = (Result<T, tokio_postgres::Error>, &'static str)>,
     ) -> Result<Vec<T>, DbError> {
-        let (mut all, mut failed) = (Vec::new(), None);
+        let mut all = Vec::new();
         for (result, text) in results {
             self.note(&result);
-            match result {
-                Ok(one) => all.push(one),
-                Err(error) if error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => {
-                    failed = failed.or(Some(refused(&error, text)));
-                }
-                Err(error) => return Err(refused(&error, text)),
-            }
+            all.push(result.map_err(|error| refused(&error, text))?);
         }
-        failed.map_or(Ok(all), Err)
+        Ok(all)
     }
 
     /// Remembers that the engine asked for another attempt, whatever the closure makes of the error.
