@@ -51,6 +51,7 @@ impl House {
         let auth = accounts(folder.path(), Clock::system()).await;
         let settings = GateSettings {
             in_flight_max: 100,
+            header_bytes_max: 32 << 10,
             trusted_proxies: Vec::new(),
             cors_origins: vec![ORIGIN.to_owned()],
             https: false,
