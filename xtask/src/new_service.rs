@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 
 use crate::run::{cargo, root, run as run_command};
 
-/// Write a new service: the folder crates/svc-NAME with one route and its test, the three lines that make it part of the
-/// program, and its settings in mainstay.default.toml.
+/// Write a new service: the folder crates/svc-NAME with one route and its test, the three lines that make it part of
+/// the program, and its settings in mainstay.default.toml.
 ///
 /// For example: cargo xtask new-service notes
 #[derive(clap::Args)]
@@ -155,8 +155,8 @@ mod tests {
     /// The copy lies in the build folder, always at the same place, so that its second build is quick. It is built
     /// apart: Cargo tells crates of two checkouts in one build folder apart only by their times.
     ///
-    /// The service's own test serves its route on both engines; that the program takes it is left to the compiler, which
-    /// takes minutes less than to link the program once more.
+    /// The service's own test serves its route on both engines; that the program takes it is left to the compiler,
+    /// which takes minutes less than to link the program once more.
     #[test]
     fn a_new_service_serves_its_route_and_fits_the_program_with_no_other_edit() {
         let target = crate::run::target_dir().unwrap();

@@ -69,8 +69,8 @@ impl Postgres {
         Self::with(&[])
     }
 
-    /// Starts a quick server of the test's own that speaks TLS too, with a certificate for 127.0.0.1 that signed itself:
-    /// [`Postgres::certificate`].
+    /// Starts a quick server of the test's own that speaks TLS too, with a certificate for 127.0.0.1 that signed
+    /// itself: [`Postgres::certificate`].
     ///
     /// # Errors
     /// As [`Postgres::start`], or when OpenSSL is not installed.
@@ -299,8 +299,8 @@ fn template(programs: &Path) -> Result<PathBuf, EngineError> {
     Ok(template)
 }
 
-/// A certificate for an address that signed itself, `server.crt` with `server.key` in `folder`; `openssl` is the program,
-/// with whatever runs it as another user.
+/// A certificate for an address that signed itself, `server.crt` with `server.key` in `folder`; `openssl` is the
+/// program, with whatever runs it as another user.
 ///
 /// # Errors
 /// When OpenSSL is not installed or refuses.

@@ -8,8 +8,9 @@
 //! | `verify-ca` | always | comes from a known authority |
 //! | `verify-full` | always | and is for the host that was asked for |
 //!
-//! `sslrootcert` is a PEM file of authorities; without it, or as `system`, those that the system knows. As with libpq, a
-//! socket file is never encrypted. Unlike libpq, a name counts only as a subject alternative name, never as common name.
+//! `sslrootcert` is a PEM file of authorities; without it, or as `system`, those that the system knows. As with libpq,
+//! a socket file is never encrypted. Unlike libpq, a name counts only as a subject alternative name, never as common
+//! name.
 
 use std::{
     str::FromStr as _,

@@ -1,7 +1,7 @@
 //! TLS towards Postgres, as libpq's modes have it.
 //!
-//! The driver only knows the traits; what stands here binds rustls to them. There is no channel binding: it would take a
-//! parser for certificates.
+//! The driver only knows the traits; what stands here binds rustls to them. There is no channel binding: it would take
+//! a parser for certificates.
 
 use std::{io, pin::Pin, sync::Arc, task};
 
@@ -123,8 +123,11 @@ impl Known {
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !self.named => Ok(()),
             // A certificate that signed itself, as `openssl req -x509` makes it, calls itself an authority, which a
-            // server's must not be. This one was named as trusted, and its time was looked at before.
-            Err(error) if is_authority(&error) && self.certificates.contains(server) => {
+            // server's must not be. Its time was looked at before; it is believed if it was named itself.
+            Err(error) if is_authority(&error) => {
+                if !self.certificates.contains(server) {
+                    return Err(CertificateError::UnknownIssuer.into());
+                }
                 if self.named {
                     verify_server_name(&ParsedCertificate::try_from(server)?, name)?;
                 }
@@ -223,7 +226,13 @@ where
     fn connect(self, stream: S) -> Self::Future {
         Box::pin(async move {
             let name = ServerName::try_from(self.host).map_err(io::Error::other)?;
-            let stream = TlsConnector::from(self.config).connect(name, stream).await?;
+            let stream = TlsConnector::from(self.config).connect(name, stream).await;
+            let stream = stream.map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => io::Error::other(format!(
+                    "{error}; whom to believe is named by `sslrootcert` in db.url"
+                )),
+                _ => error,
+            })?;
             Ok(Encrypted(Box::new(stream)))
         })
     }

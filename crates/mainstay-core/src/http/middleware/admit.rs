@@ -24,7 +24,7 @@ pub(in crate::http) const TARGET_BYTES_MAX: usize = 8 << 10;
 const HEADER_EXTRA_BYTES: usize = ": \r\n".len();
 
 impl Gate {
-    /// Refuses an address or headers that are too long. The sockets take a little more than this, so that whoever is not
+    /// Refuses an address or headers that are too long. The sockets take a little more, so that whoever is not
     /// far above learns of it as of every other problem.
     pub(super) fn bound_head(&self, request: &Request) -> Result<(), Problem> {
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
