@@ -95,6 +95,7 @@ impl App {
             ProgramSettings {
                 gate: GateSettings {
                     in_flight_max: 4_096,
+                    header_bytes_max: 32 << 10,
                     trusted_proxies: Vec::new(),
                     cors_origins: Vec::new(),
                     https: false,

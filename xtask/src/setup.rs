@@ -38,6 +38,12 @@ const PARTS: &[Part] = &[
         service: Some("postgresql"),
     },
     Part {
+        package: "openssl",
+        why: "makes the certificates of tests",
+        here: || installed("openssl"),
+        service: None,
+    },
+    Part {
         package: "redis-server",
         why: "the second level of the cache",
         here: || installed("redis-server"),

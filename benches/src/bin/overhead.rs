@@ -49,6 +49,7 @@ async fn run() -> anyhow::Result<()> {
     let limits = Limits::new([Limit::per_s(u32::MAX, u32::MAX); 5], true);
     let gate = GateSettings {
         in_flight_max: 4_096,
+        header_bytes_max: 32 << 10,
         trusted_proxies: Vec::new(),
         cors_origins: Vec::new(),
         https: false,

@@ -51,5 +51,5 @@ pub use epochs::{Epochs, LogChanged, random_log_epoch};
 pub use metrics::CacheMetrics;
 pub use monotonic::Mono;
 pub use policy::{Policy, Staleness};
-pub use second::{SecondLevel, SecondLevelConfig, SecondLevelError};
+pub use second::{SecondLevel, SecondLevelConfig, SecondLevelError, SecondLevelPing};
 pub use tag::{Stamp, Tag, Tags};

@@ -24,6 +24,7 @@ pub mod tx;
 pub mod value;
 
 use std::{
+    panic::AssertUnwindSafe,
     path::PathBuf,
     pin::Pin,
     sync::{Arc, OnceLock},
@@ -38,6 +39,7 @@ pub use self::{
     tx::{ReadTx, Tx},
     value::{FromValue, Json, Param, ToParam},
 };
+use futures_util::FutureExt as _;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::clock::Clock;
@@ -296,7 +298,7 @@ impl Db {
         let (value, facts) = match &inner.engine {
             Engine::Sqlite(engine) => engine.write(inner.outbox, inner.clock.clone(), work).await?,
             Engine::Postgres(engine) => {
-                engine.write(inner.outbox, inner.clock.clone(), lock, work).await?
+                engine.write(inner.outbox, inner.clock.clone(), lock, caught(work)).await?
             }
         };
         if !facts.is_empty() {
@@ -340,6 +342,22 @@ impl Db {
         }
     }
 
+    /// The host of the server; `localhost` for a file.
+    pub fn host(&self) -> &str {
+        match &self.inner.engine {
+            Engine::Sqlite(_) => "localhost",
+            Engine::Postgres(engine) => engine.host(),
+        }
+    }
+
+    /// Attempts to connect, and those that failed, since this was last asked; for figures. None for a file.
+    pub fn take_attempts(&self) -> (u64, u64) {
+        match &self.inner.engine {
+            Engine::Sqlite(_) => (0, 0),
+            Engine::Postgres(engine) => engine.take_attempts(),
+        }
+    }
+
     /// Asks the engine for an answer; for health probes.
     ///
     /// # Errors
@@ -365,6 +383,19 @@ impl Db {
         if let Engine::Sqlite(engine) = &self.inner.engine {
             engine.close().await;
         }
+    }
+}
+
+/// `work`, whose panic is an error and a roll-back, as on SQLite, and not the end of whoever called.
+fn caught<T, E, F>(work: F) -> impl for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>
+where
+    T: Send + 'static,
+    E: From<DbError> + Send + 'static,
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+{
+    move |tx: &mut Tx| {
+        let work = AssertUnwindSafe(work(tx)).catch_unwind();
+        Box::pin(async move { work.await.unwrap_or_else(|_said| Err(DbError::Panicked.into())) })
     }
 }
 

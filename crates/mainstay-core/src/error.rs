@@ -55,12 +55,8 @@ codes! {
     Taken = "taken", 409, "Already taken";
     /// The present state does not allow it.
     Conflict = "conflict", 409, "Not possible in the present state";
-    /// The same idempotency key is being worked on.
-    KeyInFlight = "idempotency_key_in_flight", 409, "The first request with this key is still running";
     /// The frozen list behind the cursor is gone.
     CursorExpired = "cursor_expired", 410, "The list has expired";
-    /// `If-Match` did not match.
-    PreconditionFailed = "precondition_failed", 412, "It was changed meanwhile";
     /// Body, field or file is larger than allowed.
     TooLarge = "too_large", 413, "Too large";
     /// The address is longer than allowed.
@@ -200,6 +196,13 @@ impl Faults {
     pub fn into_vec(self) -> Vec<Fault> {
         self.0
     }
+}
+
+/// What a panic says, for the log.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "without a text".to_owned())
 }
 
 /// The only way to drop an error: it says why that is right.

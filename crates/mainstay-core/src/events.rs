@@ -39,6 +39,8 @@ struct Inner {
     db: Db,
     epochs: Arc<Epochs>,
     appliers: RwLock<Vec<Apply>>,
+    /// Told of the facts that are committed here.
+    witnesses: RwLock<Vec<Apply>>,
     applied: Mutex<Applied>,
 }
 
@@ -76,13 +78,27 @@ impl Log {
     pub async fn open(db: Db, mono: Mono) -> Result<Self, DbError> {
         let epoch = crate::db::outbox::log_epoch(&db).await?;
         let epochs = Arc::new(Epochs::new(epoch, mono));
-        let inner = Inner { db, epochs, appliers: RwLock::default(), applied: Mutex::default() };
+        let inner = Inner {
+            db,
+            epochs,
+            appliers: RwLock::default(),
+            witnesses: RwLock::default(),
+            applied: Mutex::default(),
+        };
         let log = Self { inner: Arc::new(inner) };
         log.first_poll().await?;
         let weak = Arc::downgrade(&log.inner);
         log.inner.db.on_commit(Box::new(move |facts| {
             if let Some(inner) = weak.upgrade() {
-                facts.iter().for_each(|fact| inner.apply(fact));
+                for fact in facts {
+                    inner
+                        .witnesses
+                        .read()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .iter()
+                        .for_each(|w| w(fact));
+                    inner.apply(fact);
+                }
             }
         }));
         Ok(log)
@@ -96,6 +112,13 @@ impl Log {
     /// What is outdated, for cache classes.
     pub fn epochs(&self) -> &Arc<Epochs> {
         &self.inner.epochs
+    }
+
+    /// How long ago this instance began to read what it has read to its end.
+    pub fn lag(&self) -> Duration {
+        let epochs = &self.inner.epochs;
+        let lag_us = epochs.lag_us(epochs.mono().now());
+        Duration::from_micros(lag_us.unsigned_abs())
     }
 
     /// The lowest transaction of which nothing is applied yet. On Postgres it may lie above the horizon: while an older
@@ -124,6 +147,12 @@ impl Log {
     /// From now on `apply` is told of every fact.
     pub fn on_fact(&self, apply: Apply) {
         self.inner.appliers.write().unwrap_or_else(PoisonError::into_inner).push(apply);
+    }
+
+    /// From now on `witness` is told of every fact that this instance itself commits, once and never of others': for
+    /// counters, which are added up over all instances.
+    pub fn on_own_fact(&self, witness: Apply) {
+        self.inner.witnesses.write().unwrap_or_else(PoisonError::into_inner).push(witness);
     }
 
     /// The first look sets the horizon: what lies before it is in the records that are read from now on. Facts at or

@@ -18,7 +18,7 @@ use std::{
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{sync::watch, time::timeout};
 
 /// Failures in a row after which a required dependency that once worked counts as gone.
 pub const LENIENCE: u32 = 3;
@@ -100,6 +100,17 @@ pub struct Report {
     pub checks: Vec<Check>,
 }
 
+impl Report {
+    /// The same for whoever must not learn more than the names and states: what an engine says can hold addresses.
+    #[must_use]
+    pub fn without_details(mut self) -> Self {
+        for check in &mut self.checks {
+            (check.last_ok_ms_ago, check.elapsed_ms, check.error) = (None, None, None);
+        }
+        self
+    }
+}
+
 /// The health of this instance. Cheap to clone; every clone shows the same.
 #[derive(Clone, Default)]
 pub struct Health(Arc<Inner>);
@@ -135,22 +146,19 @@ impl Health {
     }
 
     /// Looks at everything every `period`, until `stop` becomes true or its sender is gone.
-    pub fn spawn(&self, period: Duration, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
-        let health = self.clone();
-        tokio::spawn(async move {
-            let rounds = async {
-                let mut ticks = tokio::time::interval(period);
-                ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-                loop {
-                    ticks.tick().await;
-                    health.round().await;
-                }
-            };
-            tokio::select! {
-                () = rounds => {}
-                _ended = stop.wait_for(|stop| *stop) => {}
+    pub async fn watch(self, period: Duration, mut stop: watch::Receiver<bool>) {
+        let rounds = async {
+            let mut ticks = tokio::time::interval(period);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                self.round().await;
             }
-        })
+        };
+        tokio::select! {
+            () = rounds => {}
+            _ended = stop.wait_for(|stop| *stop) => {}
+        }
     }
 
     /// Looks at everything once, at the same time; takes as long as the slowest, at most the longest time limit.

@@ -4,13 +4,21 @@
 //! the next due row for [`Job::deadline`], runs it and deletes it; a crash lets the lease run out and another worker
 //! takes it. Jobs are therefore idempotent. A failed one is put back with a growing pause and its error.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use futures_util::FutureExt as _;
 use mainstay_contract::ts::Ts;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
 
 use crate::{
     db::{BoxFuture, Db, DbError, Param, ToParam as _, Tx},
+    error::panic_text,
     ids, params,
 };
 
@@ -47,6 +55,65 @@ pub struct Periodic {
     pub every: Duration,
     /// What it does.
     pub run: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
+}
+
+/// How one piece of background work is doing. Cloning keeps the same.
+#[derive(Clone)]
+pub(crate) struct Pulse(Arc<Beat>);
+
+struct Beat {
+    name: String,
+    failures: Counter,
+    /// In a row, as the work itself says.
+    failed: Mutex<(u32, String)>,
+    /// In a row, as whoever keeps it going says.
+    ended: Mutex<(u32, String)>,
+}
+
+impl Pulse {
+    /// Of work that has not failed.
+    pub(crate) fn new(name: &str, failures: Counter) -> Self {
+        let (failed, ended) = Default::default();
+        Self(Arc::new(Beat { name: name.to_owned(), failures, failed, ended }))
+    }
+
+    /// The work's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// It did what it does, once.
+    pub(crate) fn well(&self) {
+        held(&self.0.failed).0 = 0;
+    }
+
+    /// It failed and goes on.
+    pub(crate) fn failed(&self, why: &str) {
+        self.0.failures.inc();
+        let mut failed = held(&self.0.failed);
+        *failed = (failed.0.saturating_add(1), why.to_owned());
+    }
+
+    /// It ended the `times`th time in a row, which it must not.
+    pub(crate) fn ended(&self, times: u32, why: &str) {
+        self.0.failures.inc();
+        *held(&self.0.ended) = (times, why.to_owned());
+    }
+
+    /// It runs on.
+    pub(crate) fn steady(&self) {
+        held(&self.0.ended).0 = 0;
+    }
+
+    /// How many times in a row it failed or ended, and why the last time; nothing if it did not.
+    pub(crate) fn failing(&self) -> Option<(u32, String)> {
+        let worst = [held(&self.0.failed).clone(), held(&self.0.ended).clone()];
+        worst.into_iter().max_by_key(|(times, _)| *times).filter(|(times, _)| *times > 0)
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Puts a job into the queue, in the transaction that promises it.
@@ -86,14 +153,21 @@ pub async fn cancel(tx: &mut Tx, name: &'static str, key: &str) -> Result<(), Db
 type Leased = (JobId, String, String, String, i64);
 
 /// Works on one service's queue until `stop` says so.
-pub async fn work(db: Db, kinds: Vec<Job>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn work(db: Db, kinds: Vec<Job>, pulse: Pulse, mut stop: watch::Receiver<bool>) {
     let kinds: HashMap<&'static str, Job> = kinds.into_iter().map(|job| (job.name, job)).collect();
     let lease_s = kinds.values().map(|job| job.deadline.as_secs()).max().unwrap_or(60) + 5;
     while !*stop.borrow() {
         match lease(&db, i64::try_from(lease_s).unwrap_or(600)).await {
-            Ok(Some(leased)) => finish(&db, &kinds, leased).await,
-            Ok(None) => wait(&mut stop, POLL).await,
+            Ok(Some(leased)) => {
+                pulse.well();
+                finish(&db, &kinds, leased).await;
+            }
+            Ok(None) => {
+                pulse.well();
+                wait(&mut stop, POLL).await;
+            }
             Err(error) => {
+                pulse.failed(&error.to_string());
                 tracing::warn!(queue = db.schema(), %error, "lease a job");
                 wait(&mut stop, POLL).await;
             }
@@ -129,10 +203,15 @@ async fn finish(
     (id, name, key, payload, attempt): Leased,
 ) {
     let result = match kinds.get(name.as_str()) {
-        Some(job) => match tokio::time::timeout(job.deadline, (job.run)(key, payload)).await {
-            Ok(result) => result,
-            Err(_late) => Err(format!("it took longer than {} s", job.deadline.as_secs())),
-        },
+        Some(job) => {
+            // A panic is a failure of this job, not the end of the worker and of those that wait behind it.
+            let run = AssertUnwindSafe(async { (job.run)(key, payload).await }).catch_unwind();
+            match tokio::time::timeout(job.deadline, run).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(panic)) => Err(format!("it panicked: {}", panic_text(panic.as_ref()))),
+                Err(_late) => Err(format!("it took longer than {} s", job.deadline.as_secs())),
+            }
+        }
         None => Err("this program does not know this kind of job".to_owned()),
     };
     if let Err(error) = &result {
@@ -163,10 +242,14 @@ async fn finish(
 }
 
 /// Does something again and again until `stop` says so.
-pub async fn repeat(periodic: Periodic, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn repeat(periodic: Periodic, pulse: Pulse, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        if let Err(error) = (periodic.run)().await {
-            tracing::warn!(task = periodic.name, error, "periodic work");
+        match (periodic.run)().await {
+            Ok(()) => pulse.well(),
+            Err(error) => {
+                pulse.failed(&error);
+                tracing::warn!(task = periodic.name, error, "periodic work");
+            }
         }
         wait(&mut stop, periodic.every).await;
     }

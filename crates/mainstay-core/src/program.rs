@@ -4,35 +4,37 @@
 //! [`Program::serve`] answers until it is told to end, then drains: first requests, then live connections, then work.
 
 mod facts;
+mod probes;
+mod supervisor;
 mod system;
 
 use std::{sync::Arc, time::Duration};
 
 use mainstay_contract::account::{AccountSuspensionChangedV1, ApiKeyChangedV1, SessionEndedV1};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch};
 
 pub use self::facts::{DeadLetters, Facts, FactsError, Retried, Retry, RetryFailure, RetryPlace};
+use self::supervisor::Supervisor;
 use crate::{
     auth::{self, Credential},
     db::Sql,
     error::Tolerate as _,
     events::consumer::{Consumer, Progress},
-    health::{Health, Importance, Probe},
+    health::Health,
     http::{
         Route,
         middleware::{Followed, Gate, GateSettings, Limits},
         router::{self, Router},
         server::{self, Drained, ServerSettings},
     },
-    jobs, live,
+    jobs::{self, Periodic},
+    live,
     mount::{Core, Mount, MountError},
     telemetry::{AccessLog, HttpMetrics},
 };
 
 /// How often the dependencies are looked at.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
-/// The longest that a look may take.
-const PROBE_TIME: Duration = Duration::from_secs(2);
 /// How long background work may take to end.
 const END_TIME: Duration = Duration::from_secs(5);
 
@@ -72,7 +74,7 @@ pub struct Program {
     retention_days: u32,
     job_workers: u32,
     stop: watch::Sender<bool>,
-    work: JoinSet<()>,
+    work: Supervisor,
 }
 
 impl Program {
@@ -103,6 +105,7 @@ impl Program {
         let mut routes: Vec<Route> =
             mounts.iter().flat_map(|mount| mount.routes.iter().cloned()).collect();
         routes.extend(live::api::routes(&core.live));
+        probes::measure(&core, &mounts);
         let facts = Facts::of(&mounts, core.cursors.clone());
         routes.extend(facts.routes());
         routes.extend(pages);
@@ -138,6 +141,7 @@ impl Program {
         let router = router::router(routes.clone(), &gate)
             .map_err(|error| MountError::because("route requests", error))?;
         let (stop, _) = watch::channel(false);
+        let work = Supervisor::new(&core.metrics, stop.clone());
         Ok(Self {
             core,
             mounts,
@@ -152,7 +156,7 @@ impl Program {
             retention_days,
             job_workers,
             stop,
-            work: JoinSet::new(),
+            work,
         })
     }
 
@@ -189,42 +193,35 @@ impl Program {
     pub fn start(&mut self) {
         let work = &mut self.work;
         for mount in &self.mounts {
-            work.spawn(mount.log.clone().follow(self.poll, self.stop.subscribe()));
-            let db = mount.log.db().clone();
+            let (log, poll) = (mount.log.clone(), self.poll);
+            work.keep(&format!("{}.follow", mount.name), move |_, stop| {
+                log.clone().follow(poll, stop)
+            });
             let workers = if mount.jobs.is_empty() { 0 } else { self.job_workers.max(1) };
             for _ in 0..workers {
-                work.spawn(jobs::work(db.clone(), mount.jobs.clone(), self.stop.subscribe()));
+                let (db, jobs) = (mount.log.db().clone(), mount.jobs.clone());
+                work.keep(&format!("{}.jobs", mount.name), move |pulse, stop| {
+                    jobs::work(db.clone(), jobs.clone(), pulse, stop)
+                });
             }
             for periodic in &mount.periodic {
-                work.spawn(jobs::repeat(periodic.clone(), self.stop.subscribe()));
+                repeat(work, periodic.name, periodic.clone());
             }
-            work.spawn(jobs::repeat(
-                system::retention(&mount.log, self.retention_days),
-                self.stop.subscribe(),
-            ));
+            let retention = system::retention(&mount.log, self.retention_days);
+            repeat(work, &format!("{}.retention", mount.name), retention);
             for (_, consumer, progress) in
                 self.consuming.iter().filter(|(to, ..)| *to == mount.name)
             {
-                if let Some(task) = consume(consumer, progress, mount, &self.mounts, &self.stop) {
-                    work.spawn(task);
-                }
+                consume(work, consumer, progress, mount, &self.mounts);
             }
-            self.health.register(probe(mount));
         }
         let measuring = self.facts.measuring(&self.core.metrics);
-        work.spawn(jobs::repeat(measuring, self.stop.subscribe()));
-        let blobs = self.core.blobs.clone();
-        self.health.register(Probe {
-            name: "blobs",
-            importance: Importance::Degrades,
-            timeout: PROBE_TIME,
-            check: Arc::new(move || {
-                let blobs = blobs.clone();
-                Box::pin(async move { blobs.check().await.map_err(|error| error.to_string()) })
-            }),
-        });
-        work.spawn(self.core.live.clone().run(self.stop.subscribe()));
-        drop(self.health.spawn(PROBE_EVERY, self.stop.subscribe()));
+        repeat(work, measuring.name, measuring.clone());
+        let live = self.core.live.clone();
+        work.keep("live", move |_, stop| live.clone().run(stop));
+        probes::register(&self.health, &self.core, &self.mounts, work.watched());
+        let health = self.health.clone();
+        work.keep("health", move |_, stop| health.clone().watch(PROBE_EVERY, stop));
     }
 
     /// Looks at every dependency once, so that readiness is known before the first request.
@@ -260,11 +257,10 @@ impl Program {
     /// Ends the background work and closes the records.
     pub async fn end(&mut self) {
         self.stop.send_replace(true);
-        let ended = async { while self.work.join_next().await.is_some() {} };
-        tokio::time::timeout(END_TIME, ended)
+        tokio::time::timeout(END_TIME, self.work.ended())
             .await
             .tolerate("work that does not end is dropped; it is idempotent");
-        self.work.abort_all();
+        self.work.abort();
         for mount in &self.mounts {
             mount.log.db().close().await;
         }
@@ -290,36 +286,29 @@ fn end_connections(core: &Core) {
     }));
 }
 
-/// A consumer at work, if the service whose facts it takes is there.
+fn repeat(work: &mut Supervisor, name: &str, periodic: Periodic) {
+    work.keep(name, move |pulse, stop| jobs::repeat(periodic.clone(), pulse, stop));
+}
+
+/// Has a consumer work, if the service whose facts it takes is there.
 fn consume(
+    work: &mut Supervisor,
     consumer: &Consumer,
     progress: &Progress,
     mount: &Mount,
     mounts: &[Mount],
-    stop: &watch::Sender<bool>,
-) -> Option<impl Future<Output = ()> + Send + use<>> {
+) {
     let Some(source) = mounts.iter().find(|source| source.name == consumer.source) else {
         tracing::warn!(
             consumer = consumer.name,
             source = consumer.source,
             "no such service; it consumes nothing"
         );
-        return None;
+        return;
     };
-    let (consumer, source) = (consumer.clone(), source.log.clone());
-    let target = mount.log.db().clone();
-    Some(consumer.run(source, target, progress.clone(), stop.subscribe()))
-}
-
-fn probe(mount: &Mount) -> Probe {
-    let db = mount.log.db().clone();
-    Probe {
-        name: mount.name,
-        importance: Importance::Required,
-        timeout: PROBE_TIME,
-        check: Arc::new(move || {
-            let db = db.clone();
-            Box::pin(async move { db.ping().await.map_err(|error| error.to_string()) })
-        }),
-    }
+    let (consumer, progress) = (consumer.clone(), progress.clone());
+    let (source, target) = (source.log.clone(), mount.log.db().clone());
+    work.keep(&format!("{}.{}", mount.name, consumer.name), move |_, stop| {
+        consumer.clone().run(source.clone(), target.clone(), progress.clone(), stop)
+    });
 }

@@ -25,7 +25,7 @@ pub use dice::Dice;
 pub use error::EngineError;
 pub use fantoccini;
 pub use link::Link;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, self_signed};
 pub use redis::Redis;
 pub use s3::S3;
 pub use storage::{Loss, LossyStorage, Lost};

@@ -69,11 +69,43 @@ impl Postgres {
         Self::with(&[])
     }
 
+    /// Starts a quick server of the test's own that speaks TLS too, with a certificate for 127.0.0.1 that signed
+    /// itself: [`Postgres::certificate`].
+    ///
+    /// # Errors
+    /// As [`Postgres::start`], or when OpenSSL is not installed.
+    pub fn encrypted() -> Result<Self, EngineError> {
+        let settings = [QUICK, &[("ssl", "on")]].concat();
+        Self::prepared(&settings, |folder| {
+            // Its key must be the server's own, so the server's user makes it.
+            let mut words = dying_with_parent(unprivileged());
+            words.push("openssl".to_owned());
+            let [program, arguments @ ..] = words.as_slice() else {
+                return Err(EngineError::Missing { program: "openssl" });
+            };
+            let mut command = Command::new(program);
+            self_signed(command.args(arguments), folder, "127.0.0.1")
+        })
+    }
+
+    /// The certificate of [`Postgres::encrypted`], as a PEM file.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join("server.crt")
+    }
+
     fn with(more: &[(&'static str, &'static str)]) -> Result<Self, EngineError> {
+        Self::prepared(more, |_folder| Ok(()))
+    }
+
+    fn prepared(
+        more: &[(&'static str, &'static str)],
+        prepare: impl FnOnce(&Path) -> Result<(), EngineError>,
+    ) -> Result<Self, EngineError> {
         let programs = programs()?;
         let template = template(&programs)?;
         let folder = private_folder(ENGINE, unprivileged())?;
         run(Command::new("cp").arg("-a").arg(template.join(".")).arg(&folder), "copy a cluster")?;
+        prepare(&folder)?;
         let mut postgres = Self {
             programs,
             folder,
@@ -265,6 +297,20 @@ fn template(programs: &Path) -> Result<PathBuf, EngineError> {
         fs::remove_dir_all(&fresh).map_err(EngineError::io("delete a second template"))?;
     }
     Ok(template)
+}
+
+/// A certificate for an address that signed itself, `server.crt` with `server.key` in `folder`; `openssl` is the
+/// program, with whatever runs it as another user.
+///
+/// # Errors
+/// When OpenSSL is not installed or refuses.
+pub fn self_signed(openssl: &mut Command, folder: &Path, address: &str) -> Result<(), EngineError> {
+    let new =
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test";
+    openssl.args(new.split(' ')).args(["-addext", &format!("subjectAltName=IP:{address}")]);
+    openssl.arg("-keyout").arg(folder.join("server.key"));
+    openssl.arg("-out").arg(folder.join("server.crt"));
+    run(openssl, "make a certificate")
 }
 
 fn run(command: &mut Command, doing: &str) -> Result<(), EngineError> {

@@ -21,6 +21,7 @@ use futures_util::FutureExt as _;
 use mainstay_core::{
     auth::{self, Actor, NewUser, Origin, PasswordCost, Role, Secrets},
     blobs::{Blobs, S3Settings},
+    cache::SecondLevelConfig,
     clock::Clock,
     config::{Config, Flag, Sources},
     db::{Db, Location, PgSettings, Sql},
@@ -180,7 +181,7 @@ impl Setup {
             auth: accounts(&config),
             live: LiveSettings::default(),
             metrics: Metrics::new(),
-            redis: None,
+            redis: redis(&config).await,
         });
         let core = done(core.await, "open the core");
         let mut mounts = Vec::new();
@@ -200,7 +201,7 @@ impl Setup {
                 access: None,
                 poll: Duration::from_millis(settings.events.poll_ms.into()),
                 retention_days: settings.events.retention_days,
-                job_workers: 1,
+                job_workers: settings.jobs.workers,
                 version: "test".to_owned(),
             },
         );
@@ -238,6 +239,16 @@ impl Setup {
             serving,
         }
     }
+}
+
+/// Where the cache's second level is, if the test names one.
+async fn redis(config: &Config) -> Option<SecondLevelConfig> {
+    let url = &config.core().redis.url;
+    if url.is_empty() {
+        return None;
+    }
+    let url = done(url.resolve().await, "learn where Redis is");
+    Some(SecondLevelConfig::new(url.reveal().as_str()))
 }
 
 /// What is configured, with hashes that are quick to compute and tokens that outlive a turned clock.

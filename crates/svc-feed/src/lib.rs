@@ -23,6 +23,7 @@ pub mod view;
 mod api;
 mod error;
 mod events;
+mod metrics;
 mod service;
 mod store;
 #[cfg(test)]
@@ -60,6 +61,7 @@ pub const SERVICE: Service = Service {
 /// If the records or the media store cannot be opened, or the configuration is not valid.
 pub async fn mount(core: &Core, config: Config) -> Result<(Feed, Mount), MountError> {
     let feed = Feed::open(core, config).await?;
+    metrics::count(feed.log(), &core.metrics);
     let mut routes = api::routes(&feed);
     routes.extend(web::routes(core, &feed));
     let mount = Mount {

@@ -54,6 +54,11 @@ impl SecondLevelConfig {
 #[error("open the second cache level; check `redis.url`")]
 pub struct SecondLevelError(#[source] redis::RedisError);
 
+/// Redis does not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("reach Redis: {0}")]
+pub struct SecondLevelPing(redis::RedisError);
+
 /// A call to Redis did not succeed; the reason is counted, not told, since the caller goes on without it.
 #[derive(Debug)]
 pub(super) struct Away;
@@ -99,6 +104,17 @@ impl SecondLevel {
     /// Whether calls are being skipped because the last one failed.
     pub fn is_away(&self) -> bool {
         self.mono.now() < self.away_until.load(Ordering::Acquire)
+    }
+
+    /// Asks Redis for an answer within the time of a call; for the health probe, so it is asked also while calls are
+    /// skipped.
+    ///
+    /// # Errors
+    /// What keeps Redis from answering.
+    pub async fn ping(&self) -> Result<(), SecondLevelPing> {
+        let mut redis = self.redis.clone();
+        let answered: RedisResult<String> = redis.ping().await;
+        answered.map(drop).map_err(SecondLevelPing)
     }
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Away> {

@@ -1,7 +1,6 @@
 //! Postgres: a pool of connections for transactions, and a few shared ones whose autocommit reads are pipelined.
 
 use std::{
-    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,7 +13,7 @@ use deadpool_postgres::{
 };
 use futures_util::future::{join, join_all};
 use mainstay_contract::ts::Ts;
-use tokio_postgres::{NoTls, error::SqlState};
+use tokio_postgres::error::SqlState;
 
 use super::{
     BoxFuture, DbError, Emitted, Outbox, Param, ReadTx, Sql, Tx,
@@ -24,7 +23,11 @@ use super::{
 };
 use crate::clock::Clock;
 
+mod connect;
+mod tls;
 mod wire;
+
+use connect::Connector;
 
 /// How long a caller waits for a connection.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
@@ -59,6 +62,7 @@ pub(super) struct Postgres {
     next: AtomicUsize,
     readers: tokio::sync::RwLock<Vec<Option<Arc<Object>>>>,
     commits: tokio::sync::watch::Sender<u64>,
+    connector: Connector,
 }
 
 /// A connection in a transaction of its own, or a shared one for single statements.
@@ -76,21 +80,19 @@ impl Postgres {
         migrations: &'static [Migration],
         now: Ts,
     ) -> Result<Self, DbError> {
-        let mut config = tokio_postgres::Config::from_str(&settings.url)
-            .map_err(|error| DbError::Unavailable(format!("db.url cannot be read: {error}")))?;
+        let (connector, mut config) = Connector::read(&settings.url)?;
         config.application_name(format!("mainstay-{schema}"));
         config.connect_timeout(CONNECTION_WAIT);
         config.options(format!("-c statement_timeout={}", settings.statement_timeout_ms));
-        let (mut client, connection) = config.connect(NoTls).await.map_err(unreachable_server)?;
-        let driver = tokio::task::spawn(connection);
+        let (mut client, driver) = connector.open(&config).await?;
         migrate::postgres(&mut client, schema, migrations, now).await?;
         drop(client);
         // The connection's task ends with its client; what it says then is of no use.
         drop(driver.await);
         let pool = |size| {
-            let manager = Manager::from_config(
+            let manager = Manager::from_connect(
                 config.clone(),
-                NoTls,
+                connector.clone(),
                 ManagerConfig { recycling_method: RecyclingMethod::Fast },
             );
             let wait = Timeouts {
@@ -111,6 +113,7 @@ impl Postgres {
             next: AtomicUsize::new(0),
             readers: tokio::sync::RwLock::new(vec![None; SHARED_READERS]),
             commits: tokio::sync::watch::channel(0).0,
+            connector,
         })
     }
 
@@ -211,6 +214,16 @@ impl Postgres {
         let mut commits = self.commits.subscribe();
         // Other instances commit too, so this is only a hint and the time is the rule.
         drop(tokio::time::timeout(at_most, commits.changed()).await);
+    }
+
+    /// Attempts to connect, and those that failed, since this was last asked.
+    pub(super) fn take_attempts(&self) -> (u64, u64) {
+        self.connector.take_counts()
+    }
+
+    /// The host that is asked for first.
+    pub(super) fn host(&self) -> &str {
+        self.connector.host()
     }
 
     pub(super) fn connections(&self) -> (usize, usize) {
@@ -403,12 +416,8 @@ fn is_conflict(error: &tokio_postgres::Error) -> bool {
         || code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
 }
 
-fn unreachable_server(error: tokio_postgres::Error) -> DbError {
-    DbError::Unavailable(error.to_string())
-}
-
 fn no_connection(error: PoolError) -> DbError {
-    DbError::Unavailable(format!("no connection to Postgres: {error}"))
+    DbError::Unavailable(format!("no connection to Postgres: {}", connect::chain(&error)))
 }
 
 fn refused(error: &tokio_postgres::Error, statement: &str) -> DbError {

@@ -111,7 +111,7 @@ async fn the_background_task_looks_every_period_and_ends_when_told() {
     let health = Health::new();
     let db = switch(&health, "db", Importance::Required);
     let (stop, stopped) = watch::channel(false);
-    let task = health.spawn(Duration::from_secs(10), stopped);
+    let task = tokio::spawn(health.clone().watch(Duration::from_secs(10), stopped));
     moved(1).await;
     assert!(health.ready());
     db.store(false, Ordering::Release);

@@ -1,6 +1,7 @@
 //! What happens to every request, in one place and in this order:
 //!
-//! request id → shed → body bounds → authenticate → limit by caller or address → authorise → handler within its time →
+//! request id → shed → bounds of head and body → authenticate → limit by caller or address → authorise → handler
+//! within its time →
 //! problem, or entity tag and compression → headers → metrics and access log.
 //!
 //! One fused middleware rather than a stack of layers: five layers cost as much as the whole server. [`Gate::handle`]
@@ -35,6 +36,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts};
 use ipnet::IpNet;
 use mainstay_contract::ts::Ts;
 
+pub(in crate::http) use self::admit::TARGET_BYTES_MAX;
 use self::{admit::bound_body, answer::REQUEST_ID, limits::limit_headers, token::Written};
 pub use self::{
     admit::{check_form_token, form_token},
@@ -43,10 +45,10 @@ pub use self::{
 };
 use super::route::{Kind, LimitClass, Route};
 use crate::{
-    auth::{Auth, Caller},
+    auth::{Auth, Caller, Role},
     clock::Clock,
     db::BoxFuture,
-    error::{Code, Problem},
+    error::{Code, Problem, panic_text},
     ids,
     telemetry::{self, AccessLog, HttpMetrics, RouteMetrics},
 };
@@ -84,6 +86,8 @@ pub enum Shown {
 pub struct GateSettings {
     /// Most requests under way; one more is answered 503.
     pub in_flight_max: usize,
+    /// Most bytes of all headers of a request, as HTTP/1.1 writes them; more is answered 431.
+    pub header_bytes_max: usize,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Other origins that may call the API from a browser.
@@ -149,6 +153,21 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         Ok(Known::of(&parts.extensions).map_or_else(|| Self("".into()), |known| known.id.clone()))
+    }
+}
+
+/// Whether the caller may see the program's insides: an administrator, or somebody on this machine itself, unless a
+/// proxy on it says for whom it asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Insider(pub bool);
+
+impl<S: Sync> FromRequestParts<S> for Insider {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let caller = Known::of(&parts.extensions).and_then(|known| known.caller.as_ref());
+        let admin = caller.is_some_and(|caller| caller.acts_as(Role::Admin));
+        Ok(Self(admin || admit::is_near(&parts.extensions, &parts.headers)))
     }
 }
 
@@ -218,7 +237,10 @@ impl Gate {
         };
         let response = match result {
             Ok(Ok(response)) => response,
-            Ok(Err(panic)) => Problem::internal(panic_text(panic.as_ref())).into_response(),
+            Ok(Err(panic)) => {
+                let text = format!("a handler panicked: {}", panic_text(panic.as_ref()));
+                Problem::internal(text).into_response()
+            }
             Err(_late) => {
                 let detail = "The request was ended because it took too long. Look whether it took effect, then try again.";
                 Problem::new(Code::TimedOut, detail).retry_after_s(1).into_response()
@@ -247,7 +269,7 @@ impl Gate {
                     "More requests are under way than this server takes. Try again in a second.";
                 Err((Problem::new(Code::Overloaded, detail).retry_after_s(1), None))
             } else {
-                match bound_body(route, &mut request) {
+                match self.bound_head(&request).and_then(|()| bound_body(route, &mut request)) {
                     Ok(()) => match self.admit(route, &mut request, &mut known, began).await {
                         Ok(decision) if !asked.reads => Ok(decision),
                         Ok(decision) => match self.await_written(route, request.headers()).await {
@@ -406,12 +428,6 @@ fn new_request_id() -> Arc<str> {
         *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
     }
     std::str::from_utf8(&digits).unwrap_or_default().into()
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("a handler panicked: {}", text.unwrap_or_default())
 }
 
 /// `work` within its time; 0 for a stream, which ends by itself. Most handlers are ready at once and need no timer.

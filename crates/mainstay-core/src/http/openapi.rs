@@ -167,6 +167,7 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
 fn every_problem(route: &Route) -> Vec<Code> {
     let mut codes =
         vec![Code::RateLimited, Code::Internal, Code::Unavailable, Code::Unauthenticated];
+    codes.extend([Code::UriTooLong, Code::HeadersTooLarge]);
     if route.access != Access::Public {
         codes.push(Code::Forbidden);
     }
@@ -185,7 +186,7 @@ fn every_problem(route: &Route) -> Vec<Code> {
         codes.push(Code::NotFound);
     }
     if heeds_keys(route) {
-        codes.extend([Code::Invalid, Code::KeyInFlight]);
+        codes.push(Code::Invalid);
     }
     codes.extend(route.problems);
     codes

@@ -11,15 +11,19 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{
     activity::{Activity, Held, OneMore, Patience, WatchedStream},
-    middleware::{Gate, PeerAddress},
+    middleware::{Gate, PeerAddress, TARGET_BYTES_MAX},
     router::Router,
 };
 use crate::error::Tolerate as _;
 
+/// By how much a head may be too large and still be read, so that the gate can say so; above, the library answers a 431
+/// without a body, or ends the connection.
+const OVER_BYTES: usize = 8 << 10;
+
 /// Bounds of the sockets.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Largest head of a request.
+    /// Most bytes of all headers that the gate lets through; the sockets take a little more.
     pub header_bytes_max: usize,
     /// How long a caller may take to send the head of its first request, or of the next.
     pub header_timeout: Duration,
@@ -64,12 +68,13 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().max_buf_size(settings.header_bytes_max.max(8_192)).pipeline_flush(true);
+    let head_bytes_max = settings.header_bytes_max + TARGET_BYTES_MAX + OVER_BYTES;
+    builder.http1().max_buf_size(head_bytes_max).pipeline_flush(true);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(256)
-        .max_header_list_size(u32::try_from(settings.header_bytes_max).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX))
         .keep_alive_interval(settings.stall_timeout)
         .keep_alive_timeout(settings.stall_timeout);
     let builder = Arc::new(builder);

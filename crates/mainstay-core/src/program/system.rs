@@ -17,7 +17,7 @@ use crate::{
     error::{Code, Problem},
     events::Log,
     health::Health,
-    http::{LimitClass, Route, openapi, reply::whole, route::Routes},
+    http::{LimitClass, Route, middleware::Insider, openapi, reply::whole, route::Routes},
     jobs::Periodic,
     params,
     telemetry::Metrics,
@@ -80,8 +80,10 @@ fn state(well: bool, body: &'static str) -> Response {
     whole(status, "application/json", body)
 }
 
-async fn report(State(system): State<System>) -> Response {
+/// Each dependency's state; why it is so for administrators and on this machine itself.
+async fn report(State(system): State<System>, Insider(insider): Insider) -> Response {
     let report = system.health.report();
+    let report = if insider { report } else { report.without_details() };
     let status =
         if system.health.ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     whole(status, "application/json", serde_json::to_vec(&report).unwrap_or_default())

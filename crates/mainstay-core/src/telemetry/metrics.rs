@@ -85,8 +85,12 @@ pub struct Declared {
 #[derive(Clone, Default)]
 pub struct Metrics(Arc<Inner>);
 
+/// Brings values up to date right before they are read.
+type Update = Box<dyn Fn() + Send + Sync>;
+
 #[derive(Default)]
 struct Inner {
+    updates: RwLock<Vec<Update>>,
     registry: RwLock<Registry>,
     declared: Mutex<BTreeMap<String, Entry>>,
 }
@@ -116,6 +120,9 @@ impl Metrics {
 
     /// The current values in the OpenMetrics text format (content type [`Metrics::CONTENT_TYPE`]).
     pub fn render(&self) -> String {
+        for update in self.0.updates.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            update();
+        }
         let mut text = String::with_capacity(16 << 10);
         let registry = self.0.registry.read().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = prometheus_client::encoding::text::encode(&mut text, &registry) {
@@ -123,6 +130,12 @@ impl Metrics {
             tracing::error!(%error, "metrics could not be written");
         }
         text
+    }
+
+    /// From now on `update` brings values up to date before each [`Metrics::render`]. It must not wait for anything.
+    pub fn on_render(&self, update: impl Fn() + Send + Sync + 'static) {
+        let mut updates = self.0.updates.write().unwrap_or_else(PoisonError::into_inner);
+        updates.push(Box::new(update));
     }
 
     /// What [`Metrics::render`] is.

@@ -11,9 +11,9 @@ const REQUEST_S: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Statuses that have a handle of their own on each route; others are looked up.
-const STATUSES: [u16; 28] = [
+const STATUSES: [u16; 29] = [
     101, 200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 408, 409,
-    410, 412, 413, 415, 422, 429, 500, 503, 504,
+    410, 413, 414, 415, 422, 429, 431, 500, 503, 504,
 ];
 
 /// `http_requests_total` and what belongs to it.

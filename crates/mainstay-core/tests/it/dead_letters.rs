@@ -15,7 +15,7 @@ use mainstay_core::{
         account::AccountCreatedV1,
         id::{FactId, UserId},
     },
-    db::{Db, DbError, Location, Param, PgSettings, ToParam as _, migrate::Migration},
+    db::{Db, DbError, Location, Param, ToParam as _, migrate::Migration},
     events::{
         Log,
         consumer::{Consumer, Progress},
@@ -25,11 +25,10 @@ use mainstay_core::{
     mount::{Mount, Service},
     params, statements,
 };
-use mainstay_testkit::{
-    Postgres,
-    program::{Engine, Setup, eventually},
-};
+use mainstay_testkit::program::{Engine, Setup, eventually};
 use serde_json::json;
+
+use crate::engines::Place;
 
 statements! {
     /// Notes that a fact took effect; twice if it did so twice.
@@ -105,22 +104,10 @@ fn by() -> By {
     By { actor: "operator".to_owned(), origin: String::new() }
 }
 
-/// The demonstration's records on each engine.
-async fn engines() -> Vec<(Db, Option<tempfile::TempDir>)> {
-    let folder = tempfile::tempdir().unwrap();
-    let sqlite = Location::Sqlite { folder: folder.path().to_owned(), durable: true };
-    let postgres = Location::Postgres(PgSettings {
-        url: Postgres::shared().create_database().await.unwrap(),
-        connections_max: 8,
-        statement_timeout_ms: 10_000,
-    });
-    let open = async |location| Db::open(&location, "demo", MIGRATIONS, Clock::system()).await;
-    vec![(open(sqlite).await.unwrap(), Some(folder)), (open(postgres).await.unwrap(), None)]
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_put_aside_takes_effect_once_however_many_try() {
-    for (db, _folder) in engines().await {
+    for place in Place::on_each_engine().await {
+        let db = place.open(MIGRATIONS).await;
         let consumer = consumer(Arc::default());
         let fact = put_aside(&db, "ada").await;
         let tries = (0..16).map(|_| dead::take_again(&db, &consumer, fact, by()));
@@ -141,7 +128,8 @@ async fn what_was_put_aside_takes_effect_once_however_many_try() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_again_stays_with_its_new_error_and_without_effect() {
-    for (db, _folder) in engines().await {
+    for place in Place::on_each_engine().await {
+        let db = place.open(MIGRATIONS).await;
         let mended = Arc::new(AtomicBool::new(false));
         let consumer = consumer(mended.clone());
         let fact = put_aside(&db, "bad").await;

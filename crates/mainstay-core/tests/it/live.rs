@@ -72,6 +72,7 @@ async fn house(settings: LiveSettings) -> House {
     let auth = accounts(folder.path(), clock.clone()).await;
     let gate_settings = GateSettings {
         in_flight_max: 1_000,
+        header_bytes_max: 32 << 10,
         trusted_proxies: Vec::new(),
         cors_origins: Vec::new(),
         https: false,

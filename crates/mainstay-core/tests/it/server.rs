@@ -28,6 +28,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use mainstay_testkit::program::{Engine, Setup};
+
 use crate::live::accounts;
 
 /// Nothing takes this long unless it hangs.
@@ -49,6 +51,7 @@ impl House {
         let auth = accounts(folder.path(), Clock::system()).await;
         let settings = GateSettings {
             in_flight_max: 100,
+            header_bytes_max: 32 << 10,
             trusted_proxies: Vec::new(),
             cors_origins: vec![ORIGIN.to_owned()],
             https: false,
@@ -178,5 +181,48 @@ async fn a_page_of_a_named_origin_may_send_requests_and_no_other() {
     let answer = house.answer("OPTIONS /whole HTTP/1.1", &other).await;
     assert!(answer.starts_with("http/1.1 405"), "{answer}");
     assert!(!answer.contains("access-control-allow-origin"), "{answer}");
+    house.end().await;
+}
+
+/// HTTP/1.1 and HTTP/2 alike, and as a problem like every other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_is_too_large_is_refused_with_a_problem() {
+    let house = House::start().await;
+    let client = |http2: bool| {
+        let builder = reqwest::Client::builder().no_proxy();
+        if http2 { builder.http2_prior_knowledge() } else { builder }.build().unwrap()
+    };
+    let base = format!("http://{}/whole", house.address);
+    for client in [client(false), client(true)] {
+        let with_header = |bytes| client.get(&base).header("x-large", "x".repeat(bytes));
+        let with_query = |bytes: usize| client.get(format!("{base}?{}", "q".repeat(bytes)));
+        for fits in [with_header(31 << 10), with_query(8_180)] {
+            assert_eq!(fits.send().await.unwrap().status(), 200);
+        }
+        for (request, status, code) in [
+            (with_header(33 << 10), 431, "headers_too_large"),
+            (with_query(8_200), 414, "uri_too_long"),
+        ] {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+            let problem: serde_json::Value =
+                serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+            assert_eq!(problem["code"], code);
+        }
+        // Far above, the library refuses it without reading on.
+        let far = with_header(100 << 10).send().await;
+        assert!(far.is_err() || far.is_ok_and(|answer| answer.status() == 431));
+    }
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_on_headers_holds_however_small() {
+    let setup = Setup::of(&[]).set("http.header_bytes_max", "1024");
+    let house = setup.start(Engine::Sqlite).await;
+    let with_header = |bytes| house.stranger().get("/health").header("x-large", &"x".repeat(bytes));
+    with_header(500).await.expect(200);
+    with_header(1_024).await.expect_problem(431, "headers_too_large");
     house.end().await;
 }

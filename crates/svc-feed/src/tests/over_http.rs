@@ -27,6 +27,7 @@ impl Site {
     fn over(town: &Town) -> Self {
         let settings = GateSettings {
             in_flight_max: 100,
+            header_bytes_max: 32 << 10,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             https: false,

@@ -42,7 +42,9 @@ impl Settings for DataSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct DbSettings {
     /// Where records are: `sqlite:` is the folder `db` in the data folder, `sqlite:/path` another folder, and
-    /// `postgres://user:password@host:5432/database` a server, with one schema for each service.
+    /// `postgres://user:password@host:5432/database` a server, with one schema for each service. `?sslmode=` takes
+    /// `disable`, `prefer`, `require`, `verify-ca`, `verify-full`, and `sslrootcert=` a file of authorities, as with
+    /// libpq.
     pub url: SecretUrl,
     /// The most connections to Postgres for each service. More than about twice the server's cores only moves the
     /// queue into the server. SQLite does not use it.

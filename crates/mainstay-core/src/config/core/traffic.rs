@@ -34,7 +34,8 @@ pub struct HttpSettings {
     /// The most requests that are worked on at once; one more is answered 503 at once, which keeps the others fast.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub in_flight_max: u32,
-    /// The most bytes of all headers of a request; more is answered 431.
+    /// The most bytes of all headers of a request; more is answered 431. The address may have 8,192 more; a longer one
+    /// is answered 414.
     #[schemars(range(min = 1024, max = 1_048_576))]
     pub header_bytes_max: u32,
     /// How long requests under way may go on after SIGTERM, in milliseconds. Less than the grace period of whatever
@@ -69,6 +70,7 @@ impl HttpSettings {
     pub fn gate(&self) -> GateSettings {
         GateSettings {
             in_flight_max: self.in_flight_max as usize,
+            header_bytes_max: self.header_bytes_max as usize,
             trusted_proxies: self.trusted_proxies.clone(),
             cors_origins: self.cors_origins.clone(),
             https: self.public_url.starts_with("https://"),

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{body::Body, extract::Request};
-use http::{Extensions, header};
+use http::{Extensions, HeaderMap, header};
 
 use mainstay_contract::ts::Ts;
 
@@ -18,7 +18,32 @@ use crate::{
 const CSRF_TOKEN: &str = "x-csrf-token";
 const SITE: &str = "sec-fetch-site";
 
+/// Most bytes of path and query.
+pub(in crate::http) const TARGET_BYTES_MAX: usize = 8 << 10;
+/// What HTTP/1.1 writes of a header besides its name and value.
+const HEADER_EXTRA_BYTES: usize = ": \r\n".len();
+
 impl Gate {
+    /// Refuses an address or headers that are too long. The sockets take a little more, so that whoever is not
+    /// far above learns of it as of every other problem.
+    pub(super) fn bound_head(&self, request: &Request) -> Result<(), Problem> {
+        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        if target > TARGET_BYTES_MAX {
+            let detail = format!("The address has more than {TARGET_BYTES_MAX} bytes.");
+            return Err(Problem::new(Code::UriTooLong, detail));
+        }
+        let bound = self.settings.header_bytes_max;
+        let lengths = request
+            .headers()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + HEADER_EXTRA_BYTES);
+        if lengths.sum::<usize>() > bound {
+            let detail = format!("The headers have more than {bound} bytes.");
+            return Err(Problem::new(Code::HeadersTooLarge, detail));
+        }
+        Ok(())
+    }
+
     /// Where the request came from.
     pub(super) fn client_address(&self, request: &Request) -> IpAddr {
         let peer = request
@@ -137,14 +162,17 @@ fn authorise(access: Access, caller: Option<&Caller>, request: &Request) -> Resu
             }
         }
         Access::Loopback => {
-            let peer = request.extensions().get::<PeerAddress>();
-            let near = peer.is_some_and(|peer| peer.0.ip().is_loopback());
-            let forwarded = request.headers().contains_key("x-forwarded-for")
-                || request.headers().contains_key("forwarded");
             let admin = caller.is_some_and(|caller| caller.acts_as(crate::auth::Role::Admin));
-            if admin || (near && !forwarded) { Ok(()) } else { Err(strangers()) }
+            let near = is_near(request.extensions(), request.headers());
+            if admin || near { Ok(()) } else { Err(strangers()) }
         }
     }
+}
+
+/// Whether the request came from this machine itself, and not through a proxy on it.
+pub(super) fn is_near(extensions: &Extensions, headers: &HeaderMap) -> bool {
+    let near = extensions.get::<PeerAddress>().is_some_and(|peer| peer.0.ip().is_loopback());
+    near && !headers.contains_key("x-forwarded-for") && !headers.contains_key("forwarded")
 }
 
 /// Refuses a body that says it is too long, and cuts one that does not say.
