@@ -46,6 +46,9 @@ const LOOK_FOR_BARRIERS: &str = "
         .then(({ violations }) => violations.flatMap(({ id, help, nodes }) => nodes.map((node) =>
             `${id}: ${help}: ${node.target.join(' ')}: ${(node.failureSummary ?? '').replaceAll('\\n', ' ')}`)))";
 
+const FINISH_TRANSITIONS: &str = "
+    document.getAnimations().filter((one) => one instanceof CSSTransition).forEach((one) => one.finish())";
+
 /// How long a script in a page may take: axe-core needs a while for a long page on a busy machine.
 const SCRIPT_MS_MAX: u32 = 300_000;
 
@@ -181,13 +184,15 @@ impl Page {
         self.prefer("prefers-color-scheme", if dark { "dark" } else { "light" }).await
     }
 
-    /// Makes the page believe that the reader prefers this `value` of a media feature, and nothing else.
+    /// Makes the page believe that the reader prefers this `value` of a media feature, and nothing else. It has changed
+    /// for good when this returns: a picture taken then shows nothing half way.
     ///
     /// # Errors
     /// When the browser refuses.
     pub async fn prefer(&self, feature: &str, value: &str) -> Result<(), EngineError> {
         let features = json!({ "features": [{ "name": feature, "value": value }] });
-        self.devtools("Emulation.setEmulatedMedia", features).await.map(drop)
+        self.devtools("Emulation.setEmulatedMedia", features).await?;
+        self.run(FINISH_TRANSITIONS).await.map(drop)
     }
 
     /// Empties the browser's cache of files.
