@@ -40,7 +40,13 @@ fn line(shell: &Shell<'_>, entry: &AuditEntry) -> Markup {
                 span .sub { (format::time(entry.at, shell.now)) }
             }
             @if !entry.target.is_empty() && entry.target != entry.actor {
-                p { "On " strong { (who(&entry.target, entry.target_handle.as_deref())) } }
+                p { "On "
+                    // An id is read letter by letter; the page's font would make `×` of an `x` between digits.
+                    @match &entry.target_handle {
+                        Some(handle) => { strong { "@" (handle) } }
+                        None => { code { (entry.target) } }
+                    }
+                }
             }
             @for (name, words) in details(&entry.detail) {
                 p { span .sub { (name) ": " } span dir="auto" { (words) } }
