@@ -3,6 +3,7 @@
 //! [`Program::assemble`] turns mounts into a router, [`Program::start`] runs what works in the background, and
 //! [`Program::serve`] answers until it is told to end, then drains: first requests, then live connections, then work.
 
+mod audit;
 mod facts;
 mod probes;
 mod supervisor;
@@ -13,6 +14,7 @@ use std::{sync::Arc, time::Duration};
 use mainstay_contract::account::{AccountSuspensionChangedV1, ApiKeyChangedV1, SessionEndedV1};
 use tokio::{net::TcpListener, sync::watch};
 
+pub use self::audit::{AuditEntry, AuditLogs, AuditPage};
 pub use self::facts::{DeadLetters, Facts, FactsError, Retried, Retry, RetryFailure, RetryPlace};
 use self::supervisor::Supervisor;
 use crate::{
@@ -65,6 +67,7 @@ pub struct Program {
     gate: Arc<Gate>,
     health: Health,
     facts: Facts,
+    audit: AuditLogs,
     router: Router,
     /// Each consumer with the service that it writes for, and how far it has come.
     consuming: Vec<(&'static str, Consumer, Progress)>,
@@ -108,6 +111,8 @@ impl Program {
         probes::measure(&core, &mounts);
         let facts = Facts::of(&mounts, core.cursors.clone());
         routes.extend(facts.routes());
+        let audit = AuditLogs::of(&mounts, core.auth.clone(), core.cursors.clone());
+        routes.extend(audit.routes());
         routes.extend(pages);
         let system = system::System::new(health.clone(), core.metrics.clone());
         routes.extend(system.routes());
@@ -148,6 +153,7 @@ impl Program {
             gate,
             health,
             facts,
+            audit,
             router,
             routes,
             consuming,
@@ -168,6 +174,11 @@ impl Program {
     /// What consumers put aside, and another attempt at it.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Who did what, in all services.
+    pub fn audit(&self) -> &AuditLogs {
+        &self.audit
     }
 
     /// Every route, as declared.

@@ -12,6 +12,7 @@ mod live;
 mod live_resume;
 mod media;
 mod metrics;
+mod moderation;
 mod posts;
 mod power;
 mod privacy;
