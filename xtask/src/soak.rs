@@ -63,23 +63,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut command = cargo(words)?;
     command.env("MAINSTAY_SOAK_ROUNDS", rounds.to_string());
     command.env("MAINSTAY_SOAK_SEED", seed.to_string());
+    // The program is built from what is there now, whatever is committed while it runs.
+    let commit = commit()?;
     let done = run_command(&mut command);
-    note(soak, rounds, seed, if done.is_ok() { "passed" } else { "failed" })?;
+    note(soak, rounds, seed, &commit, if done.is_ok() { "passed" } else { "failed" })?;
     done
 }
 
 /// Adds a line to the report.
-fn note(soak: &Soak, rounds: u64, seed: u64, outcome: &str) -> anyhow::Result<()> {
-    let (day, commit) = (
-        said(Command::new("date").args(["-u", "+%Y-%m-%d"]))?,
-        said(Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).current_dir(root()?))?,
-    );
+fn note(soak: &Soak, rounds: u64, seed: u64, commit: &str, outcome: &str) -> anyhow::Result<()> {
+    let day = said(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
     let line = format!("| {day} | {} | {rounds} | {seed} | {commit} | {outcome} |", soak.name);
     let report = OpenOptions::new().append(true).open(root()?.join(REPORT));
     let mut report = report.with_context(|| format!("open {REPORT}"))?;
     writeln!(report, "{line}").with_context(|| format!("write to {REPORT}"))?;
     println!("{line}");
     Ok(())
+}
+
+fn commit() -> anyhow::Result<String> {
+    said(Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).current_dir(root()?))
 }
 
 fn said(command: &mut Command) -> anyhow::Result<String> {
