@@ -207,6 +207,19 @@ impl Page {
         self.devtools("Network.clearBrowserCache", json!({})).await.map(drop)
     }
 
+    /// Lets everything arrive as over a line with this latency and width, so that what comes late is seen to come late.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn slow_down(&self, latency_ms: u32, bytes_per_s: u32) -> Result<(), EngineError> {
+        self.devtools("Network.enable", json!({})).await?;
+        let line = json!({
+            "offline": false, "latency": latency_ms,
+            "downloadThroughput": bytes_per_s, "uploadThroughput": bytes_per_s,
+        });
+        self.devtools("Network.emulateNetworkConditions", line).await.map(drop)
+    }
+
     /// Lets no script of the pages run that are opened from now on, or lets them run again.
     ///
     /// # Errors

@@ -14,6 +14,9 @@ const SOON: Duration = Duration::from_secs(60);
 const PAGE_BYTES_MAX: f64 = 100_000.0;
 /// How far things may move after they were shown; 0.1 is what the web's own measure calls good.
 const MOVED_MAX: f64 = 0.02;
+/// The line on which pages are looked at: on none at all, pictures and scripts are there before the first paint.
+const LATENCY_MS: u32 = 20;
+const BYTES_PER_S: u32 = 2_000_000;
 /// Width, height and whether dark is preferred: each size and each theme is seen once.
 const WINDOWS: [(u32, u32, bool); 2] = [(1280, 900, false), (360, 740, true)];
 
@@ -94,6 +97,7 @@ async fn pages_are_light_still_and_open_to_everybody() {
     let said: Value = serde_json::from_str(&serving.ready).unwrap();
     let site = format!("http://{}", serving.address());
     let page = Chromium::shared().open(1280, 900).await.unwrap();
+    page.slow_down(LATENCY_MS, BYTES_PER_S).await.unwrap();
     let mut wrong = Vec::new();
     for (path, file) in [
         ("/explore", "explore-stranger"),
