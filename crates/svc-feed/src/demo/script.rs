@@ -88,7 +88,7 @@ mod tests {
         super::photos::{AVATARS, PHOTOS},
         *,
     };
-    use crate::model::{CAPTION_CHARS_MAX, text};
+    use crate::model::{CAPTION_CHARS_MAX, marks};
 
     #[test]
     fn the_script_names_only_pictures_and_people_that_there_are() {
