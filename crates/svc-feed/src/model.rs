@@ -2,6 +2,7 @@
 
 pub mod diversity;
 pub mod dry_run;
+pub mod marks;
 pub mod notify;
 pub mod rank;
 pub mod target;
@@ -62,6 +63,11 @@ pub mod post_state {
     pub const REMOVED: i64 = 4;
     /// Deleted by its author.
     pub const DELETED: i64 = 5;
+
+    /// Whether a moderator took it away and can give it back.
+    pub const fn may_return(state: i64) -> bool {
+        matches!(state, HIDDEN | REMOVED)
+    }
 }
 
 /// What a comment's row says of it.
@@ -74,6 +80,11 @@ pub mod comment_state {
     pub const REMOVED: i64 = 2;
     /// Deleted by its author.
     pub const DELETED: i64 = 3;
+
+    /// Whether a moderator took it away and can give it back.
+    pub const fn may_return(state: i64) -> bool {
+        matches!(state, HIDDEN | REMOVED)
+    }
 }
 
 /// A follow as its row says.

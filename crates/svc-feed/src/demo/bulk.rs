@@ -23,9 +23,8 @@ use crate::{
     Feed,
     error::Error,
     model::{
-        follow_state, post_state,
+        follow_state, marks, post_state,
         rank::{Counts, Weights, rank_key},
-        text,
     },
     store::{comments::CommentRow, posts::PostFields},
 };
@@ -289,7 +288,7 @@ impl<'a> Bulk<'a> {
             id: ids::new_id(at),
             author,
             fields: PostFields {
-                hashtags: Json(text::hashtags(&caption)),
+                hashtags: Json(marks::hashtags(&caption)),
                 mentions: Json(Vec::new()),
                 caption,
                 visibility: 0,

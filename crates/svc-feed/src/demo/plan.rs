@@ -8,7 +8,7 @@ use super::{
     script::{Line, Person, Topic},
     talk,
 };
-use crate::model::text;
+use crate::model::marks;
 
 /// Somebody's place in the cast; [`DEMO`] is the first.
 pub(super) type Who = usize;
@@ -194,7 +194,7 @@ impl Planner<'_> {
         if nth % 20 == 13 && !line.pictures.is_empty() {
             return DEMO;
         }
-        let named = text::mentions(&line.caption);
+        let named = marks::mentions(&line.caption);
         let who = self.topics.get(topic).map(|topic| &topic.who[..]).unwrap_or_default();
         let able: Vec<Who> = (0..self.cast.len())
             .filter(|at| {

@@ -101,7 +101,7 @@ mod tests {
                 let there = |name: &&str| PHOTOS.iter().any(|photo| photo.name == *name);
                 assert!(post.pictures.iter().all(there), "{}", post.caption);
                 assert!(post.caption.chars().count() <= CAPTION_CHARS_MAX);
-                let mentions = text::mentions(&post.caption);
+                let mentions = marks::mentions(&post.caption);
                 assert!(mentions.iter().all(|handle| known(handle)), "{}", post.caption);
             }
         }

@@ -1,77 +1,6 @@
-//! What stands in a caption or comment: tags and mentions; and how words are folded for search.
+//! How words are folded for search, and what is tidied in what people write.
 
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
-
-/// Most tags of a post; later ones are plain words.
-const TAGS_MAX: usize = 30;
-/// Most mentions of a text; later ones are plain words.
-const MENTIONS_MAX: usize = 30;
-/// Longest tag, in characters.
-const TAG_CHARS_MAX: usize = 100;
-
-/// The tags of a text: lower case, without `#`, each once, in order of appearance.
-pub fn hashtags(text: &str) -> Vec<String> {
-    let mut tags = Vec::new();
-    for word in marked(text, '#') {
-        let tag = normal_tag(&word);
-        let counts = !tag.is_empty()
-            && tag.chars().count() <= TAG_CHARS_MAX
-            && !tag.chars().all(|c| c.is_ascii_digit());
-        if counts && !tags.contains(&tag) && tags.len() < TAGS_MAX {
-            tags.push(tag);
-        }
-    }
-    tags
-}
-
-/// A tag as it is kept and looked up.
-pub fn normal_tag(tag: &str) -> String {
-    tag.trim_start_matches('#').nfkc().collect::<String>().to_lowercase()
-}
-
-/// The handles that a text mentions: as written, without `@`, each once.
-pub fn mentions(text: &str) -> Vec<String> {
-    let mut handles: Vec<String> = Vec::new();
-    for word in marked(text, '@') {
-        let handle = word.trim_end_matches('.').to_owned();
-        let plain = (3..=30).contains(&handle.len())
-            && handle.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
-        if plain
-            && !handles.iter().any(|known| known.eq_ignore_ascii_case(&handle))
-            && handles.len() < MENTIONS_MAX
-        {
-            handles.push(handle);
-        }
-    }
-    handles
-}
-
-/// The words after `mark`, where the mark does not stand in the middle of a word (an address is not a mention).
-fn marked(text: &str, mark: char) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut before = ' ';
-    let mut rest = text.chars().peekable();
-    while let Some(next) = rest.next() {
-        if next == mark
-            && !(before.is_alphanumeric() || before == '_' || before == '/' || before == mark)
-        {
-            let mut word = String::new();
-            while let Some(letter) = rest.next_if(|c| {
-                c.is_alphanumeric()
-                    || is_combining_mark(*c)
-                    || *c == '_'
-                    || (mark == '@' && *c == '.')
-            }) {
-                word.push(letter);
-            }
-            before = word.chars().last().unwrap_or(mark);
-            words.push(word);
-        } else {
-            before = next;
-        }
-    }
-    words
-}
 
 /// A word for search: compatibility forms and accents folded, lower case.
 pub fn fold(text: &str) -> String {
@@ -130,22 +59,6 @@ pub fn tidy(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tags_are_folded_once_and_numbers_are_none() {
-        assert_eq!(
-            hashtags("#Berlin, #berlin! a#b #2026 #été #写真 (#x_1)"),
-            ["berlin", "été", "写真", "x_1"]
-        );
-    }
-
-    #[test]
-    fn an_address_is_not_a_mention_and_a_full_stop_ends_a_sentence() {
-        assert_eq!(
-            mentions("mail a@b.example, hi @ada. and @Ada, @grace.h and @x"),
-            ["ada", "grace.h"]
-        );
-    }
 
     #[test]
     fn people_are_found_without_accents_and_by_parts() {

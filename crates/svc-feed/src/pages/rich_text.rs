@@ -1,77 +1,51 @@
 //! Captions and comments with their tags, mentions and addresses as links; everything else is escaped.
 
+use std::ops::Range;
+
 use mainstay_console::component::query_text;
 use maud::{Markup, PreEscaped, html};
 
-use crate::view::MentionView;
+use crate::{
+    model::marks::{MarkKind, marks},
+    view::MentionView,
+};
 
 /// `text` with `#tag` and `http(s)://…` as links, and `@handle` where it is one of `mentions`.
 ///
 /// Addresses of other sites carry `nofollow ugc noopener`. Line breaks stay (the style sheet keeps them).
 pub fn rich_text(text: &str, mentions: &[MentionView]) -> Markup {
-    let mut out = Vec::new();
-    let mut rest = text;
-    let mut before = None;
-    let mut plain = String::new();
-    while let Some(first) = rest.chars().next() {
-        let link = if starts_word(before) { link_at(rest, mentions) } else { None };
-        let taken = match link {
-            Some((taken, markup)) => {
-                out.push(html! { (plain) });
-                plain.clear();
-                out.push(markup);
-                taken
-            }
-            None => {
-                plain.push(first);
-                first.len_utf8()
-            }
-        };
-        before = rest.get(..taken).and_then(|part| part.chars().next_back());
-        rest = rest.get(taken..).unwrap_or_default();
+    let part = |range: Range<usize>| text.get(range).unwrap_or_default();
+    let mut out = String::new();
+    let mut plain_from = 0;
+    for mark in marks(text) {
+        let Some(link) = link(part(mark.at.clone()), &mark.kind, mentions) else { continue };
+        out.push_str(&html! { (part(plain_from..mark.at.start)) (link) }.into_string());
+        plain_from = mark.at.end;
     }
-    out.push(html! { (plain) });
-    PreEscaped(out.into_iter().map(PreEscaped::into_string).collect())
+    out.push_str(&html! { (part(plain_from..text.len())) }.into_string());
+    PreEscaped(out)
 }
 
-fn starts_word(before: Option<char>) -> bool {
-    before.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | '/' | '@' | '#' | '&'))
-}
-
-/// The link that `rest` starts with, and the bytes it takes.
-fn link_at(rest: &str, mentions: &[MentionView]) -> Option<(usize, Markup)> {
-    if let Some(tag) = rest.strip_prefix('#') {
-        let tag = word(tag, |c| c.is_alphanumeric() || c == '_');
-        if tag.is_empty() || tag.chars().all(|c| c.is_ascii_digit()) {
-            return None;
+/// The link for a mark that was `written` so; `None` for a handle that nobody had when the text was written.
+fn link(written: &str, kind: &MarkKind<'_>, mentions: &[MentionView]) -> Option<Markup> {
+    Some(match kind {
+        MarkKind::Tag(tag) => {
+            let href = format!("/tags/{}", query_text(tag));
+            html! { a href=(href) dir="auto" { (written) } }
         }
-        let href = format!("/tags/{}", query_text(&tag.to_lowercase()));
-        return Some((tag.len() + 1, html! { a href=(href) dir="auto" { "#" (tag) } }));
-    }
-    if let Some(handle) = rest.strip_prefix('@') {
-        let handle = word(handle, |c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-        let handle = handle.trim_end_matches('.');
-        mentions.iter().find(|known| known.handle.eq_ignore_ascii_case(handle))?;
-        let href = format!("/people/{handle}");
-        return Some((handle.len() + 1, html! { a href=(href) dir="ltr" { "@" (handle) } }));
-    }
-    if rest.starts_with("https://") || rest.starts_with("http://") {
-        let address = word(rest, |c| !c.is_whitespace() && !matches!(c, '<' | '>' | '"'));
-        let address = address.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '\'', '…']);
-        let shown = address.split_once("://").map_or("", |(_scheme, shown)| shown);
-        if shown.is_empty() {
-            return None;
+        MarkKind::Mention(handle) => {
+            mentions.iter().find(|known| known.handle.eq_ignore_ascii_case(handle))?;
+            let href = format!("/people/{handle}");
+            html! { a href=(href) dir="ltr" { (written) } }
         }
-        let link = html! { a href=(address) dir="ltr" rel="nofollow ugc noopener" target="_blank"
-        { (shorten(shown)) } };
-        return Some((address.len(), link));
-    }
-    None
-}
-
-fn word(text: &str, keep: impl Fn(char) -> bool) -> &str {
-    let end = text.find(|c| !keep(c)).unwrap_or(text.len());
-    text.get(..end).unwrap_or_default()
+        MarkKind::Address(address) => {
+            let shown = address.split_once("://").map_or("", |(_scheme, shown)| shown);
+            html! {
+                a href=(address) dir="ltr" rel="nofollow ugc noopener" target="_blank"
+                    { (shorten(shown)) }
+            }
+        }
+    })
 }
 
 /// The first 32 characters, so that an address does not fill the card.
@@ -88,6 +62,7 @@ mod tests {
     use mainstay_contract::id::UserId;
 
     use super::*;
+    use crate::model::marks::{hashtags, mentions as handles};
 
     fn ada() -> Vec<MentionView> {
         vec![MentionView { id: UserId::from_bits(1), handle: "ada".into() }]
@@ -119,6 +94,30 @@ mod tests {
         let html = rich_text("javascript:alert(1) https://x\" onclick=\"y", &[]).into_string();
         assert!(!html.contains("href=\"javascript"));
         assert!(!html.contains("\" onclick=\"y\""), "{html}");
+    }
+
+    /// Whether a link leads there is decided when the text is written; what is shown must not say otherwise.
+    #[test]
+    fn what_is_a_link_is_what_is_kept_of_the_text() {
+        for text in [
+            "#cafe\u{301} and #caf\u{e9}, e\u{301}#x",
+            "#हिन्दी @ada\u{301} @ada.",
+            "@Ada a@ada.example (#x) #1 #①",
+            "https://a.example/?#part &#39; #a#b @ada@ada",
+            &"#long".repeat(25),
+            &(0..32).map(|at| format!("#tag{at} ")).collect::<String>(),
+        ] {
+            let html = rich_text(text, &ada()).into_string();
+            let linked = |kind: &str| html.matches(&format!("<a href=\"/{kind}/")).count();
+            let tags = hashtags(text);
+            assert!(linked("tags") >= tags.len(), "{text} became {html}");
+            for tag in &tags {
+                let href = format!("<a href=\"/tags/{}\"", query_text(tag));
+                assert!(html.contains(&href), "no {href} in {html}");
+            }
+            assert_eq!(linked("tags") > 0, !tags.is_empty(), "{text} became {html}");
+            assert_eq!(linked("people") > 0, !handles(text).is_empty(), "{text} became {html}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{COMMENT_CHARS_MAX, comment_state, rank::Weights, text},
+    model::{COMMENT_CHARS_MAX, comment_state, marks, rank::Weights, text},
     store::{self, comments::CommentRow, posts::HeldPost},
     view::{CommentView, MentionView, Page, PersonView},
 };
@@ -269,7 +269,7 @@ fn checked(words: &str) -> Result<String, Error> {
 
 /// The people that a text mentions and who exist.
 pub(super) async fn resolve_mentions(tx: &mut Tx, words: &str) -> Result<Vec<MentionView>, Error> {
-    let handles = text::mentions(words);
+    let handles = marks::mentions(words);
     let known = store::people::by_handles(tx, &handles).await?;
     let found = handles.into_iter().filter_map(|handle| {
         let (id, _) = known.iter().find(|(_, name)| name.eq_ignore_ascii_case(&handle))?;

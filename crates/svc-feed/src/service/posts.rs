@@ -29,7 +29,7 @@ use super::{
 use crate::{
     error::Error,
     model::{
-        CAPTION_CHARS_MAX, MEDIA_MAX, post_state, rank::Weights, text, visibility_number,
+        CAPTION_CHARS_MAX, MEDIA_MAX, marks, post_state, rank::Weights, text, visibility_number,
         visibility_of,
     },
     store::{
@@ -157,7 +157,7 @@ impl Feed {
                     let published_at =
                         if state == post_state::PUBLISHED { Some(now) } else { published_at };
                     let fields = PostFields {
-                        hashtags: Json(text::hashtags(&caption)),
+                        hashtags: Json(marks::hashtags(&caption)),
                         mentions: Json(resolve_mentions(tx, &caption).await?),
                         caption,
                         visibility: visibility_number(
@@ -358,7 +358,7 @@ async fn apply_edit(
     }
     let words_changed = caption != held.caption || media != media_before;
     let fields = PostFields {
-        hashtags: Json(text::hashtags(&caption)),
+        hashtags: Json(marks::hashtags(&caption)),
         mentions: Json(resolve_mentions(tx, &caption).await?),
         caption,
         visibility: edit.visibility.map_or(held.sight.visibility, visibility_number),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Feed, cards::people};
 use crate::{
     error::Error,
-    model::{QUERY_CHARS_MAX, text},
+    model::{QUERY_CHARS_MAX, marks, text},
     store::{
         self,
         profiles::{FoundPerson, FoundTag, PersonSearch},
@@ -71,7 +71,7 @@ impl Feed {
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<Page<HashtagView>, Error> {
-        let prefix = text::normal_tag(&checked(query)?);
+        let prefix = marks::normal_tag(&checked(query)?);
         let list = format!("tags {prefix}");
         let from = match cursor {
             Some(cursor) => self.inner.cursors.open(&list, cursor)?,

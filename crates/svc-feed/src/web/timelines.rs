@@ -10,7 +10,7 @@ use mainstay_core::{
 use super::{Answer, Listed, PAGE_LEN, Web, id_of};
 use crate::{
     error::Error,
-    model::text,
+    model::marks,
     pages::{
         shelf::drafts_page,
         timeline::{Timeline, Which, timeline},
@@ -70,7 +70,7 @@ async fn tag(
     Path(tag): Path<String>,
     Query(listed): Query<Listed>,
 ) -> Answer {
-    let (viewer, tag) = (id_of(visit.caller.as_ref()), text::normal_tag(&tag));
+    let (viewer, tag) = (id_of(visit.caller.as_ref()), marks::normal_tag(&tag));
     let page = web.feed.posts_with_tag(viewer, &tag, PAGE_LEN, listed.cursor.as_deref()).await?;
     web.timeline(&visit, Which::Tag(&tag), &listed, page).await
 }

@@ -8,7 +8,7 @@ use mainstay_core::{auth::Caller, db::Tx};
 use super::{Feed, TimelinePage};
 use crate::{
     error::Error,
-    model::{Sight, text},
+    model::{Sight, marks},
     service::cards::Card,
     store::{self, timelines::Dated},
 };
@@ -93,7 +93,7 @@ impl Feed {
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<TimelinePage, Error> {
-        self.list(Source::Tag(text::normal_tag(tag)), viewer, limit, cursor).await
+        self.list(Source::Tag(marks::normal_tag(tag)), viewer, limit, cursor).await
     }
 
     /// The caller's drafts and scheduled posts, newest first.
