@@ -87,14 +87,11 @@ function reveal(button) {
   button.setAttribute("aria-pressed", String(shown));
 }
 
-function clamp(root) {
-  for (const words of all("[data-clamp]:not(.clamped)", root)) {
-    if (words.closest(".single")) continue;
-    words.classList.add("clamped");
-    delete words.dataset.clamp;
-    const open = make("button", { type: "button", class: "unclamp", click: () => { words.classList.remove("clamped"); open.remove(); } }, "Show more");
-    words.after(open);
-  }
+/** Shows the whole of a text that was cut. */
+function unclamp(button) {
+  delete button.previousElementSibling.dataset.clamp;
+  button.closest("[data-item]")?.focus({ preventScroll: true });
+  button.remove();
 }
 
 function counters(area) {
@@ -115,6 +112,7 @@ export function start() {
     copy(new URL(button.dataset.copy, location.href).href, "Link copied", "Copy the address from the address bar.");
   });
   delegate("click", "[data-copy-text]", (_event, button) => copy(button.dataset.copyText, "Copied", "Copy it from the field."));
+  delegate("click", "[data-unclamp]", (_event, button) => unclamp(button));
   delegate("click", "[data-reveal]", (_event, button) => reveal(button));
   // Nobody's browser is to remember as text what was shown.
   delegate("submit", "form", (_event, form) => all("[data-reveal][aria-pressed=true]", form).forEach(reveal));
@@ -131,5 +129,5 @@ export function start() {
   document.addEventListener("toggle", (event) => {
     if (event.target.matches?.("details.fold[open]")) one("textarea", event.target)?.focus();
   }, true);
-  onPage((root) => { clamp(root); all("textarea[data-count]", root).forEach(counters); });
+  onPage((root) => all("textarea[data-count]", root).forEach(counters));
 }

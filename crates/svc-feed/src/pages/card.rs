@@ -16,6 +16,9 @@ use crate::{
 };
 use mainstay_contract::feed::VisibilityV1;
 
+/// Longer captions are cut in lists.
+const WHOLE_CHARS_MAX: usize = 600;
+
 /// A person's picture; `size` as for [`avatar`].
 pub fn face(person: &PersonView, size: &str) -> Markup {
     let width = if size == "l" { 192 } else { 80 };
@@ -94,15 +97,30 @@ fn audience(post: &PostView) -> Markup {
     }
 }
 
-/// Words and media.
+/// Words and media, as they stand in a list: long words are cut until somebody wants them.
 pub(super) fn post_body(post: &PostView, first: bool) -> Markup {
+    let is_long = post.caption.chars().count() > WHOLE_CHARS_MAX;
+    html! {
+        (caption(post, is_long))
+        @if is_long {
+            button .unclamp.with-script type="button" data-unclamp { "Show more" }
+        }
+        (gallery(&post.media, first))
+    }
+}
+
+/// Words and media on the post's own page.
+pub(super) fn whole_body(post: &PostView) -> Markup {
+    html! { (caption(post, false)) (gallery(&post.media, true)) }
+}
+
+fn caption(post: &PostView, is_cut: bool) -> Markup {
     html! {
         @if !post.caption.is_empty() {
-            div .caption dir="auto" data-clamp[post.caption.chars().count() > 600] {
+            div .caption dir="auto" data-clamp[is_cut] {
                 (rich_text(&post.caption, &post.mentions))
             }
         }
-        (gallery(&post.media, first))
     }
 }
 

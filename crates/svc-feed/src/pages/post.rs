@@ -10,7 +10,7 @@ use maud::{Markup, html};
 
 use crate::{
     pages::{
-        card::{actions, post_body, post_head, seen},
+        card::{actions, post_head, seen, whole_body},
         comments::{self, CommentNode},
         discover::{Discover, discover},
     },
@@ -46,7 +46,7 @@ pub fn post_page(shell: &Shell<'_>, view: &PostPage) -> Markup {
                 data-topic=(format!("post:{}", post.id))
                 data-seen=[seen(shell, post)] aria-labelledby=(format!("by-{}", post.id)) {
                 (post_head(shell, post))
-                (post_body(post, true))
+                (whole_body(post))
                 p .exact { (format::exact_time(post.published_at.unwrap_or(post.created_at))) }
                 (actions(shell, post, "#comment-text"))
             }
