@@ -1,7 +1,7 @@
 //! The console's shell: one layout, one set of components and the files that a browser needs.
 //!
 //! Reading order: [`shell`] (the page around a service's content), [`component`] and [`form`] (its parts),
-//! [`mod@format`] (numbers and times in words), [`account`] and [`fault`] (pages that belong to no service),
+//! [`mod@format`] (numbers and times in words), [`account`], [`audit`] and [`fault`] (pages that belong to no service),
 //! [`assets`]; then [`visit`] (from a request to its shell, and from markup to a response) and [`web`] (the console's
 //! own routes).
 //!
@@ -16,6 +16,7 @@ pub mod form;
 pub mod format;
 
 pub mod account;
+pub mod audit;
 pub mod fault;
 
 pub mod assets;

@@ -27,6 +27,8 @@ pub struct Viewer {
     pub profile_href: String,
     /// Whether they may see what is for moderators.
     pub moderator: bool,
+    /// Whether they may see what is for administrators.
+    pub admin: bool,
 }
 
 /// Light, dark, or as the system says.
@@ -126,6 +128,11 @@ impl Shell<'_> {
     /// Whether the one who looks is a moderator.
     pub fn is_moderator(&self) -> bool {
         self.viewer.as_ref().is_some_and(|viewer| viewer.moderator)
+    }
+
+    /// Whether the one who looks is an administrator.
+    pub fn is_admin(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.admin)
     }
 
     /// The hidden fields of every form: the token and where to return to.

@@ -242,6 +242,7 @@ fn viewer(caller: &Caller, face: Face) -> Viewer {
             false => face.profile_href,
         },
         moderator: caller.acts_as(Role::Moderator),
+        admin: caller.acts_as(Role::Admin),
     }
 }
 

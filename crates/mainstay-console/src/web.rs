@@ -3,6 +3,7 @@
 //! Pages of services are theirs; they take a [`Visit`] like those here.
 
 mod account;
+mod audit;
 mod docs;
 mod fault;
 mod refused;
@@ -17,10 +18,10 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use mainstay_core::{
     error::{Code, Problem},
-    front::{Audience, Place},
+    front::{Audience, NavItem, Place},
     http::{Form, LimitClass, Route, reply, route::Routes},
     mount::Core,
-    program::Program,
+    program::{AuditLogs, Program},
 };
 use serde::Deserialize;
 
@@ -35,6 +36,18 @@ const FORM_BYTES_MAX: usize = 16 << 10;
 /// How long a chosen theme is remembered.
 const THEME_LIFE_S: u32 = 365 * 24 * 60 * 60;
 
+/// What the console itself adds to the navigation, after what services do.
+const NAV: NavItem = NavItem {
+    key: "audit",
+    label: "Audit log",
+    href: "/audit",
+    icon: "clock",
+    audience: Audience::Administrators,
+    place: Place::Side,
+    counts_unread: false,
+    letter: Some('a'),
+};
+
 /// The console of a program. Cloning is cheap.
 #[derive(Clone)]
 pub struct Console {
@@ -42,6 +55,8 @@ pub struct Console {
     https: bool,
     /// Every route of the program, once they are known.
     routes: Arc<OnceLock<Vec<Route>>>,
+    /// Who did what in it, likewise.
+    audit: Arc<OnceLock<AuditLogs>>,
 }
 
 impl AsRef<Site> for Console {
@@ -53,7 +68,7 @@ impl AsRef<Site> for Console {
 impl Console {
     /// A console on this core. `https` says that browsers reach it over TLS: cookies then never travel in clear.
     pub fn new(core: &Core, https: bool) -> Self {
-        Self { site: Site::new(core), https, routes: Arc::default() }
+        Self { site: Site::new(core), https, routes: Arc::default(), audit: Arc::default() }
     }
 
     /// The console's own routes.
@@ -68,12 +83,15 @@ impl Console {
         ];
         routes.extend(account::routes(&page));
         routes.extend(settings::routes(&page));
+        routes.push(audit::route(&page));
         routes
     }
 
-    /// Shows problems of the program's pages as pages, and its routes at `/docs`.
+    /// Shows problems of the program's pages as pages, its routes at `/docs` and its audit logs at `/audit`.
     pub fn attach(&self, program: &Program) {
         self.routes.get_or_init(|| program.routes().to_vec());
+        self.audit.get_or_init(|| program.audit().clone());
+        self.site.front().add_nav(&[NAV]);
         let site = self.site.clone();
         program.gate().error_page(Box::new(move |problem, asking| {
             let site = site.clone();

@@ -18,6 +18,8 @@ pub enum Audience {
     SignedIn,
     /// Moderators.
     Moderators,
+    /// Administrators.
+    Administrators,
 }
 
 /// Where an item stands.

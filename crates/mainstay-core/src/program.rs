@@ -3,6 +3,7 @@
 //! [`Program::assemble`] turns mounts into a router, [`Program::start`] runs what works in the background, and
 //! [`Program::serve`] answers until it is told to end, then drains: first requests, then live connections, then work.
 
+mod audit;
 mod facts;
 mod system;
 
@@ -11,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 use mainstay_contract::account::{AccountSuspensionChangedV1, ApiKeyChangedV1, SessionEndedV1};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
+pub use self::audit::{AuditEntry, AuditLogs, AuditPage};
 pub use self::facts::{DeadLetters, Facts, FactsError, Retried, Retry, RetryFailure, RetryPlace};
 use crate::{
     auth::{self, Credential},
@@ -63,6 +65,7 @@ pub struct Program {
     gate: Arc<Gate>,
     health: Health,
     facts: Facts,
+    audit: AuditLogs,
     router: Router,
     /// Each consumer with the service that it writes for, and how far it has come.
     consuming: Vec<(&'static str, Consumer, Progress)>,
@@ -105,6 +108,8 @@ impl Program {
         routes.extend(live::api::routes(&core.live));
         let facts = Facts::of(&mounts, core.cursors.clone());
         routes.extend(facts.routes());
+        let audit = AuditLogs::of(&mounts, core.auth.clone(), core.cursors.clone());
+        routes.extend(audit.routes());
         routes.extend(pages);
         let system = system::System::new(health.clone(), core.metrics.clone());
         routes.extend(system.routes());
@@ -144,6 +149,7 @@ impl Program {
             gate,
             health,
             facts,
+            audit,
             router,
             routes,
             consuming,
@@ -164,6 +170,11 @@ impl Program {
     /// What consumers put aside, and another attempt at it.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Who did what, in all services.
+    pub fn audit(&self) -> &AuditLogs {
+        &self.audit
     }
 
     /// Every route, as declared.

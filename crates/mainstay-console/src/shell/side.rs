@@ -15,6 +15,7 @@ impl Shell<'_> {
             Audience::Everybody => true,
             Audience::SignedIn => self.viewer.is_some(),
             Audience::Moderators => self.is_moderator(),
+            Audience::Administrators => self.is_admin(),
         }
     }
 

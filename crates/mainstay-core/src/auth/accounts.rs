@@ -1,5 +1,7 @@
 //! Accounts: made, looked up, suspended, promoted, forgotten.
 
+use std::collections::HashMap;
+
 use mainstay_contract::{
     account::{AccountCreatedV1, AccountRoleChangedV1, AccountSuspensionChangedV1, SessionEndedV1},
     feed::PersonSuspendedV1,
@@ -209,6 +211,19 @@ impl Auth {
         let row: Option<AccountRow> =
             tx.optional(&store::ACCOUNT_BY_HANDLE, params![handle]).await?;
         Ok(row.map(Brief::from))
+    }
+
+    /// The handles of these accounts; those that are not there are left out.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn handles(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, AuthError> {
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut tx = self.inner.db.read().await?;
+        let rows: Vec<(UserId, String)> = tx.all(&store::HANDLES, params![users]).await?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Suspends an account and ends its sign-ins, or lifts the suspension. Its API keys work again once it is lifted.

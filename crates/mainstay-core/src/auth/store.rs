@@ -39,6 +39,9 @@ statements! {
     ACCOUNT_BY_HANDLE = account!("where a.handle = $1");
     /// An account by the index of its normalised address.
     ACCOUNT_BY_EMAIL = account!("where a.email_index = $1");
+    /// The handles of accounts.
+    HANDLES = "select id, handle from core.account where id = any($1)",
+        sqlite "select id, handle from core.account where id in (select unhex(value) from json_each($1))";
     /// Whether a handle is taken, and whether an address is.
     TAKEN = "select
         (select count(*) from core.account where handle = $1),
