@@ -44,6 +44,7 @@ pub use self::{config::Config, service::Feed};
 static MIGRATIONS: &[mainstay_core::db::migrate::Migration] = mainstay_core::migrations![
     1 "feed" "../migrations/0001_feed.sql",
     2 "ranking" "../migrations/0002_ranking.sql",
+    3 "decision" "../migrations/0003_decision.sql",
 ];
 
 /// Feed, for the program.

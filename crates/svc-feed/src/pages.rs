@@ -4,6 +4,7 @@
 //! the page (or the main column alone if the script asked for that). Nothing here reads a clock, a record or a header.
 
 pub mod compose;
+pub mod decided;
 pub mod discover;
 pub mod moderation;
 pub mod notifications;

@@ -303,6 +303,33 @@ pub struct ReportedView {
     pub status: String,
 }
 
+/// Something that a moderator hid or removed, or a person who was suspended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DecidedView {
+    /// The post, comment or person: a TypeID.
+    pub target: String,
+    /// What was decided last: `hide`, `remove` or `suspend`.
+    pub action: String,
+    /// Why.
+    pub reason: String,
+    /// Who decided.
+    pub moderator_id: UserId,
+    /// The same as a person, if they are known here.
+    pub moderator: Option<PersonView>,
+    /// When.
+    pub decided_at: Ts,
+    /// The post, if it is one.
+    pub post: Option<Box<PostView>>,
+    /// The comment, if it is one.
+    pub comment: Option<CommentView>,
+    /// The person: the target or the author of it.
+    pub person: PersonView,
+    /// How it stands now: `visible`, `hidden`, `removed` or `suspended`.
+    pub status: String,
+    /// Whether it can be taken back: not what its author deleted since, nor what was removed more than 30 days ago.
+    pub restorable: bool,
+}
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Page<T> {

@@ -35,6 +35,9 @@ function show(page, scroll, hash) {
   const target = hash ? document.getElementById(decodeURIComponent(hash.slice(1))) : null;
   if (target) target.scrollIntoView();
   else scrollTo({ top: scroll, behavior: "instant" });
+  // What is told at the top of a page is told where one looks.
+  const told = one("[data-flash]", page);
+  if (told && told.getBoundingClientRect().bottom < 0) toast(told.textContent.trim());
   return target;
 }
 

@@ -15,8 +15,8 @@ const PASSWORD: &str = "correct horse battery";
 struct Site {
     serving: Serving,
     http: reqwest::Client,
-    // Held until the program ends.
-    _place: Place,
+    /// Held until the program ends.
+    place: Place,
 }
 
 impl Site {
@@ -24,7 +24,7 @@ impl Site {
         let place = Place::new();
         let serving = place.serve_with("--set limit.enabled=false");
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { serving, http, _place: place }
+        Self { serving, http, place }
     }
 
     fn url(&self, path: &str) -> String {
@@ -50,6 +50,14 @@ impl Site {
         let new = json!({ "handle": handle, "email": email, "password": PASSWORD });
         let answer = self.call("POST", "/api/v1/auth/register", "", new).await;
         answer["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes an account with a role, as the operator does.
+    fn staff(&self, role: &str, handle: &str) {
+        let words = format!(
+            "user create {handle} --email {handle}@example.org --role {role} --password-stdin"
+        );
+        self.place.run_with(&words, PASSWORD).printed();
     }
 
     /// Publishes a post; returns its id.
@@ -384,4 +392,60 @@ async fn without_script_menus_likes_and_comments_work_in_a_browser() {
     )
     .await;
     page.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_is_found_again_and_taken_back_and_stands_in_the_audit_log() {
+    let site = Site::open();
+    let (ada, ben) = (site.person("ada").await, site.person("ben").await);
+    site.staff("admin", "judge");
+    let post = site.post(&ada, "A bad post").await;
+    let report = async || {
+        let report = json!({ "target": post, "reason": "It hurts" });
+        site.call("POST", "/api/v1/reports", &ben, report).await;
+    };
+    report().await;
+    let page = site.browser("judge").await;
+    let decide = async |reason: &str, act: &str| {
+        page.type_into(".decide [name=reason]", reason).await.unwrap();
+        page.click(&format!(".decide [value={act}]")).await.unwrap();
+        sees(&page, "document.querySelector('[data-flash]')").await;
+    };
+    let go = async |label: &str| {
+        let tab = format!(
+            "[...document.querySelectorAll('.tabs a, .nav a')].find((a) => a.textContent.trim() === '{label}')"
+        );
+        page.run(&format!("{tab}.click()")).await.unwrap();
+        sees(&page, &format!("{tab}?.getAttribute('aria-current') === 'page'")).await;
+    };
+    page.goto(&site.url("/moderation")).await.unwrap();
+    decide("Rule 3", "hide").await;
+    sees(&page, "document.querySelector('.empty')").await;
+    go("Decided").await;
+    let row = format!("document.querySelector('#{post}')");
+    sees(&page, &format!("{row}.querySelector('.status-hidden')")).await;
+    sees(&page, &format!("{row}.querySelector('.reasons').textContent.includes('Rule 3')")).await;
+    sees(&page, &format!("{row}.querySelector('.reasons').textContent.includes('@judge')")).await;
+    decide("A mistake", "restore").await;
+    sees(&page, "document.querySelector('.empty')").await;
+    site.call("GET", &format!("/api/v1/posts/{post}"), "", Value::Null).await;
+
+    // What is reported is a post; it is its author who is suspended, and the post waits on.
+    report().await;
+    go("Queue").await;
+    decide("Rule 4", "suspend").await;
+    go("Decided").await;
+    sees(&page, "document.querySelector('.report .status-ended')?.textContent === 'suspended'")
+        .await;
+    decide("They said sorry", "unsuspend").await;
+    go("Queue").await;
+    sees(&page, &row).await;
+
+    go("Audit log").await;
+    let acts = "[...document.querySelectorAll('.audit code')].map((code) => code.textContent)";
+    let acts = page.run(&format!("return {acts}.filter((act) => act.startsWith('feed.'))")).await;
+    let expected = ["feed.unsuspend", "feed.suspend", "feed.restore", "feed.hide"];
+    assert_eq!(acts.unwrap(), json!(expected));
+    sees(&page, "document.querySelector('.audit').textContent.includes('They said sorry')").await;
+    done(page).await;
 }

@@ -20,6 +20,7 @@ use svc_feed::{
     pages::{
         NAV,
         compose::{ComposeForm, compose_page},
+        decided::{DecidedPage, decided_page},
         discover::Discover,
         moderation::{ModerationPage, moderation_page},
         notifications::notifications_page,
@@ -31,8 +32,8 @@ use svc_feed::{
         timeline::{Timeline, Which, timeline},
     },
     view::{
-        HashtagView, NotificationKind, NotificationView, NotifiedPostView, Page, PostState,
-        ProfileView, RelationView, ReportedView,
+        DecidedView, HashtagView, NotificationKind, NotificationView, NotifiedPostView, Page,
+        PostState, ProfileView, RelationView, ReportedView,
     },
 };
 
@@ -58,6 +59,7 @@ fn shell<'a>(made: &Fixtures, signed_in: bool) -> Shell<'a> {
                 .map(|copy| copy.url.clone()),
             profile_href: format!("/people/{}", me.handle),
             moderator: true,
+            admin: true,
         }),
         nav: &NAV,
         csrf: "csrf-token",
@@ -88,6 +90,7 @@ pub(crate) fn all(made: &Fixtures) -> Vec<Sheet> {
     sheets.extend(writing(made));
     sheets.extend(lists(made));
     sheets.push(("moderation", moderation(made)));
+    sheets.push(("moderation-decided", decided(made)));
     sheets.extend(faults(made));
     sheets
 }
@@ -431,6 +434,47 @@ fn moderation(made: &Fixtures) -> Markup {
         errors: wrong(&[("/reason", "Give a reason: it is kept in the audit log.")]),
     };
     moderation_page(&shell(made, true), &view)
+}
+
+fn decided(made: &Fixtures) -> Markup {
+    let post = &made.posts[3];
+    let hidden = DecidedView {
+        target: post.id.to_string(),
+        action: "hide".into(),
+        reason: "Not theirs: the picture is of somebody else.".into(),
+        moderator_id: made.people[0].id,
+        moderator: Some(made.people[0].clone()),
+        decided_at: NOW.plus_s(-4_000),
+        post: Some(Box::new(post.clone())),
+        comment: None,
+        person: post.author.clone(),
+        status: "hidden".into(),
+        restorable: true,
+    };
+    let person = DecidedView {
+        target: made.people[4].id.to_string(),
+        action: "suspend".into(),
+        moderator: None,
+        post: None,
+        person: made.people[4].clone(),
+        status: "suspended".into(),
+        ..hidden.clone()
+    };
+    let gone = DecidedView {
+        target: made.posts[1].id.to_string(),
+        action: "remove".into(),
+        post: Some(Box::new(made.posts[1].clone())),
+        person: made.posts[1].author.clone(),
+        status: "removed".into(),
+        restorable: false,
+        ..hidden.clone()
+    };
+    let view = DecidedPage {
+        refused: Some(person.target.clone()),
+        decided: page(vec![hidden, person, gone]),
+        errors: wrong(&[("/reason", "Say why.")]),
+    };
+    decided_page(&shell(made, true), &view)
 }
 
 fn faults(made: &Fixtures) -> Vec<Sheet> {

@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     model::rank::Weights,
     service::{ActBody, ActedView, DryRunView, Feed, NewReportBody, ReportView},
-    view::{Page, ReportedView},
+    view::{DecidedView, Page, ReportedView},
 };
 
 pub(super) fn routes(feed: &Feed) -> Vec<Route> {
@@ -30,6 +30,13 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
             .details("What waits longest comes first.")
             .query::<PageQuery>()
             .answers::<Page<ReportedView>>(200)
+            .refuses(&[Code::MalformedCursor]),
+        r.get("/api/v1/moderation/decisions", decisions)
+            .moderators()
+            .about("List what was hidden or removed and who was suspended")
+            .details("The newest decision first. What was taken back is not in it; the audit log has it all.")
+            .query::<PageQuery>()
+            .answers::<Page<DecidedView>>(200)
             .refuses(&[Code::MalformedCursor]),
         r.post("/api/v1/moderation/actions", act)
             .moderators()
@@ -73,6 +80,14 @@ async fn queue(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<ReportedView>>, Error> {
     feed.moderation_queue(caller.user, page.limit()?, page.cursor.as_deref()).await.map(Json)
+}
+
+async fn decisions(
+    State(feed): State<Feed>,
+    caller: Caller,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<DecidedView>>, Error> {
+    feed.decided(caller.user, page.limit()?, page.cursor.as_deref()).await.map(Json)
 }
 
 async fn act(

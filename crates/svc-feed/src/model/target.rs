@@ -61,6 +61,17 @@ pub enum Act {
 }
 
 impl Act {
+    /// The act's name, as it is sent and kept.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hide => "hide",
+            Self::Restore => "restore",
+            Self::Remove => "remove",
+            Self::Suspend => "suspend",
+            Self::Unsuspend => "unsuspend",
+        }
+    }
+
     /// The act's name in the audit log.
     pub const fn audited(self) -> &'static str {
         match self {
@@ -140,6 +151,14 @@ mod tests {
             assert_eq!(target.to_string().parse(), Ok(target));
         }
         assert_eq!("media_01h2xcejqtf2nbrexx3vqjhp41".parse::<Target>(), Err(NotATarget));
+    }
+
+    #[test]
+    fn an_act_has_one_name() {
+        for act in [Act::Hide, Act::Restore, Act::Remove, Act::Suspend, Act::Unsuspend] {
+            assert_eq!(serde_json::to_value(act).unwrap_or_default(), act.name());
+            assert_eq!(act.audited(), format!("feed.{}", act.name()));
+        }
     }
 
     #[test]

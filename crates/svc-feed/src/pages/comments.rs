@@ -146,8 +146,7 @@ pub(super) fn form(
         None => ("Your comment".to_owned(), "Write a comment".to_owned(), "Comment"),
     };
     html! {
-        form .comment-form method="post" action=(format!("/posts/{}/comments", post.id)) data-swap
-            data-keep-scroll {
+        form .comment-form method="post" action=(format!("/posts/{}/comments", post.id)) data-swap {
             (shell.hidden())
             @if let Some(comment) = to { input type="hidden" name="reply_to" value=(comment.id); }
             (Area { label: &label, label_hidden: true, name: "text", id: &id, value: typed,

@@ -1,7 +1,7 @@
 //! The moderators' queue.
 
 use mainstay_console::{
-    component::{self, empty, icon, more, page_head},
+    component::{self, Tab, empty, icon, more, page_head},
     form::FormErrors,
     format,
     shell::{Head, Shell},
@@ -13,7 +13,7 @@ use crate::{
         card::{face, person_href, post_body},
         rich_text::rich_text,
     },
-    view::{Page, ReportedView},
+    view::{CommentView, Page, PersonView, PostView, ReportedView},
 };
 
 /// The queue, and what was wrong with the last act.
@@ -37,7 +37,7 @@ pub fn moderation_page(shell: &Shell<'_>, view: &ModerationPage) -> Markup {
     shell.page(
         &Head { title: "Moderation", active: "moderation", ..Head::default() },
         &html! {
-            (page_head("Moderation", &html! {}))
+            (heading(Shown::Queue))
             @if view.queue.items.is_empty() {
                 (empty("shield", "The queue is empty",
                     "What people report waits here for your decision.", None))
@@ -54,34 +54,80 @@ pub fn moderation_page(shell: &Shell<'_>, view: &ModerationPage) -> Markup {
     )
 }
 
-fn report(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -> Markup {
-    let href = person_href(&item.person);
-    let what = match (&item.post, &item.comment) {
-        (Some(_), _) => "Post by",
-        (None, Some(_)) => "Comment by",
-        (None, None) => "Profile of",
-    };
+/// Which of the two lists.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Queue,
+    Decided,
+}
+
+/// The title, and the way to the other list.
+pub(super) fn heading(shown: Shown) -> Markup {
+    let tabs = [
+        Tab { label: "Queue", href: "/moderation", current: shown == Shown::Queue },
+        Tab { label: "Decided", href: "/moderation/decided", current: shown == Shown::Decided },
+    ];
     html! {
-        li .card.report #(item.target) tabindex="-1" data-item {
+        (page_head("Moderation", &html! {}))
+        (component::tabs("Moderation", &tabs))
+    }
+}
+
+/// What a moderator looks at: a post, a comment or a person, and how it stands.
+pub(super) struct Subject<'a> {
+    pub(super) post: Option<&'a PostView>,
+    pub(super) comment: Option<&'a CommentView>,
+    pub(super) person: &'a PersonView,
+    pub(super) status: &'a str,
+}
+
+impl Subject<'_> {
+    pub(super) fn is_person(&self) -> bool {
+        self.post.is_none() && self.comment.is_none()
+    }
+
+    /// Who, how it stands, and the thing itself.
+    pub(super) fn render(&self) -> Markup {
+        let href = person_href(self.person);
+        let what = match (self.post, self.comment) {
+            (Some(_), _) => "Post by",
+            (None, Some(_)) => "Comment by",
+            (None, None) => "Profile of",
+        };
+        html! {
             header .report-head {
                 a .face-link href=(href) tabindex="-1" aria-hidden="true"
-                    { (face(&item.person, "m")) }
+                    { (face(self.person, "m")) }
                 div .who {
                     span .handle { (what) }
-                    a .name href=(href) dir="auto" { (item.person.display_name) }
+                    a .name href=(href) dir="auto" { (self.person.display_name) }
                 }
-                span class=(format!("mark status-{}", status_class(&item.status))) { (item.status) }
-                @if let (Some(post), true) = (&item.post, item.status != "removed") {
+                span class=(format!("mark status-{}", status_class(self.status))) { (self.status) }
+                @if let (Some(post), true) = (self.post, self.status != "removed") {
                     a .icon-button href=(format!("/posts/{}", post.id)) aria-label="Open the post"
                         { (icon("chevron-right")) }
                 }
             }
             div .reported {
-                @if let Some(post) = &item.post { (post_body(post, false)) }
-                @if let Some(comment) = &item.comment { div .caption dir="auto"
+                @if let Some(post) = self.post { (post_body(post, false)) }
+                @if let Some(comment) = self.comment { div .caption dir="auto"
                     { (rich_text(&comment.text, &comment.mentions)) } }
-                @if item.post.is_none() && item.comment.is_none() { p { "@" (item.person.handle) } }
+                @if self.is_person() { p { "@" (self.person.handle) } }
             }
+        }
+    }
+}
+
+fn report(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -> Markup {
+    let subject = Subject {
+        post: item.post.as_deref(),
+        comment: item.comment.as_ref(),
+        person: &item.person,
+        status: &item.status,
+    };
+    html! {
+        li .card.report #(item.target) tabindex="-1" data-item {
+            (subject.render())
             div .reasons {
                 p .sub {
                     (icon("flag")) (format::counted(item.report_count, "report", "reports"))
@@ -89,7 +135,7 @@ fn report(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -
                 }
                 ul { @for reason in &item.reasons { li dir="auto" { (reason) } } }
             }
-            (decide(shell, item, errors))
+            (act_form(shell, &item.target, errors, &acts(item, subject.is_person())))
         }
     }
 }
@@ -102,14 +148,20 @@ fn status_class(status: &str) -> &'static str {
     }
 }
 
-fn decide(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -> Markup {
-    let id = format!("reason-{}", item.target);
-    let person = item.post.is_none() && item.comment.is_none();
+/// A form that asks for the reason of an act on `target`; `acts` are its buttons.
+pub(super) fn act_form(
+    shell: &Shell<'_>,
+    target: &str,
+    errors: Option<&FormErrors>,
+    acts: &Markup,
+) -> Markup {
+    let id = format!("reason-{target}");
     let error = errors.and_then(|errors| errors.at("/reason"));
     html! {
-        form .decide method="post" action="/moderation/actions" data-swap data-keep-scroll {
+        form .decide method="post" action="/moderation/actions" data-swap {
             (shell.hidden())
-            input type="hidden" name="target" value=(item.target);
+            input type="hidden" name="target" value=(target);
+            @if let Some(errors) = errors { (errors.summary(&["/reason"])) }
             div .field .bad[error.is_some()] {
                 label for=(id) { "Reason, kept in the audit log" }
                 input .input #(id) name="reason" required autocomplete="off" dir="auto"
@@ -117,26 +169,29 @@ fn decide(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -
                         aria-describedby=[error.map(|_| format!("{id}-error"))];
                 (mainstay_console::form::error_line(&id, error))
             }
-            div .row {
-                @if !person && item.status == "visible" {
-                    button .button name="action" value="hide" { (icon("eye-off")) "Hide" }
-                    button .button.danger name="action" value="remove"
-                        { (icon("trash-2")) "Remove" }
-                }
-                @if item.status != "removed" {
-                    button .button name="action" value="restore" { (icon("rotate-ccw"))
-                        @if item.status == "visible" { "Keep, dismiss reports" } @else { "Restore" }
-                            }
-                }
-                @if !person && item.status == "hidden" {
-                    button .button.danger name="action" value="remove"
-                        { (icon("trash-2")) "Remove" }
-                }
-                @if item.status != "suspended" {
-                    button .button.danger name="action" value="suspend"
-                        { (icon("user-x")) "Suspend person" }
-                }
-            }
+            div .row { (acts) }
+        }
+    }
+}
+
+fn acts(item: &ReportedView, is_person: bool) -> Markup {
+    html! {
+        @if !is_person && item.status == "visible" {
+            button .button name="action" value="hide" { (icon("eye-off")) "Hide" }
+            button .button.danger name="action" value="remove" { (icon("trash-2")) "Remove" }
+        }
+        @if item.status != "removed" {
+            button .button name="action" value="restore" { (icon("rotate-ccw"))
+                @if item.status == "visible" { "Keep, dismiss reports" } @else { "Restore" } }
+        }
+        @if !is_person && item.status == "hidden" {
+            button .button.danger name="action" value="remove" { (icon("trash-2")) "Remove" }
+        }
+        @if item.status != "suspended" {
+            // What is reported may be a post; it is its author who is suspended.
+            input type="hidden" name="person" value=(item.person.id);
+            button .button.danger name="action" value="suspend"
+                { (icon("user-x")) "Suspend person" }
         }
     }
 }

@@ -31,7 +31,7 @@ pub fn notifications_page(
     let unread = notifications.items.iter().any(|line| !line.read) || shell.unread_count > 0;
     let mark = html! {
         @if let (Some(newest), true) = (newest, unread) {
-            form method="post" action="/notifications/read" data-swap data-keep-scroll {
+            form method="post" action="/notifications/read" data-swap {
                 (shell.hidden())
                 input type="hidden" name="up_to" value=(newest);
                 button .button.small { (icon("check")) "Mark all as read" }

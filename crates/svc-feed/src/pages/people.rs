@@ -173,12 +173,12 @@ fn request_line(shell: &Shell<'_>, line: &RequestLine) -> Markup {
                     (format::time(line.asked_at, shell.now)) }
             }
             div .row {
-                form method="post" action=(format!("{path}/accept")) data-swap data-keep-scroll {
+                form method="post" action=(format!("{path}/accept")) data-swap {
                     (shell.hidden())
                     button .button.small.primary aria-label=(format!("Accept {}",
                         line.person.display_name)) { "Accept" }
                 }
-                form method="post" action=(format!("{path}/reject")) data-swap data-keep-scroll {
+                form method="post" action=(format!("{path}/reject")) data-swap {
                     (shell.hidden())
                     button .button.small aria-label=(format!("Reject {}", line.person.display_name))
                         { "Reject" }

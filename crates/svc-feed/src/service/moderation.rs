@@ -1,6 +1,10 @@
 //! Reports, the moderators' queue, and what moderators do.
 //!
-//! An act, the resolution of the reports and the entry in the audit log are one transaction.
+//! An act, the resolution of the reports, what is kept of the decision and the entry in the audit log are one
+//! transaction.
+
+mod decided;
+mod shown;
 
 use std::collections::HashMap;
 
@@ -18,14 +22,8 @@ use mainstay_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Feed,
-    cards::{self, load},
-    comments::{self, set_comment_state},
-    likes::visible,
-    posts::set_post_state,
-    profiles,
-};
+use self::shown::Targets;
+use super::{Feed, comments::set_comment_state, likes::visible, posts::set_post_state, profiles};
 use crate::{
     error::Error,
     model::{
@@ -36,9 +34,9 @@ use crate::{
     },
     store::{
         self,
-        moderation::{NewReport, QueuePlace, QueuedRow},
+        moderation::{DecisionRow, NewReport, QueuePlace, QueuedRow},
     },
-    view::{CommentView, Page, PersonView, PostView, ReportedView},
+    view::{Page, ReportedView},
 };
 
 mainstay_contract::define_id!(
@@ -165,9 +163,17 @@ impl Feed {
             let place = QueuePlace { first_at: last.first_at, target: last.target.clone() };
             self.inner.cursors.seal(list, &place)
         });
-        let reported = Reported::load(&mut tx, &rows, moderator).await?;
-        let items = rows.into_iter().filter_map(|row| reported.view(row)).collect();
-        Ok(Page { items, next_cursor })
+        let texts: Vec<String> = rows.iter().map(|row| row.target.clone()).collect();
+        let mut reasons: HashMap<String, Vec<String>> = HashMap::new();
+        for (target, reason) in store::moderation::reasons(&mut tx, &texts, REASONS_SHOWN).await? {
+            reasons.entry(target).or_default().push(reason);
+        }
+        let targets = Targets::load(&mut tx, &texts, &[], moderator).await?;
+        let items = rows.into_iter().filter_map(|row| {
+            let reasons = reasons.remove(&row.target).unwrap_or_default();
+            reported(&targets, row, reasons)
+        });
+        Ok(Page { items: items.collect(), next_cursor })
     }
 
     /// Hides, restores or removes a post or comment, or suspends a person or lifts it; resolves the reports of it, and
@@ -243,7 +249,8 @@ impl Feed {
                     }
                     let is = if changes { state } else { was };
                     let target = Target::Post(post);
-                    finish(tx, target, &acting, post_status(was), post_status(is)).await
+                    let stands = post_state::may_return(is);
+                    finish(tx, target, &acting, (post_status(was), post_status(is)), stands).await
                 })
             })
             .await
@@ -273,7 +280,9 @@ impl Feed {
                     }
                     let is = if changes { state } else { was };
                     let target = Target::Comment(comment);
-                    finish(tx, target, &acting, comment_status(was), comment_status(is)).await
+                    let stands = comment_state::may_return(is);
+                    finish(tx, target, &acting, (comment_status(was), comment_status(is)), stands)
+                        .await
                 })
             })
             .await
@@ -296,24 +305,37 @@ impl Feed {
                         let fact = PersonSuspendedV1 { user: person, suspended };
                         tx.emit(&fact, &[super::tags::profile(person)]).await?;
                     }
-                    let (was, is) = (person_status(row.suspended), person_status(suspended));
-                    finish(tx, Target::Person(person), &acting, was, is).await
+                    let change = (person_status(row.suspended), person_status(suspended));
+                    finish(tx, Target::Person(person), &acting, change, suspended).await
                 })
             })
             .await
     }
 }
 
-/// Resolves the reports of the target and writes the audit log.
+/// Resolves the reports of the target, keeps the decision while it `stands` and can be taken back, and writes the audit
+/// log.
 async fn finish(
     tx: &mut Tx,
     target: Target,
     acting: &Acting,
-    was: &'static str,
-    is: &'static str,
+    (was, is): (&'static str, &'static str),
+    stands: bool,
 ) -> Result<ActedView, Error> {
     let (now, target) = (tx.now(), target.to_string());
     let resolved = store::moderation::resolve(tx, &target, now).await?;
+    if stands {
+        let decision = DecisionRow {
+            target: target.clone(),
+            action: acting.act.name().to_owned(),
+            moderator: acting.moderator,
+            reason: acting.reason.clone(),
+            decided_at: now,
+        };
+        store::moderation::decide(tx, &decision).await?;
+    } else {
+        store::moderation::undecide(tx, &target).await?;
+    }
     let entry = Entry {
         actor: acting.moderator.to_string(),
         action: acting.act.audited(),
@@ -368,80 +390,16 @@ async fn seen_target(tx: &mut Tx, target: Target, viewer: UserId) -> Result<User
     }
 }
 
-/// What the queue shows of its targets.
-struct Reported {
-    reasons: HashMap<String, Vec<String>>,
-    posts: HashMap<PostId, (PostView, i64)>,
-    comments: HashMap<CommentId, (CommentView, i64)>,
-    people: HashMap<UserId, (PersonView, bool)>,
-}
-
-impl Reported {
-    async fn load(tx: &mut Tx, rows: &[QueuedRow], moderator: UserId) -> Result<Self, Error> {
-        let texts: Vec<String> = rows.iter().map(|row| row.target.clone()).collect();
-        let targets: Vec<Target> = texts.iter().filter_map(|text| text.parse().ok()).collect();
-        let mut reasons: HashMap<String, Vec<String>> = HashMap::new();
-        for (target, reason) in store::moderation::reasons(tx, &texts, REASONS_SHOWN).await? {
-            reasons.entry(target).or_default().push(reason);
-        }
-        let posts: Vec<PostId> = targets
-            .iter()
-            .filter_map(|target| if let Target::Post(post) = target { Some(*post) } else { None })
-            .collect();
-        let posts = load(tx, &posts).await?;
-        let comments: Vec<CommentId> = targets
-            .iter()
-            .filter_map(|target| if let Target::Comment(id) = target { Some(*id) } else { None })
-            .collect();
-        let rows_of_comments = store::moderation::comments(tx, &comments).await?;
-        let states: HashMap<CommentId, i64> =
-            rows_of_comments.iter().map(|row| (row.id, row.state)).collect();
-        let comments = comments::views(tx, &rows_of_comments, Some(moderator)).await?;
-        let persons: Vec<UserId> = rows.iter().map(|row| row.person).collect();
-        let suspended: HashMap<UserId, bool> = store::people::persons(tx, &persons)
-            .await?
-            .into_iter()
-            .map(|row| (row.id, row.suspended))
-            .collect();
-        let people = cards::people(tx, &persons).await?.into_iter();
-        Ok(Self {
-            reasons,
-            posts: posts
-                .into_iter()
-                .map(|card| (card.id(), (card.view(false), card.sight.state)))
-                .collect(),
-            comments: comments
-                .into_iter()
-                .filter_map(|view| Some((view.id, (view.clone(), *states.get(&view.id)?))))
-                .collect(),
-            people: people
-                .map(|(id, view)| (id, (view, suspended.get(&id).copied().unwrap_or_default())))
-                .collect(),
-        })
-    }
-
-    fn view(&self, row: QueuedRow) -> Option<ReportedView> {
-        let (person, suspended) = self.people.get(&row.person)?.clone();
-        let (post, comment, status) = match row.target.parse().ok()? {
-            Target::Post(post) => {
-                let (view, state) = self.posts.get(&post)?.clone();
-                (Some(Box::new(view)), None, post_status(state))
-            }
-            Target::Comment(comment) => {
-                let (view, state) = self.comments.get(&comment)?.clone();
-                (None, Some(view), comment_status(state))
-            }
-            Target::Person(_) => (None, None, person_status(suspended)),
-        };
-        Some(ReportedView {
-            reasons: self.reasons.get(&row.target).cloned().unwrap_or_default(),
-            target: row.target,
-            report_count: row.report_count,
-            first_reported_at: row.first_at,
-            post,
-            comment,
-            person,
-            status: status.to_owned(),
-        })
-    }
+fn reported(targets: &Targets, row: QueuedRow, reasons: Vec<String>) -> Option<ReportedView> {
+    let shown = targets.shown(&row.target)?;
+    Some(ReportedView {
+        target: row.target,
+        report_count: row.report_count,
+        reasons,
+        first_reported_at: row.first_at,
+        post: shown.post,
+        comment: shown.comment,
+        person: shown.person,
+        status: shown.status.to_owned(),
+    })
 }

@@ -1,4 +1,4 @@
-//! Reports.
+//! Reports, and what moderators decided.
 
 use mainstay_contract::{
     id::{CommentId, UserId},
@@ -20,8 +20,8 @@ statements! {
     WAITING = "select id, target, created_at from feed.report
                where reporter_id = $1 and target = $2 and resolved_at is null";
     /// What was reported, oldest first.
-    QUEUE = "select r.target, r.person_id, count(*), min(r.created_at) from feed.report r where r.resolved_at is null
-             group by r.target, r.person_id having (min(r.created_at), r.target) > ($1, $2)
+    QUEUE = "select r.target, count(*), min(r.created_at) from feed.report r where r.resolved_at is null
+             group by r.target having (min(r.created_at), r.target) > ($1, $2)
              order by min(r.created_at), r.target limit $3";
     /// The newest reasons for each target.
     REASONS = "select target, reason from (
@@ -36,6 +36,16 @@ statements! {
                where place <= $2 order by created_at desc, id desc";
     /// The reports of a target were acted on.
     RESOLVE = "update feed.report set resolved_at = $2 where target = $1 and resolved_at is null";
+    /// Keeps what was decided about a target, in place of what was decided before.
+    DECIDE = "insert into feed.decision (target, action, moderator_id, reason, decided_at)
+              values ($1, $2, $3, $4, $5)
+              on conflict (target) do update set action = excluded.action, moderator_id = excluded.moderator_id,
+                  reason = excluded.reason, decided_at = excluded.decided_at";
+    /// What was decided about a target holds no more.
+    UNDECIDE = "delete from feed.decision where target = $1";
+    /// What was decided, newest first.
+    DECIDED = "select target, action, moderator_id, reason, decided_at from feed.decision
+               where (decided_at, target) < ($1, $2) order by decided_at desc, target desc limit $3";
     /// Comments, whatever their state.
     COMMENTS = "select id, post_id, author_id, reply_to, text, mentions, state, like_count, reply_count, created_at,
                     edited_at, version from feed.comment where id = any($1)",
@@ -58,10 +68,36 @@ row! {
     #[derive(Debug, Clone)]
     pub(crate) struct QueuedRow {
         pub(crate) target: String,
-        pub(crate) person: UserId,
         pub(crate) report_count: i64,
         pub(crate) first_at: Ts,
     }
+}
+
+row! {
+    /// What was decided about a target.
+    #[derive(Debug, Clone)]
+    pub(crate) struct DecisionRow {
+        pub(crate) target: String,
+        pub(crate) action: String,
+        pub(crate) moderator: UserId,
+        pub(crate) reason: String,
+        pub(crate) decided_at: Ts,
+    }
+}
+
+row! {
+    /// A place among what was decided.
+    #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+    pub(crate) struct DecidedPlace {
+        pub(crate) decided_at: Ts,
+        pub(crate) target: String,
+    }
+}
+
+impl DecidedPlace {
+    /// Before everything: the end of the year 9999, which both engines know.
+    pub(crate) const FIRST: Self =
+        Self { decided_at: Ts::from_micros(253_402_300_799_000_000), target: String::new() };
 }
 
 row! {
@@ -120,6 +156,26 @@ pub(crate) async fn reasons(
 /// Resolves the reports of `target`; returns how many waited.
 pub(crate) async fn resolve(tx: &mut Tx, target: &str, now: Ts) -> Result<u64, DbError> {
     tx.execute(&RESOLVE, params![target, now]).await
+}
+
+/// Keeps what was decided about a target, in place of what was decided before.
+pub(crate) async fn decide(tx: &mut Tx, row: &DecisionRow) -> Result<(), DbError> {
+    let DecisionRow { target, action, moderator, reason, decided_at } = row;
+    tx.execute(&DECIDE, params![target, action, moderator, reason, decided_at]).await.map(drop)
+}
+
+/// What was decided about `target` holds no more; nothing happens if nothing was.
+pub(crate) async fn undecide(tx: &mut Tx, target: &str) -> Result<(), DbError> {
+    tx.execute(&UNDECIDE, params![target]).await.map(drop)
+}
+
+/// What was decided before `from`, newest first.
+pub(crate) async fn decided(
+    tx: &mut Tx,
+    from: &DecidedPlace,
+    limit: usize,
+) -> Result<Vec<DecisionRow>, DbError> {
+    tx.all(&DECIDED, params![from.decided_at, from.target, limit as i64]).await
 }
 
 /// Comments, whatever their state, in any order.

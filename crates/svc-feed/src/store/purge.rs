@@ -9,6 +9,9 @@ use mainstay_core::{
     params, statements,
 };
 
+use super::moderation::undecide;
+use crate::model::comment_state;
+
 statements! {
     /// Posts that have been in a state for too long, the longest first.
     GONE_POSTS = "select id from feed.post where gone_at < $2 and state = $1 order by gone_at limit $3";
@@ -18,7 +21,7 @@ statements! {
     DROP_LIKES = "delete from feed.post_like where (user_id, post_id) in (
                       select user_id, post_id from feed.post_like where post_id = $1 limit $2)";
     /// Comments under a post that nothing answers, the newest first.
-    LEAVES = "select c.id from feed.comment c where c.post_id = $1
+    LEAVES = "select c.id, c.state from feed.comment c where c.post_id = $1
                   and not exists (select 1 from feed.comment r where r.reply_to = c.id) order by c.id desc limit $2";
     /// Likes of a comment.
     DROP_COMMENT_LIKES = "delete from feed.comment_like where (user_id, comment_id) in (
@@ -62,9 +65,9 @@ pub(crate) async fn drop_likes(tx: &mut Tx, post: PostId, limit: i64) -> Result<
 
 /// Removes comments under `post` and their likes, at most `limit` of both together; how many.
 pub(crate) async fn drop_comments(tx: &mut Tx, post: PostId, limit: i64) -> Result<u64, DbError> {
-    let leaves: Vec<(CommentId,)> = tx.all(&LEAVES, params![post, limit]).await?;
+    let leaves: Vec<(CommentId, i64)> = tx.all(&LEAVES, params![post, limit]).await?;
     let mut dropped = 0;
-    for (comment,) in leaves {
+    for (comment, state) in leaves {
         let left = limit - i64::try_from(dropped).unwrap_or(limit);
         if left <= 0 {
             break;
@@ -73,6 +76,9 @@ pub(crate) async fn drop_comments(tx: &mut Tx, post: PostId, limit: i64) -> Resu
         dropped += likes;
         // As many likes as were asked for: there may be more.
         if likes < left.unsigned_abs() {
+            if state != comment_state::SHOWN {
+                undecide(tx, &comment.to_string()).await?;
+            }
             dropped += tx.execute(&DROP_COMMENT, params![comment]).await?;
         }
     }
@@ -83,6 +89,7 @@ pub(crate) async fn drop_comments(tx: &mut Tx, post: PostId, limit: i64) -> Resu
 pub(crate) async fn drop_post(tx: &mut Tx, post: PostId) -> Result<(), DbError> {
     tx.execute(&DROP_TAGS, params![post]).await?;
     tx.execute(&DROP_STAT, params![post]).await?;
+    undecide(tx, &post.to_string()).await?;
     tx.execute(&DROP_POST, params![post]).await.map(drop)
 }
 

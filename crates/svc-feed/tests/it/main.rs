@@ -11,6 +11,7 @@ mod likes;
 mod live;
 mod live_resume;
 mod media;
+mod moderation;
 mod posts;
 mod power;
 mod privacy;
