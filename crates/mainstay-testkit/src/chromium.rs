@@ -36,15 +36,22 @@ pub mod keys {
     pub const DOWN: &str = "\u{E015}";
 }
 
-/// Everything that axe-core knows, its advice beyond the standard included.
-const LOOK_FOR_BARRIERS: &str = "
-    // Everything is measured, also what is far below the window; colours as they are in the end.
+/// Before axe-core looks: everything is measured, also what is far below the window; colours as they are in the end.
+const BE_MEASURED: &str = "
     for (const one of document.querySelectorAll('body *'))
         if (getComputedStyle(one).contentVisibility === 'auto') one.style.contentVisibility = 'visible';
-    document.getAnimations().filter((one) => one instanceof CSSTransition).forEach((one) => one.finish());
-    return axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })
-        .then(({ violations }) => violations.flatMap(({ id, help, nodes }) => nodes.map((node) =>
+    document.getAnimations().filter((one) => one instanceof CSSTransition).forEach((one) => one.finish());";
+
+/// Everything that axe-core knows, its advice beyond the standard included.
+const EVERYTHING: &str =
+    "{ resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } }";
+/// What depends on the theme and on the width.
+const LOOKS: &str = "{ resultTypes: ['violations'], runOnly: ['color-contrast', 'target-size'] }";
+const TELL_BARRIERS: &str = ".then(({ violations }) => violations.flatMap(({ id, help, nodes }) => nodes.map((node) =>
             `${id}: ${help}: ${node.target.join(' ')}: ${(node.failureSummary ?? '').replaceAll('\\n', ' ')}`)))";
+
+const FINISH_TRANSITIONS: &str = "
+    document.getAnimations().filter((one) => one instanceof CSSTransition).forEach((one) => one.finish())";
 
 /// How long a script in a page may take: axe-core needs a while for a long page on a busy machine.
 const SCRIPT_MS_MAX: u32 = 300_000;
@@ -181,13 +188,15 @@ impl Page {
         self.prefer("prefers-color-scheme", if dark { "dark" } else { "light" }).await
     }
 
-    /// Makes the page believe that the reader prefers this `value` of a media feature, and nothing else.
+    /// Makes the page believe that the reader prefers this `value` of a media feature, and nothing else. It has changed
+    /// for good when this returns: a picture taken then shows nothing half way.
     ///
     /// # Errors
     /// When the browser refuses.
     pub async fn prefer(&self, feature: &str, value: &str) -> Result<(), EngineError> {
         let features = json!({ "features": [{ "name": feature, "value": value }] });
-        self.devtools("Emulation.setEmulatedMedia", features).await.map(drop)
+        self.devtools("Emulation.setEmulatedMedia", features).await?;
+        self.run(FINISH_TRANSITIONS).await.map(drop)
     }
 
     /// Empties the browser's cache of files.
@@ -196,6 +205,19 @@ impl Page {
     /// When the browser refuses.
     pub async fn forget_files(&self) -> Result<(), EngineError> {
         self.devtools("Network.clearBrowserCache", json!({})).await.map(drop)
+    }
+
+    /// Lets everything arrive as over a line with this latency and width, so that what comes late is seen to come late.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn slow_down(&self, latency_ms: u32, bytes_per_s: u32) -> Result<(), EngineError> {
+        self.devtools("Network.enable", json!({})).await?;
+        let line = json!({
+            "offline": false, "latency": latency_ms,
+            "downloadThroughput": bytes_per_s, "uploadThroughput": bytes_per_s,
+        });
+        self.devtools("Network.emulateNetworkConditions", line).await.map(drop)
     }
 
     /// Lets no script of the pages run that are opened from now on, or lets them run again.
@@ -251,8 +273,21 @@ impl Page {
     /// # Errors
     /// When axe-core is not installed, or the page does not let it run.
     pub async fn barriers(&self) -> Result<Vec<String>, EngineError> {
+        self.barriers_among(EVERYTHING).await
+    }
+
+    /// The same of what depends on the theme and the width alone: contrast, and how large what is pressed is.
+    ///
+    /// # Errors
+    /// As [`Page::barriers`].
+    pub async fn barriers_in_looks(&self) -> Result<Vec<String>, EngineError> {
+        self.barriers_among(LOOKS).await
+    }
+
+    async fn barriers_among(&self, options: &str) -> Result<Vec<String>, EngineError> {
         self.run(&axe()?).await?;
-        let found = self.run(LOOK_FOR_BARRIERS).await?;
+        let look = format!("{BE_MEASURED} return axe.run(document, {options}){TELL_BARRIERS}");
+        let found = self.run(&look).await?;
         Ok(found
             .as_array()
             .into_iter()

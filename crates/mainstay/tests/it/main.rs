@@ -9,5 +9,6 @@ mod demo;
 mod facts;
 mod forms;
 mod kill;
+mod pages;
 mod program;
 mod serving;
