@@ -211,8 +211,8 @@ fn connect_reader(path: &Path, schema: &'static str) -> Result<SqliteConn, DbErr
 }
 
 fn set_up_writer(conn: &Connection, durable: bool) -> Result<(), DbError> {
-    // FULL in WAL mode: the log is synced before a commit is answered. A cache that keeps hot index pages, but no more:
-    // a commit walks all of it once a page was split. A page that is not in it is read from the mapped file. A long log,
+    // FULL in WAL mode: the log is synced before a commit is answered. The cache keeps hot index pages and no more: a
+    // commit walks all of it once a page was split, and what is not in it is read from the mapped file. The log is long
     // because a page that changes often goes into the file once for all its changes.
     let synchronous = if durable { "full" } else { "off" };
     let text = format!(
