@@ -1,8 +1,9 @@
 //! Jobs: work that was promised in a business transaction and is done afterwards, at least once.
 //!
-//! A job is a row (name, key, payload, when); one of the same name and key replaces the one that waits. A worker leases
-//! the next due row for [`Job::deadline`], runs it and deletes it; a crash lets the lease run out and another worker
-//! takes it. Jobs are therefore idempotent. A failed one is put back with a growing pause and its error.
+//! A job is a row (name, key, payload, when); one of the same name and key replaces the one that waits, and begins after
+//! the one that runs. A worker leases the next due row for [`Job::deadline`], runs it and deletes it; a crash lets the
+//! lease run out and another worker takes it. Jobs are therefore idempotent. A failed one is put back with a growing
+//! pause and its error.
 
 use std::{
     collections::HashMap,
@@ -205,6 +206,7 @@ async fn finish(
     let result = match kinds.get(name.as_str()) {
         Some(job) => {
             // A panic is a failure of this job, not the end of the worker and of those that wait behind it.
+            let key = key.clone();
             let run = AssertUnwindSafe(async { (job.run)(key, payload).await }).catch_unwind();
             match tokio::time::timeout(job.deadline, run).await {
                 Ok(Ok(result)) => result,
@@ -217,12 +219,13 @@ async fn finish(
     if let Err(error) = &result {
         tracing::warn!(job = name, attempt, error, "do a job");
     }
+    let named = name.clone();
     let ended = db
         .write::<_, DbError, _>(move |tx| {
-            let error = result.clone().err();
+            let (error, name, key) = (result.clone().err(), named.clone(), key.clone());
             Box::pin(async move {
                 let (outbox, now) = (tx.outbox(), tx.now());
-                match error {
+                let ended = match error {
                     None => tx.execute(&outbox.end_job, params![id, attempt]).await,
                     Some(error) => {
                         let pause_s = PAUSE_MAX_S.min(1_i64 << attempt.clamp(0, 10));
@@ -232,7 +235,11 @@ async fn finish(
                         )
                         .await
                     }
+                };
+                if ended? == 0 {
+                    tx.execute(&outbox.free_job, params![name, key]).await?;
                 }
+                Ok(())
             })
         })
         .await;

@@ -180,9 +180,11 @@ base! {
     set_once: "insert into {s}.once (caller, key, fingerprint, outcome, at) values ($1, $2, $3, $4, $5)";
     /// Forgets idempotency keys older than the retention.
     forget_once: "delete from {s}.once where at < $1";
-    /// Puts a job into the queue; a job of the same name and key that waits is replaced.
+    /// Puts a job into the queue in place of the one of its name and key. If that one is running, its lease stays on the
+    /// new one, so that they do not run at the same time.
     add_job: "insert into {s}.job (id, name, key, payload, run_at, attempts, at) values ($1, $2, $3, $4, $5, 0, $6)
-              on conflict (name, key) do update set payload = excluded.payload, run_at = excluded.run_at, attempts = 0";
+              on conflict (name, key) do update set id = excluded.id, payload = excluded.payload,
+                  run_at = excluded.run_at, attempts = 0, error = null";
     /// Takes the next due job and leases it.
     lease_job: "update {s}.job set leased_until = $2, attempts = attempts + 1 where id = (
                   select id from {s}.job where run_at <= $1 and (leased_until is null or leased_until < $1)
@@ -196,10 +198,13 @@ base! {
     end_job: "delete from {s}.job where id = $1 and attempts = $2";
     /// Puts a failed job back for later.
     retry_job: "update {s}.job set leased_until = null, run_at = $3, error = $4 where id = $1 and attempts = $2";
+    /// Lets a job begin that was put in the place of one that has ended now.
+    free_job: "update {s}.job set leased_until = null where name = $1 and key = $2 and attempts = 0";
     /// Takes a waiting job out.
     drop_job: "delete from {s}.job where name = $1 and key = $2";
     /// When the next job is due.
-    next_job: "select min(case when leased_until is null then run_at else leased_until end) from {s}.job";
+    next_job: "select min(greatest(run_at, leased_until)) from {s}.job",
+        sqlite "select min(max(run_at, coalesce(leased_until, run_at))) from {s}.job";
     /// Makes those who append to the audit log queue up, until the transaction ends; one writer needs no lock.
     lock_audit: "select pg_advisory_xact_lock(hashtext('{s} audit'))",
         sqlite "delete from {s}.audit where 0";

@@ -57,6 +57,7 @@ async fn mount(core: &Core) -> Result<Mount, MountError> {
         job("demo.works", |_| Ok(())),
         job("demo.fails_once", |run| if run > 1 { Ok(()) } else { Err("not yet".to_owned()) }),
         job("demo.panics_once", |run| if run > 1 { Ok(()) } else { panic!("on purpose") }),
+        replaces_itself(log.db().clone()),
     ];
     Ok(Mount {
         name: "demo",
@@ -67,6 +68,25 @@ async fn mount(core: &Core) -> Result<Mount, MountError> {
         periodic: Vec::new(),
         statements: STATEMENTS.to_vec(),
     })
+}
+
+/// While it runs with "1", somebody promises the same with "2".
+fn replaces_itself(db: Db) -> Job {
+    let name = "demo.replaces_itself";
+    Job {
+        name,
+        deadline: Duration::from_secs(60),
+        run: Arc::new(move |key, payload| {
+            let db = db.clone();
+            Box::pin(async move {
+                note(&db, name, key.clone(), payload.clone()).await.unwrap();
+                if payload == "1" {
+                    add(&db, name, &[&key], "2", db.clock().now()).await;
+                }
+                Ok(())
+            })
+        }),
+    }
 }
 
 async fn note(db: &Db, name: &'static str, key: String, payload: String) -> Result<(), DbError> {
@@ -174,6 +194,18 @@ async fn a_job_that_waits_is_replaced_by_one_of_its_name_and_key_or_taken_back()
         gone(db).await;
         assert_eq!(runs(db, "key").await, ["2"]);
         assert_eq!(runs(db, "taken back").await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_promised_anew_while_it_runs_runs_again_at_once() {
+    both_engines(async |house| {
+        let (db, now) = (house.db("demo"), house.clock().now());
+        add(db, "demo.replaces_itself", &["key"], "1", now).await;
+        // The clock stands: nothing waits for a lease to run out.
+        gone(db).await;
+        assert_eq!(runs(db, "key").await, ["1", "2"]);
     })
     .await;
 }
