@@ -180,8 +180,8 @@ base! {
     set_once: "insert into {s}.once (caller, key, fingerprint, outcome, at) values ($1, $2, $3, $4, $5)";
     /// Forgets idempotency keys older than the retention.
     forget_once: "delete from {s}.once where at < $1";
-    /// Puts a job into the queue in place of the one of its name and key. If that one is running, its lease stays on the
-    /// new one, so that they do not run at the same time.
+    /// Puts a job into the queue in place of the one of its name and key. If that one is running, its lease stays on
+    /// the new one, so that they do not run at the same time.
     add_job: "insert into {s}.job (id, name, key, payload, run_at, attempts, at) values ($1, $2, $3, $4, $5, 0, $6)
               on conflict (name, key) do update set id = excluded.id, payload = excluded.payload,
                   run_at = excluded.run_at, attempts = 0, error = null";
