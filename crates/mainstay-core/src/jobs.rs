@@ -1,9 +1,9 @@
 //! Jobs: work that was promised in a business transaction and is done afterwards, at least once.
 //!
 //! A job is a row (name, key, payload, when); one of the same name and key replaces the one that waits, and begins
-//! after the one that runs. A worker leases the next due row for [`Job::deadline`], runs it and deletes it; a crash lets
-//! the lease run out and another worker takes it. Jobs are therefore idempotent. A failed one is put back with a growing
-//! pause and its error.
+//! after the one that runs. A worker leases the next due row for [`Job::deadline`], runs it and deletes it; a crash
+//! lets the lease run out and another worker takes it. Jobs are therefore idempotent. A failed one is put back with a
+//! growing pause and its error.
 
 use std::{
     collections::HashMap,
