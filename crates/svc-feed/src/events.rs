@@ -71,12 +71,16 @@ pub(crate) async fn notify(tx: &mut Tx, facts: &[Arc<Emitted>]) -> Result<(), Db
     // where to look.
     let mut likes = BTreeSet::new();
     for fact in facts {
-        if let Some(liked) = fact.read::<PostLikedV1>() {
-            likes.insert((liked.post, liked.user));
-        } else if let Some(unliked) = fact.read::<PostUnlikedV1>() {
-            likes.insert((unliked.post, unliked.user));
-        } else {
-            tell(tx, &mut told, fact).await?;
+        match &*fact.name {
+            PostLikedV1::NAME => {
+                let liked: PostLikedV1 = read(fact)?;
+                likes.insert((liked.post, liked.user));
+            }
+            PostUnlikedV1::NAME => {
+                let unliked: PostUnlikedV1 = read(fact)?;
+                likes.insert((unliked.post, unliked.user));
+            }
+            _ => tell(tx, &mut told, fact).await?,
         }
     }
     lines::posts_liked(tx, &mut told, &likes).await?;
@@ -91,9 +95,6 @@ async fn tell(tx: &mut Tx, told: &mut Told, fact: &Emitted) -> Result<(), DbErro
         CommentLikedV1::NAME => lines::comment_liked(tx, told, &read(fact)?).await,
         MentionedV1::NAME => lines::mentioned(tx, told, &read(fact)?).await,
         RelationChangedV1::NAME => lines::relation(tx, told, &read(fact)?).await,
-        // Of a shape that this program does not know.
-        PostLikedV1::NAME => read::<PostLikedV1>(fact).map(drop),
-        PostUnlikedV1::NAME => read::<PostUnlikedV1>(fact).map(drop),
         _ => Ok(()),
     }
 }

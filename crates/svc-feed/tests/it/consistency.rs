@@ -1,53 +1,9 @@
 //! Who has written reads what they wrote, and what follows from it.
 
-use mainstay_core::db::DbError;
-use mainstay_testkit::program::{Client, Engine, Program};
+use mainstay_testkit::program::{Client, Engine};
 use serde_json::{Value, json};
-use tokio::{
-    sync::{oneshot, watch},
-    task::JoinHandle,
-};
 
-use crate::{both_engines, feed, post_of};
-
-/// A transaction on Feed's records that has written something and stays open until it is told to go.
-struct Held {
-    leave: watch::Sender<bool>,
-    ended: JoinHandle<()>,
-}
-
-impl Held {
-    async fn on(house: &Program) -> Self {
-        let (entered, is_in) = oneshot::channel::<()>();
-        let (leave, may_leave) = watch::channel(false);
-        let entered = std::sync::Mutex::new(Some(entered));
-        let db = house.db("feed").clone();
-        let ended = tokio::spawn(async move {
-            db.write::<_, DbError, _>(move |tx| {
-                let (entered, mut may_leave) = (entered.lock().unwrap().take(), may_leave.clone());
-                Box::pin(async move {
-                    // Something written, so that the transaction has a number.
-                    let now = tx.now();
-                    mainstay_core::jobs::add(tx, "nothing", "key", "{}", now.plus_s(3_600)).await?;
-                    if let Some(entered) = entered {
-                        entered.send(()).unwrap();
-                    }
-                    may_leave.wait_for(|leave| *leave).await.unwrap();
-                    Ok(())
-                })
-            })
-            .await
-            .unwrap();
-        });
-        is_in.await.unwrap();
-        Self { leave, ended }
-    }
-
-    async fn end(self) {
-        self.leave.send_replace(true);
-        self.ended.await.unwrap();
-    }
-}
+use crate::{both_engines, feed, held::Held, post_of};
 
 /// The notifications of `reader`, read with the token of a write.
 async fn lines_after(reader: &Client, token: &str) -> Vec<Value> {
@@ -78,7 +34,7 @@ async fn who_reads_with_the_token_of_a_like_sees_what_it_told_the_author() {
 async fn an_older_transaction_that_stays_open_holds_up_neither_reads_nor_notifications() {
     let house = feed().start(Engine::Postgres).await;
     let (ada, bob) = (house.person("ada").await, house.person("bob").await);
-    let held = Held::on(&house).await;
+    let held = Held::on(&house, "feed").await;
     let mut token = String::new();
     // More facts than a consumer takes at a time.
     for number in 0..80 {

@@ -3,7 +3,7 @@
 use mainstay_testkit::program::{Client, Engine};
 use serde_json::json;
 
-use crate::{both_engines, both_engines_held, feed, ids, page_path, post_of, walk};
+use crate::{both_engines, both_engines_held, feed, held::Held, ids, page_path, post_of, walk};
 
 const EXPLORE: &str = "/api/v1/timelines/explore";
 
@@ -158,33 +158,11 @@ async fn explore_sees_a_commit_while_an_older_transaction_is_open() {
     let house = feed().start(Engine::Postgres).await;
     let ada = house.person("ada").await;
     let slow = post_of(&ada, "slow").await;
-    let (entered, is_in) = tokio::sync::oneshot::channel::<()>();
-    let (leave, may_leave) = tokio::sync::watch::channel(false);
-    let entered = std::sync::Mutex::new(Some(entered));
-    let db = house.db("feed").clone();
-    let open = tokio::spawn(async move {
-        db.write::<_, mainstay_core::db::DbError, _>(move |tx| {
-            let (entered, mut may_leave) = (entered.lock().unwrap().take(), may_leave.clone());
-            Box::pin(async move {
-                // Something written, so that the transaction has a number.
-                let now = tx.now();
-                mainstay_core::jobs::add(tx, "nothing", "key", "{}", now.plus_s(3_600)).await?;
-                if let Some(entered) = entered {
-                    entered.send(()).unwrap();
-                }
-                may_leave.wait_for(|leave| *leave).await.unwrap();
-                Ok(())
-            })
-        })
-        .await
-        .unwrap();
-    });
-    is_in.await.unwrap();
+    let held = Held::on(&house, "feed").await;
     let new = post_of(&ada, "new").await;
     assert_eq!(walk(&ada, EXPLORE, 20).await, [new.clone(), slow.clone()]);
     like(&ada, &slow).await;
     assert_eq!(walk(&ada, EXPLORE, 1).await, [slow, new]);
-    leave.send_replace(true);
-    open.await.unwrap();
+    held.end().await;
     house.end().await;
 }

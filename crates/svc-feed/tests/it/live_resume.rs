@@ -3,7 +3,7 @@
 use mainstay_testkit::program::{Client, Engine, Listener, Program, Transport, eventually};
 use serde_json::{Value, json};
 
-use crate::{both_engines, feed, post_of};
+use crate::{both_engines, feed, held::Held, post_of};
 
 const TRANSPORTS: [Transport; 2] = [Transport::WebSocket, Transport::EventStream];
 
@@ -149,34 +149,12 @@ async fn a_program_that_starts_beside_an_open_transaction_resets_whoever_missed_
     listener.next().await;
     let after = listener.last_id().to_owned();
     drop(listener);
-    let (entered, is_in) = tokio::sync::oneshot::channel::<()>();
-    let (leave, may_leave) = tokio::sync::watch::channel(false);
-    let entered = std::sync::Mutex::new(Some(entered));
-    let db = house.db("core").clone();
-    let open = tokio::spawn(async move {
-        db.write::<_, mainstay_core::db::DbError, _>(move |tx| {
-            let (entered, mut may_leave) = (entered.lock().unwrap().take(), may_leave.clone());
-            Box::pin(async move {
-                // Something written, so that the transaction has a number.
-                let now = tx.now();
-                mainstay_core::jobs::add(tx, "nothing", "key", "{}", now.plus_s(3_600)).await?;
-                if let Some(entered) = entered {
-                    entered.send(()).unwrap();
-                }
-                may_leave.wait_for(|leave| *leave).await.unwrap();
-                Ok(())
-            })
-        })
-        .await
-        .unwrap();
-    });
-    is_in.await.unwrap();
+    let held = Held::on(&house, "core").await;
     like(&ada, &post).await;
     let twin = house.twin().await;
     let mut listener = ada.at(&twin).listen_on(Transport::WebSocket, &topic, &after).await;
     assert_eq!(told(&mut listener, 1).await, [(topic, "reset".to_owned(), Value::Null)]);
-    leave.send_replace(true);
-    open.await.unwrap();
+    held.end().await;
     drop(listener);
     twin.end().await;
     house.end().await;

@@ -6,6 +6,7 @@ mod consistency;
 mod due;
 mod explore;
 mod explore_cache;
+mod held;
 mod interface;
 mod likes;
 mod live;
