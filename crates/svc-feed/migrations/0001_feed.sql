@@ -240,14 +240,15 @@ create table feed.mute (
     primary key (muter_id, muted_id)
 ); -- without rowid
 
--- One line of somebody's notifications: the same act of one or more people on the same object.
+-- One line of somebody's notifications: the same act of one or more people on the same object. `actor_count` is null in
+-- a line of likes: its people are those who like the post, and nobody is written down twice.
 create table feed.notification (
     user_id uuid not null,
     group_key text not null,
     kind text not null,
     post_id uuid,
     comment_id uuid,
-    actor_count bigint not null check (actor_count >= 0),
+    actor_count bigint check (actor_count >= 0),
     updated_at timestamptz not null,
     primary key (user_id, group_key)
 ); -- without rowid
@@ -262,7 +263,7 @@ create table feed.notification_read (
     group_key text not null
 ); -- without rowid
 
--- The people of a line. In the order in which the lines are found that somebody stands in, for a block.
+-- The people of a line, except of likes. In the order in which the lines are found that somebody stands in, for a block.
 create table feed.notification_actor (
     user_id uuid not null,
     actor_id uuid not null,

@@ -2,6 +2,7 @@
 
 pub(crate) mod comments;
 pub(crate) mod discover;
+pub(crate) mod like_lines;
 pub(crate) mod likes;
 pub(crate) mod media;
 pub(crate) mod moderation;
@@ -22,6 +23,7 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     comments::STATEMENTS,
     discover::STATEMENTS,
     crate::demo::STATEMENTS,
+    like_lines::STATEMENTS,
     likes::STATEMENTS,
     media::STATEMENTS,
     moderation::STATEMENTS,

@@ -9,7 +9,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use mainstay_contract::id::FactId;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::Log;
 use crate::{
@@ -19,7 +19,10 @@ use crate::{
 };
 
 /// Facts taken in one transaction while all goes well.
-const BATCH: i64 = 64;
+const BATCH: i64 = 512;
+/// The pause after a look that took something, unless somebody waits for the next: facts that come close together are
+/// then taken together, and a page of records that many of them change is written once.
+const PACE: Duration = Duration::from_millis(100);
 /// Batches above what is final that one look takes.
 const AHEAD_MAX: usize = 256;
 /// Attempts before a fact is put aside.
@@ -51,7 +54,11 @@ pub struct Consumer {
 
 /// How far a consumer has come, as this instance knows it. Cloning keeps the same.
 #[derive(Clone)]
-pub struct Progress(Arc<watch::Sender<Reached>>);
+pub struct Progress {
+    reached: Arc<watch::Sender<Reached>>,
+    /// Somebody waits for a fact.
+    awaited: Arc<Notify>,
+}
 
 /// Looks are numbered from 1.
 #[derive(Clone, Copy)]
@@ -66,17 +73,20 @@ struct Reached {
 impl Default for Progress {
     fn default() -> Self {
         let none = Reached { position: Position::default(), begun: 0, whole: 0 };
-        Self(Arc::new(watch::Sender::new(none)))
+        Self { reached: Arc::new(watch::Sender::new(none)), awaited: Arc::default() }
     }
 }
 
 impl Progress {
     /// Resolves once the fact at `position`, which is committed, was taken. The caller bounds the wait.
     pub async fn taken(&self, position: Position) {
-        let mut reached = self.0.subscribe();
+        let mut reached = self.reached.subscribe();
         // A look that begins from now on meets the fact, whatever holds the position back.
         let begun = reached.borrow().begun;
         let taken = |now: &Reached| now.position >= position || now.whole > begun;
+        if !taken(&reached.borrow()) {
+            self.awaited.notify_one();
+        }
         reached
             .wait_for(taken)
             .await
@@ -84,11 +94,11 @@ impl Progress {
     }
 
     fn begin(&self) {
-        self.0.send_modify(|reached| reached.begun += 1);
+        self.reached.send_modify(|reached| reached.begun += 1);
     }
 
     fn end(&self, position: Position, whole: bool) {
-        self.0.send_modify(|reached| {
+        self.reached.send_modify(|reached| {
             reached.position = reached.position.max(position);
             if whole {
                 reached.whole = reached.begun;
@@ -132,6 +142,11 @@ impl Failing {
         self.fact = failure.fact.or(self.fact);
     }
 
+    /// How long to wait before the next attempt.
+    fn pause(&self) -> Duration {
+        PAUSE_MAX.min(Duration::from_millis(50 << self.attempts.min(10)))
+    }
+
     /// How this fact is to be taken: whether it has had its last attempt.
     fn is_over(&self, fact: FactId) -> bool {
         self.fact == Some(fact) && self.attempts + 1 >= ATTEMPTS_MAX
@@ -150,21 +165,29 @@ impl Consumer {
         let mut failing = Failing::default();
         while !*stop.borrow() {
             progress.begin();
-            let wait = match self.look(&source, &target, &failing, &progress).await {
-                Ok(()) => {
+            let took = match self.look(&source, &target, &failing, &progress).await {
+                Ok(took) => {
                     failing = Failing::default();
-                    POLL
+                    took
                 }
                 Err(failure) => {
                     failing.count(&failure);
                     let attempt = failing.attempts;
                     tracing::warn!(consumer = self.name, attempt, error = %failure.error, "take a fact");
-                    PAUSE_MAX.min(Duration::from_millis(50 << attempt.min(10)))
+                    false
+                }
+            };
+            let fails = failing.attempts > 0;
+            let pause = async {
+                match took {
+                    _ if fails => tokio::time::sleep(failing.pause()).await,
+                    true => tokio::time::sleep(PACE).await,
+                    false => source.db().changed(POLL).await,
                 }
             };
             tokio::select! {
-                () = source.db().changed(wait), if failing.attempts == 0 => {}
-                () = tokio::time::sleep(wait), if failing.attempts > 0 => {}
+                () = pause => {}
+                () = progress.awaited.notified(), if !fails => {}
                 _ = stop.changed() => {}
             }
         }
@@ -177,17 +200,19 @@ impl Consumer {
     pub async fn catch_up(&self, source: &Log, target: &Db) -> Result<(), DbError> {
         self.look(source, target, &Failing::default(), &Progress::default())
             .await
+            .map(drop)
             .map_err(|failure| failure.error)
     }
 
-    /// Takes what is there, batch by batch.
+    /// Takes what is there, batch by batch; `true` if there was something.
     async fn look(
         &self,
         source: &Log,
         target: &Db,
         failing: &Failing,
         progress: &Progress,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
+        let mut took = false;
         let mut position = self.position(target).await?;
         let mut from = position;
         let mut ahead = 0;
@@ -199,11 +224,12 @@ impl Consumer {
             let last = facts.last().map(|fact| fact.position);
             let full = facts.len() as i64 == BATCH;
             if last.is_some() {
+                took = true;
                 let facts: Vec<Arc<Emitted>> = facts.into_iter().map(Arc::new).collect();
                 let batch = Batch { facts: facts.into(), position, xmin };
                 let Some(moved) = self.take_batch(target, batch, failing).await? else {
                     // Another instance has taken them.
-                    return Ok(());
+                    return Ok(took);
                 };
                 ahead = if moved == position { ahead + 1 } else { 0 };
                 position = moved;
@@ -211,10 +237,10 @@ impl Consumer {
             progress.end(position, !full);
             match last {
                 Some(last) if full => from = last,
-                _ => return Ok(()),
+                _ => return Ok(took),
             }
         }
-        Ok(())
+        Ok(took)
     }
 
     async fn position(&self, target: &Db) -> Result<Position, DbError> {

@@ -22,6 +22,9 @@ pub struct Line {
 }
 
 impl Line {
+    /// The kind of [`Line::like`], as its row says it.
+    pub const LIKE_KIND: &str = kind_name(NotificationKind::Like);
+
     /// Somebody likes a post of `user`.
     pub fn like(user: UserId, post: PostId) -> Self {
         Self::of(user, NotificationKind::Like, &post.to_string(), Some(post), None)

@@ -21,6 +21,7 @@ use crate::{
     store::{
         self,
         notifications::{LinePlace, LineRow},
+        posts::HeldPost,
     },
     view::{MediaView, NotificationView, NotifiedPostView, PersonView},
 };
@@ -157,44 +158,48 @@ fn ids_of(user: UserId) -> String {
 
 /// What the lines of a page show.
 struct Shown {
-    actors: HashMap<String, Vec<UserId>>,
-    /// People of a line who are left out.
-    suspended: HashMap<String, i64>,
     people: HashMap<UserId, PersonView>,
     posts: HashMap<PostId, NotifiedPostView>,
+    /// By the lines' keys.
+    actors: HashMap<String, Actors>,
+}
+
+/// The people of a line who are told of.
+#[derive(Default)]
+struct Actors {
+    count: i64,
+    /// The newest of them, newest first.
+    newest: Vec<UserId>,
 }
 
 impl Shown {
     async fn load(tx: &mut Tx, user: UserId, rows: &[LineRow]) -> Result<Self, Error> {
-        let keys: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
-        let mut actors: HashMap<String, Vec<UserId>> = HashMap::new();
-        for (key, actor) in store::notifications::actors(tx, user, &keys, ACTORS_SHOWN).await? {
-            actors.entry(key).or_default().push(actor);
-        }
-        let suspended = store::notifications::suspended(tx, user, &keys).await?;
-        let known: BTreeSet<UserId> = actors.values().flatten().copied().collect();
-        let people = cards::people(tx, &known.into_iter().collect::<Vec<_>>()).await?;
         let posts: BTreeSet<PostId> = rows.iter().filter_map(|row| row.post).collect();
         let posts: Vec<PostId> = posts.into_iter().collect();
-        let held = store::posts::held_many(tx, &posts, Some(user)).await?;
+        let mut held = store::posts::held_many(tx, &posts, Some(user)).await?;
+        held.retain(|post| post.sight.visible_to(Some(user)));
+        let actors = actors(tx, user, rows, &held).await?;
+        let known: BTreeSet<UserId> =
+            actors.values().flat_map(|of| of.newest.iter().copied()).collect();
+        let people = cards::people(tx, &known.into_iter().collect::<Vec<_>>()).await?;
         let mut pictures: HashMap<PostId, MediaView> = HashMap::new();
         for (post, view) in cards::media_views(store::media::of_posts(tx, &posts).await?) {
             if let Some(post) = post {
                 pictures.entry(post).or_insert(view);
             }
         }
-        let seen = held.into_iter().filter(|post| post.sight.visible_to(Some(user)));
-        let posts = seen
+        let posts = held
+            .into_iter()
             .map(|post| {
                 let excerpt = excerpt(&post.caption);
                 let thumbnail = pictures.remove(&post.id);
                 (post.id, NotifiedPostView { id: post.id, excerpt, thumbnail })
             })
             .collect();
-        Ok(Self { actors, suspended: suspended.into_iter().collect(), people, posts })
+        Ok(Self { people, posts, actors })
     }
 
-    /// A line; `None` if it is about a post that may not be seen any more, or all of its people are suspended.
+    /// A line; `None` if it is about a post that may not be seen any more, or nobody is left in it who is told of.
     fn view(
         &self,
         row: &LineRow,
@@ -205,23 +210,64 @@ impl Shown {
             Some(post) => Some(self.posts.get(&post)?.clone()),
             None => None,
         };
-        let suspended = self.suspended.get(&row.key).copied().unwrap_or_default();
-        let actor_count = (row.actor_count - suspended).max(0);
-        if suspended > 0 && actor_count == 0 {
-            return None;
-        }
-        let actors = self.actors.get(&row.key).into_iter().flatten();
+        let actors = self.actors.get(&row.key).filter(|actors| actors.count > 0)?;
         Some(NotificationView {
             id,
             kind: kind_of(&row.kind)?,
-            actors: actors.filter_map(|user| self.people.get(user).cloned()).collect(),
-            actor_count,
+            actors: actors
+                .newest
+                .iter()
+                .filter_map(|user| self.people.get(user).cloned())
+                .collect(),
+            actor_count: actors.count,
             post,
             comment_id: row.comment,
             updated_at: row.updated_at,
             read: read_up_to >= Some(&place(row)),
         })
     }
+}
+
+/// The people of each line: those written down with it, or, of a line without a count, those who like its post.
+async fn actors(
+    tx: &mut Tx,
+    user: UserId,
+    rows: &[LineRow],
+    held: &[HeldPost],
+) -> Result<HashMap<String, Actors>, Error> {
+    let mut actors: HashMap<String, Actors> = HashMap::new();
+    let counted = rows.iter().filter_map(|row| Some((row.key.clone(), row.actor_count?)));
+    for (key, count) in counted {
+        actors.insert(key, Actors { count, newest: Vec::new() });
+    }
+    let keys: Vec<String> = actors.keys().cloned().collect();
+    for (key, actor) in store::notifications::actors(tx, user, &keys, ACTORS_SHOWN).await? {
+        actors.entry(key).or_default().newest.push(actor);
+    }
+    for (key, suspended) in store::notifications::suspended(tx, user, &keys).await? {
+        actors.entry(key).or_default().count -= suspended;
+    }
+    let liked: HashMap<PostId, &str> = rows
+        .iter()
+        .filter(|row| row.actor_count.is_none())
+        .filter_map(|row| Some((row.post?, row.key.as_str())))
+        .collect();
+    let posts: Vec<PostId> = liked.keys().copied().collect();
+    let mut of_post = |post: PostId, change: &dyn Fn(&mut Actors)| {
+        if let Some(key) = liked.get(&post) {
+            change(actors.entry((*key).to_owned()).or_default());
+        }
+    };
+    for post in held {
+        of_post(post.id, &|actors| actors.count += post.counts.likes);
+    }
+    for (post, untold) in store::like_lines::untold(tx, user, &posts).await? {
+        of_post(post, &|actors| actors.count -= untold);
+    }
+    for (post, actor) in store::like_lines::actors(tx, user, &posts, ACTORS_SHOWN).await? {
+        of_post(post, &|actors| actors.newest.push(actor));
+    }
+    Ok(actors)
 }
 
 /// The beginning of a caption; it says so when that is not all.

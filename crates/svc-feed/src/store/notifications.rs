@@ -1,7 +1,5 @@
 //! Lines of notifications and the people in them.
 
-use std::collections::BTreeSet;
-
 use mainstay_contract::{
     id::{CommentId, PostId, UserId},
     ts::Ts,
@@ -12,6 +10,37 @@ use mainstay_core::{
 };
 
 use crate::model::notify::Line;
+
+/// Whether one person may be told of what another did: both are there, neither blocks, and it is not muted.
+macro_rules! may_be_told {
+    ($told:literal, $actor:literal) => {
+        concat!(
+            "exists (select 1 from feed.profile where user_id = ",
+            $told,
+            ")
+             and exists (select 1 from feed.profile where user_id = ",
+            $actor,
+            " and not suspended)
+             and not exists (select 1 from feed.block where blocker_id = ",
+            $told,
+            " and blocked_id = ",
+            $actor,
+            ")
+             and not exists (select 1 from feed.block where blocker_id = ",
+            $actor,
+            " and blocked_id = ",
+            $told,
+            ")
+             and not exists (select 1 from feed.mute where muter_id = ",
+            $told,
+            " and muted_id = ",
+            $actor,
+            ")"
+        )
+    };
+}
+
+pub(super) use may_be_told;
 
 statements! {
     /// Puts somebody into a line; changes nothing if they stand in it.
@@ -70,21 +99,8 @@ statements! {
                         where a.user_id = $1 and a.group_key = $2 and c.post_id = $3 and c.state = 0
                         order by c.id desc limit 1)
                     where user_id = $1 and group_key = $2 and comment_id = $4";
-    /// Whether somebody may be told of what another did: both are there, neither blocks, and it is not muted.
-    MAY_TELL = "select exists (select 1 from feed.profile where user_id = $1)
-                and exists (select 1 from feed.profile where user_id = $2 and not suspended)
-                and not exists (select 1 from feed.block where blocker_id = $1 and blocked_id = $2)
-                and not exists (select 1 from feed.block where blocker_id = $2 and blocked_id = $1)
-                and not exists (select 1 from feed.mute where muter_id = $1 and muted_id = $2)";
-    /// A like, and whether the post's author may be told of it.
-    LIKE = "select p.author_id, p.state,
-                exists (select 1 from feed.post_like where user_id = $2 and post_id = p.id),
-                exists (select 1 from feed.profile where user_id = p.author_id)
-                and exists (select 1 from feed.profile where user_id = $2 and not suspended)
-                and not exists (select 1 from feed.block where blocker_id = p.author_id and blocked_id = $2)
-                and not exists (select 1 from feed.block where blocker_id = $2 and blocked_id = p.author_id)
-                and not exists (select 1 from feed.mute where muter_id = p.author_id and muted_id = $2)
-            from feed.post p where p.id = $1";
+    /// Whether somebody may be told of what another did.
+    MAY_TELL = concat!("select ", may_be_told!("$1", "$2"));
     /// Whether somebody likes a comment.
     LIKES_COMMENT = "select exists (select 1 from feed.comment_like where user_id = $1 and comment_id = $2)";
     /// A page of lines, newest first.
@@ -134,20 +150,6 @@ statements! {
 }
 
 row! {
-    /// A like, as the post's author is told of it.
-    #[derive(Debug, Clone, Copy)]
-    pub(crate) struct LikeRow {
-        pub(crate) author: UserId,
-        /// The post's state.
-        pub(crate) state: i64,
-        /// It was not taken back.
-        pub(crate) stands: bool,
-        /// Both are there, neither blocks, and it is not muted.
-        pub(crate) may_tell: bool,
-    }
-}
-
-row! {
     /// A line as it is shown.
     #[derive(Debug, Clone)]
     pub(crate) struct LineRow {
@@ -155,7 +157,8 @@ row! {
         pub(crate) kind: String,
         pub(crate) post: Option<PostId>,
         pub(crate) comment: Option<CommentId>,
-        pub(crate) actor_count: i64,
+        /// Nothing in a line of likes.
+        pub(crate) actor_count: Option<i64>,
         pub(crate) updated_at: Ts,
     }
 }
@@ -277,15 +280,6 @@ pub(crate) async fn show_other_comment(
 pub(crate) async fn may_tell(tx: &mut Tx, user: UserId, actor: UserId) -> Result<bool, DbError> {
     let (may,): (bool,) = tx.one(&MAY_TELL, params![user, actor]).await?;
     Ok(may)
-}
-
-/// How each of these likes, by post and person, stands; `None` if there is no such post.
-pub(crate) async fn likes(
-    tx: &mut Tx,
-    likes: &BTreeSet<(PostId, UserId)>,
-) -> Result<Vec<Option<LikeRow>>, DbError> {
-    let params = likes.iter().map(|(post, actor)| params![*post, *actor].to_vec());
-    tx.optional_all(&LIKE, &params.collect::<Vec<_>>()).await
 }
 
 /// Whether `user` likes `comment`.

@@ -142,7 +142,18 @@ async fn nobody_is_told_of_those_they_mute_or_block_or_of_what_they_may_not_see(
         town.feed.like(eve.user, post, None).await.unwrap();
         assert_eq!(town.only(&ada).await.actor_count, 1);
         town.tie(&ada, &bob, Tie::Block, true).await.unwrap();
-        assert_eq!(town.kinds(&ada).await, [], "a block takes the blocked out of the lines");
+        let told = town.told(&ada).await;
+        let left = (told.items.len(), told.unread_count);
+        assert_eq!(left, (0, 0), "a block takes the blocked out of the lines");
+        town.tie(&ada, &eve, Tie::Mute, false).await.unwrap();
+        town.feed.like(town.person("cem").await.user, post, None).await.unwrap();
+        let line = town.only(&ada).await;
+        let actors: Vec<&str> = line.actors.iter().map(|actor| actor.handle.as_str()).collect();
+        assert_eq!(
+            (line.actor_count, actors),
+            (2, vec!["cem", "eve"]),
+            "an end of muting is an end"
+        );
         town.make_private(&ada).await;
         town.post(&ada, "only for followers @eve").await;
         assert_eq!(town.kinds(&eve).await, []);

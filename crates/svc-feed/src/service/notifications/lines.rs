@@ -1,7 +1,7 @@
 //! Lines from facts. Each fact is a hint to look: the line follows what the records say when the fact is taken, so
 //! facts that come twice or in another order end in the same lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_contract::{
     feed::{
@@ -18,7 +18,11 @@ use crate::{
         notify::{Line, concerned, keys_about},
         post_state,
     },
-    store::{self, posts::HeldPost},
+    store::{
+        self,
+        like_lines::{LikeRow, Liked},
+        posts::HeldPost,
+    },
 };
 
 /// Lines that a block takes somebody out of.
@@ -27,27 +31,31 @@ const BLOCKED_LINES_MAX: i64 = 10_000;
 /// Whose lines changed; in order, so that those who change the same ones at the same time queue up.
 pub(crate) type Told = BTreeSet<UserId>;
 
-/// Posts were liked, or likes were taken back; by post and person.
+/// Posts were liked, or likes were taken back; by post and person. However many there are, a post's line is brought up
+/// once.
 pub(crate) async fn posts_liked(
     tx: &mut Tx,
     told: &mut Told,
     likes: &BTreeSet<(PostId, UserId)>,
 ) -> Result<(), DbError> {
-    let stand = store::notifications::likes(tx, likes).await?;
-    let mut acts = Vec::with_capacity(likes.len());
+    let stand = store::like_lines::likes(tx, likes).await?;
+    let (mut liked, mut unliked) = (BTreeMap::new(), BTreeMap::new());
     for ((post, user), like) in likes.iter().zip(stand) {
-        let Some(like) = like else { continue };
-        let line = Line::like(like.author, *post);
-        if !like.stands {
-            untell(tx, told, &line, *user).await?;
-        } else if like.author != *user && like.state <= post_state::HIDDEN && like.may_tell {
-            acts.push((line, *user));
+        let Some(LikeRow { author, state, since, may_tell }) = like else { continue };
+        match since {
+            None => {
+                unliked.insert(*post, author);
+            }
+            Some(at) if author != *user && state <= post_state::HIDDEN && may_tell => {
+                let newest = liked.entry(*post).or_insert(Liked { author, at });
+                newest.at = newest.at.max(at);
+            }
+            Some(_) => {}
         }
     }
-    let now = tx.now();
-    let added = store::notifications::add(tx, &acts, now).await?;
-    let news = acts.iter().zip(added).filter(|(_, is_new)| *is_new);
-    told.extend(news.map(|((line, _), _)| line.user));
+    unliked.retain(|post, _| !liked.contains_key(post));
+    told.extend(store::like_lines::raise(tx, &liked).await?);
+    told.extend(store::like_lines::drop_empty(tx, unliked).await?);
     Ok(())
 }
 
@@ -203,7 +211,8 @@ async fn forget(tx: &mut Tx, told: &mut Told, user: UserId, actor: UserId) -> Re
     for key in &keys {
         store::notifications::remove(tx, user, key, actor).await?;
     }
-    if !keys.is_empty() {
+    let emptied = store::like_lines::drop_without(tx, user, actor).await?;
+    if emptied || !keys.is_empty() {
         told.insert(user);
     }
     Ok(())
