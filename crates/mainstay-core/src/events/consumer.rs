@@ -13,13 +13,15 @@ use tokio::sync::{Notify, watch};
 
 use super::Log;
 use crate::{
-    db::{BoxFuture, Db, DbError, Emitted, Position, Tx},
+    db::{BoxFuture, Db, DbError, Emitted, EngineKind, Position, Tx},
     error::Tolerate as _,
     params,
 };
 
 /// Facts taken in one transaction while all goes well.
-const BATCH: i64 = 512;
+const BATCH_OF_SQLITE: i64 = 512;
+/// Fewer, because a transaction that is open keeps every reader of a log from what was committed after it began.
+const BATCH_OF_POSTGRES: i64 = 64;
 /// The pause after a look that took something, unless somebody waits for the next: facts that come close together are
 /// then taken together, and a page of records that many of them change is written once.
 const PACE: Duration = Duration::from_millis(100);
@@ -212,6 +214,10 @@ impl Consumer {
         failing: &Failing,
         progress: &Progress,
     ) -> Result<bool, Failure> {
+        let batch_len = match target.engine() {
+            EngineKind::Sqlite => BATCH_OF_SQLITE,
+            EngineKind::Postgres => BATCH_OF_POSTGRES,
+        };
         let mut took = false;
         let mut position = self.position(target).await?;
         let mut from = position;
@@ -219,10 +225,10 @@ impl Consumer {
         while ahead < AHEAD_MAX {
             let mut tx = source.db().read().await?;
             let xmin = tx.stamp().await?;
-            let facts = source.db().outbox().after(&mut tx, from, BATCH).await?;
+            let facts = source.db().outbox().after(&mut tx, from, batch_len).await?;
             drop(tx);
             let last = facts.last().map(|fact| fact.position);
-            let full = facts.len() as i64 == BATCH;
+            let full = facts.len() as i64 == batch_len;
             if last.is_some() {
                 took = true;
                 let facts: Vec<Arc<Emitted>> = facts.into_iter().map(Arc::new).collect();
