@@ -75,7 +75,7 @@ pub enum Chain {
 /// What the engine says.
 pub async fn append(tx: &mut Tx, entry: &Entry) -> Result<(), DbError> {
     let outbox = tx.outbox();
-    tx.execute(&outbox.lock_audit, &[]).await?;
+    tx.run(&outbox.lock_audit, &[]).await?;
     let last: Option<(i64, Vec<u8>)> = tx.optional(&outbox.last_audit, &[]).await?;
     let (last, before) = last.unwrap_or((0, GENESIS.to_vec()));
     let (seq, at) = (last + 1, tx.now());

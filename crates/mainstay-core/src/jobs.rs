@@ -133,13 +133,13 @@ pub async fn add(
     let payload = Param::Json(payload.to_owned());
     let params = [
         id.to_param(),
-        Param::Text(name),
-        Param::Text(key),
+        Param::Text(name.into()),
+        Param::Text(key.into()),
         payload,
         Param::Ts(run_at),
         Param::Ts(now),
     ];
-    tx.execute(&outbox.add_job, &params).await.map(drop)
+    tx.run(&outbox.add_job, &params).await
 }
 
 /// Takes a waiting job back.
@@ -148,7 +148,7 @@ pub async fn add(
 /// What the engine says.
 pub async fn cancel(tx: &mut Tx, name: &'static str, key: &str) -> Result<(), DbError> {
     let outbox = tx.outbox();
-    tx.execute(&outbox.drop_job, params![name, key]).await.map(drop)
+    tx.run(&outbox.drop_job, params![name, key]).await
 }
 
 type Leased = (JobId, String, String, String, i64);
@@ -237,7 +237,7 @@ async fn finish(
                     }
                 };
                 if ended? == 0 {
-                    tx.execute(&outbox.free_job, params![name, key]).await?;
+                    tx.run(&outbox.free_job, params![name, key]).await?;
                 }
                 Ok(())
             })

@@ -38,7 +38,7 @@ macro_rules! words {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
         }
         impl ToParam for $name {
-            fn to_param(&self) -> Param<'_> { Param::Text(self.as_str()) }
+            fn to_param(&self) -> Param<'_> { Param::Text(self.as_str().into()) }
         }
         impl FromValue for $name {
             const EXPECTED: &'static str = stringify!($name);

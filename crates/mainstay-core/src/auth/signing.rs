@@ -47,8 +47,8 @@ impl Auth {
                 let now = tx.now();
                 add_signing_key(tx, &key).await?;
                 let until = now.plus_s(overlap_s);
-                tx.execute(&store::RETIRE_SIGNING_KEYS, params![key.kid, until]).await?;
-                tx.execute(&store::DROP_SIGNING_KEYS, params![now]).await?;
+                tx.run(&store::RETIRE_SIGNING_KEYS, params![key.kid, until]).await?;
+                tx.run(&store::DROP_SIGNING_KEYS, params![now]).await?;
                 let (action, target) = ("signing_key.rotate", key.kid.clone());
                 let (detail, origin) = (json!({}), String::new());
                 audit::append(tx, &Entry { actor, action, target, detail, origin }).await?;
@@ -118,5 +118,5 @@ async fn keyring(tx: &mut Tx, vault: &Vault, now: Ts) -> Result<Option<Keyring>,
 async fn add_signing_key(tx: &mut Tx, key: &NewSigningKey) -> Result<(), DbError> {
     let now = tx.now();
     let values = params![key.kid, key.public, key.wrapped, now];
-    tx.execute(&store::ADD_SIGNING_KEY, values).await.map(drop)
+    tx.run(&store::ADD_SIGNING_KEY, values).await
 }

@@ -256,14 +256,14 @@ impl Outbox {
         payload: &str,
         tags: &[Tag],
         at: Ts,
-    ) -> Result<Position, DbError> {
+    ) -> Result<Option<Position>, DbError> {
         let payload = super::Param::Json(payload.to_owned());
         let tags = encode_tags(tags);
         let params = [
             super::ToParam::to_param(&id),
-            super::Param::Text(name),
+            super::Param::Text(name.into()),
             payload,
-            super::Param::Bytes(&tags),
+            super::Param::Bytes(tags.into()),
             super::Param::Ts(at),
         ];
         tx.append(&self.insert, &params).await
@@ -324,7 +324,7 @@ pub(crate) async fn log_epoch(db: &super::Db) -> Result<u64, DbError> {
         Box::pin(async move {
             let outbox = tx.outbox();
             let new = crate::cache::random_log_epoch().cast_signed();
-            tx.execute(&outbox.set_epoch, params![new]).await?;
+            tx.run(&outbox.set_epoch, params![new]).await?;
             epoch_seen(tx).await?.ok_or(DbError::NoRow(outbox.epoch.text()))
         })
     })
@@ -382,13 +382,13 @@ pub(super) async fn first_answer<T: DeserializeOwned>(
 pub(super) async fn record_answer(tx: &mut Tx, once: &Once, answer: String) -> Result<(), DbError> {
     let (outbox, now) = (tx.outbox(), tx.now());
     let params = [
-        super::Param::Text(&once.caller),
-        super::Param::Text(&once.key),
-        super::Param::Bytes(&once.fingerprint),
+        super::Param::Text((&*once.caller).into()),
+        super::Param::Text((&*once.key).into()),
+        super::Param::Bytes((&*once.fingerprint).into()),
         super::Param::Json(answer),
         super::Param::Ts(now),
     ];
-    tx.execute(&outbox.set_once, &params).await.map(drop)
+    tx.run(&outbox.set_once, &params).await
 }
 
 /// Eight bytes a tag, little-endian.

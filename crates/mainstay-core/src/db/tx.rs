@@ -1,9 +1,6 @@
 //! A transaction as a use case holds it.
 
-use std::{
-    ops::{Deref, DerefMut},
-    sync::Arc,
-};
+use std::ops::{Deref, DerefMut};
 
 use mainstay_contract::{Fact, id::FactId, ts::Ts};
 
@@ -21,7 +18,7 @@ pub struct Tx {
     pub(super) conn: Conn,
     outbox: &'static Outbox,
     clock: Clock,
-    emitted: Vec<Arc<Emitted>>,
+    emitted: Vec<Emitted>,
     stamp: Option<i64>,
 }
 
@@ -144,19 +141,35 @@ impl Tx {
         rows.map(|row| row.map(|values| T::from_row(&mut Row::new(values))).transpose()).collect()
     }
 
-    /// Appends a row to the outbox and returns where it stands.
+    /// Runs a statement whose answer this transaction does not need. On Postgres it is sent with the next statement that
+    /// is waited for, or with the commit.
+    ///
+    /// # Errors
+    /// What the engine says of it, or, on Postgres, of one before it. An error that comes later fails what was sent with
+    /// it, and the transaction with that.
+    pub async fn run(&mut self, sql: &'static Sql, params: &[Param<'_>]) -> Result<(), DbError> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => conn.execute(sql, params).map(drop),
+            Conn::Postgres(conn) => conn.run(sql, params).await,
+            Conn::Ended => Err(ended()),
+        }
+    }
+
+    /// Appends a row to the outbox and returns where it stands, if that is known before the commit.
     pub(super) async fn append(
         &mut self,
         sql: &'static Sql,
         params: &[Param<'_>],
-    ) -> Result<Position, DbError> {
-        if let Conn::Sqlite(conn) = &mut self.conn {
-            // `returning` would make a table in memory for each fact.
-            let seq = conn.insert(sql, params)?;
-            return Ok(Position { xid: seq, seq });
+    ) -> Result<Option<Position>, DbError> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => {
+                // `returning` would make a table in memory for each fact.
+                let seq = conn.insert(sql, params)?;
+                Ok(Some(Position { xid: seq, seq }))
+            }
+            Conn::Postgres(conn) => conn.append(sql, params).await.map(|()| None),
+            Conn::Ended => Err(ended()),
         }
-        let (xid, seq) = self.one(sql, params).await?;
-        Ok(Position { xid, seq })
     }
 
     /// Prepares a statement without running it.
@@ -186,14 +199,14 @@ impl Tx {
         let id: FactId = ids::new_id(at);
         let outbox = self.outbox;
         let position = outbox.insert(self, id, F::NAME, &payload, tags, at).await?;
-        self.emitted.push(Arc::new(Emitted {
-            position,
+        self.emitted.push(Emitted {
+            position: position.unwrap_or_default(),
             id,
             name: F::NAME.into(),
             payload,
             tags: tags.into(),
             at,
-        }));
+        });
         Ok(())
     }
 
@@ -215,7 +228,7 @@ impl Tx {
         self.outbox
     }
 
-    pub(super) fn take_emitted(&mut self) -> Vec<Arc<Emitted>> {
+    pub(super) fn take_emitted(&mut self) -> Vec<Emitted> {
         std::mem::take(&mut self.emitted)
     }
 
@@ -223,9 +236,10 @@ impl Tx {
         std::mem::replace(&mut self.conn, Conn::Ended)
     }
 
-    /// Where the fact stands that this transaction emitted last.
+    /// Where the fact stands that this transaction emitted last; `None` on Postgres, which says so at the commit.
     pub fn last_position(&self) -> Option<Position> {
-        self.emitted.last().map(|fact| fact.position)
+        let known = matches!(self.conn, Conn::Sqlite(_));
+        self.emitted.last().filter(|_| known).map(|fact| fact.position)
     }
 }
 

@@ -11,6 +11,8 @@
 //! | `Vec<u8>`, `&[u8]` | `bytea` | blob |
 //! | `Vec<Id<K>>` | `uuid[]` | JSON array of hex strings |
 
+use std::borrow::Cow;
+
 use mainstay_contract::{
     id::{Id, Kind},
     ts::Ts,
@@ -31,9 +33,9 @@ pub enum Param<'a> {
     /// A real number.
     F64(f64),
     /// Text.
-    Text(&'a str),
+    Text(Cow<'a, str>),
     /// Bytes.
-    Bytes(&'a [u8]),
+    Bytes(Cow<'a, [u8]>),
     /// An identifier, big-endian.
     Id([u8; 16]),
     /// An instant.
@@ -43,7 +45,26 @@ pub enum Param<'a> {
     /// Several identifiers, for `= any($1)`.
     Ids(Vec<[u8; 16]>),
     /// Several texts, for `= any($1)`.
-    Texts(&'a [String]),
+    Texts(Cow<'a, [String]>),
+}
+
+impl Param<'_> {
+    /// It without what it borrows.
+    pub(super) fn into_owned(self) -> Param<'static> {
+        match self {
+            Self::Null => Param::Null,
+            Self::Bool(value) => Param::Bool(value),
+            Self::I64(value) => Param::I64(value),
+            Self::F64(value) => Param::F64(value),
+            Self::Text(value) => Param::Text(value.into_owned().into()),
+            Self::Bytes(value) => Param::Bytes(value.into_owned().into()),
+            Self::Id(value) => Param::Id(value),
+            Self::Ts(value) => Param::Ts(value),
+            Self::Json(value) => Param::Json(value),
+            Self::Ids(values) => Param::Ids(values),
+            Self::Texts(values) => Param::Texts(values.into_owned().into()),
+        }
+    }
 }
 
 /// A value of a row.
@@ -112,8 +133,8 @@ both! {
     u16: |v| Param::I64(i64::from(*v)), "a whole number of 16 bits", Value::I64(n) => n.try_into().ok();
     bool: |v| Param::Bool(*v), "a truth value", Value::Bool(b) => Some(b), Value::I64(n) => Some(n != 0);
     f64: |v| Param::F64(*v), "a real number", Value::F64(n) => Some(n);
-    String: |v| Param::Text(v), "text", Value::Text(text) => Some(text);
-    Vec<u8>: |v| Param::Bytes(v), "bytes", Value::Bytes(bytes) => Some(bytes);
+    String: |v| Param::Text(v.into()), "text", Value::Text(text) => Some(text);
+    Vec<u8>: |v| Param::Bytes(v.into()), "bytes", Value::Bytes(bytes) => Some(bytes);
     Ts: |v| Param::Ts(*v), "an instant", Value::Ts(ts) => Some(ts), Value::I64(n) => Some(Ts::from_micros(n));
 }
 
@@ -150,25 +171,25 @@ impl<K: Kind> ToParam for [Id<K>] {
 
 impl ToParam for Vec<String> {
     fn to_param(&self) -> Param<'_> {
-        Param::Texts(self)
+        Param::Texts(self.into())
     }
 }
 
 impl ToParam for str {
     fn to_param(&self) -> Param<'_> {
-        Param::Text(self)
+        Param::Text(self.into())
     }
 }
 
 impl ToParam for [u8] {
     fn to_param(&self) -> Param<'_> {
-        Param::Bytes(self)
+        Param::Bytes(self.into())
     }
 }
 
 impl<const N: usize> ToParam for [u8; N] {
     fn to_param(&self) -> Param<'_> {
-        Param::Bytes(self)
+        Param::Bytes(self.as_slice().into())
     }
 }
 

@@ -340,11 +340,11 @@ impl Consumer {
         tx.execute_all(&consumed.collect::<Vec<_>>()).await?;
         let end = batch.facts.iter().rev().map(|fact| fact.position).find(|at| at.xid < batch.xmin);
         let Some(end) = end else { return Ok(Some(at)) };
-        tx.execute(&outbox.set_position, params![self.name, self.source, end.xid, end.seq]).await?;
+        tx.run(&outbox.set_position, params![self.name, self.source, end.xid, end.seq]).await?;
         if !taken.is_empty() {
             let passed = batch.facts.iter().filter(|fact| fact.position <= end);
             let passed: Vec<FactId> = passed.map(|fact| fact.id).collect();
-            tx.execute(&outbox.forget_consumed, params![self.name, passed]).await?;
+            tx.run(&outbox.forget_consumed, params![self.name, passed]).await?;
         }
         Ok(Some(end))
     }
@@ -358,16 +358,16 @@ impl Consumer {
         let (outbox, now) = (tx.outbox(), tx.now());
         for fact in facts {
             let params = [
-                crate::db::Param::Text(self.name),
+                crate::db::Param::Text(self.name.into()),
                 crate::db::ToParam::to_param(&fact.id),
-                crate::db::Param::Text(self.source),
-                crate::db::Param::Text(&fact.name),
+                crate::db::Param::Text(self.source.into()),
+                crate::db::Param::Text((&*fact.name).into()),
                 crate::db::Param::Json(fact.payload.clone()),
-                crate::db::Param::Text(error),
+                crate::db::Param::Text(error.into()),
                 crate::db::Param::I64((*attempts).into()),
                 crate::db::Param::Ts(now),
             ];
-            tx.execute(&outbox.bury, &params).await?;
+            tx.run(&outbox.bury, &params).await?;
         }
         Ok(())
     }

@@ -151,7 +151,7 @@ async fn take(db: &Db, consumer: Consumer, fact: FactId, by: By) -> Result<Again
             let Some(row) = tx.optional::<LetterRow>(&outbox.dead_one, key).await? else {
                 return Ok(Again::Gone);
             };
-            tx.execute(&outbox.unbury, key).await?;
+            tx.run(&outbox.unbury, key).await?;
             let emitted = Emitted {
                 // Where it stood is not kept; it may be gone from the log, and what it outdates is outdated.
                 position: Position::default(),

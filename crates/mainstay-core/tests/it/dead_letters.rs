@@ -78,12 +78,12 @@ async fn put_aside(db: &Db, handle: &'static str) -> FactId {
         Box::pin(async move {
             let (outbox, now) = (tx.outbox(), tx.now());
             let letter = [
-                Param::Text("accounts"),
+                Param::Text("accounts".into()),
                 fact.to_param(),
-                Param::Text("core"),
-                Param::Text(AccountCreatedV1::NAME),
+                Param::Text("core".into()),
+                Param::Text(AccountCreatedV1::NAME.into()),
                 Param::Json(serde_json::to_string(&created(handle)).unwrap()),
-                Param::Text("once upon a time"),
+                Param::Text("once upon a time".into()),
                 Param::I64(8),
                 Param::Ts(now),
             ];

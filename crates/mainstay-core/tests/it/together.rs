@@ -12,6 +12,8 @@ statements! {
     ADD = "insert into demo.entry (v) values ($1)";
     /// One.
     GET = "select v from demo.entry where v = $1";
+    /// Moves one.
+    MOVE = "update demo.entry set v = $2 where v = $1";
     /// Counts.
     COUNT = "select count(*) from demo.entry";
 }
@@ -54,5 +56,80 @@ async fn the_statement_at_fault_is_named_and_nothing_of_the_others_stays() {
         assert!(matches!(refused, Err(DbError::Constraint(_))), "{refused:?}");
         let (count,): (i64,) = db.read().await.unwrap().one(&COUNT, &[]).await.unwrap();
         assert_eq!(count, 1);
+    }
+}
+
+async fn count(db: &Db) -> i64 {
+    let (count,): (i64,) = db.read().await.unwrap().one(&COUNT, &[]).await.unwrap();
+    count
+}
+
+/// More than travel at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_that_nobody_waits_for_run_in_their_order() {
+    for place in Place::on_each_engine().await {
+        let db = place.open(MIGRATIONS).await;
+        let seen = db.write::<_, DbError, _>(|tx| {
+            Box::pin(async move {
+                tx.run(&ADD, params![0_i64]).await?;
+                for value in 0..50_i64 {
+                    tx.run(&MOVE, params![value, value + 1]).await?;
+                }
+                tx.optional::<(i64,)>(&GET, params![50_i64]).await
+            })
+        });
+        assert_eq!(seen.await.unwrap(), Some((50,)));
+        assert_eq!(count(&db).await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_nobody_waits_for_fails_the_transaction_however_late_it_fails() {
+    for place in Place::on_each_engine().await {
+        let db = place.open(MIGRATIONS).await;
+        add(&db, &[1]).await.unwrap();
+        let last = db.write::<_, DbError, _>(|tx| {
+            Box::pin(async move {
+                tx.run(&ADD, params![2_i64]).await?;
+                tx.run(&ADD, params![1_i64]).await
+            })
+        });
+        let last = last.await;
+        assert!(matches!(last, Err(DbError::Constraint(_))), "{last:?}");
+        assert_eq!(count(&db).await, 1);
+        add(&db, &[3]).await.unwrap();
+    }
+}
+
+/// SQLite takes back the statement alone; Postgres refuses whatever comes after it, and the commit must not pass for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_after_a_failed_statement_is_told_of_no_more_than_was_written() {
+    for place in Place::on_each_engine().await {
+        let db = place.open(MIGRATIONS).await;
+        let gone_on = db.write::<_, DbError, _>(|tx| {
+            Box::pin(async move {
+                tx.execute(&ADD, params![1_i64]).await?;
+                assert!(tx.execute(&ADD, params![1_i64]).await.is_err());
+                Ok(())
+            })
+        });
+        let written = gone_on.await.is_ok();
+        assert_eq!(count(&db).await, i64::from(written));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_asks_nothing_leaves_its_connection_to_the_next() {
+    for place in Place::on_each_engine().await {
+        let db = place.open(MIGRATIONS).await;
+        for _ in 0..20 {
+            db.write::<_, DbError, _>(|_| Box::pin(async { Ok(()) })).await.unwrap();
+            let refused: Result<(), DbError> = db
+                .write(|_| Box::pin(async { Err(DbError::Unavailable("as it wants".into())) }))
+                .await;
+            assert!(refused.is_err());
+        }
+        add(&db, &[1]).await.unwrap();
+        assert_eq!(count(&db).await, 1);
     }
 }

@@ -47,8 +47,8 @@ pub(super) async fn copy_media(
     like: MediaId,
     at: Ts,
 ) -> Result<(), DbError> {
-    tx.execute(&COPY, params![id, owner, post, at, like]).await?;
-    tx.execute(&COPY_FILES, params![id, like]).await.map(drop)
+    tx.run(&COPY, params![id, owner, post, at, like]).await?;
+    tx.run(&COPY_FILES, params![id, like]).await
 }
 
 /// Makes the profile of somebody with an account; `handle` is in lower case.
@@ -59,7 +59,7 @@ pub(super) async fn add_person(
     name: &str,
     now: Ts,
 ) -> Result<(), DbError> {
-    tx.execute(&ADD_PERSON, params![user, handle, name, now]).await?;
+    tx.run(&ADD_PERSON, params![user, handle, name, now]).await?;
     crate::store::people::add_words(tx, user, handle, name).await
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn add_stat(
     rank_key: f64,
 ) -> Result<(), DbError> {
     let params = params![post, counts.likes, counts.comments, counts.views, published_at, rank_key];
-    tx.execute(&ADD_STAT, params).await.map(drop)
+    tx.run(&ADD_STAT, params).await
 }
 
 /// Adds to somebody's counters.
@@ -81,7 +81,7 @@ pub(super) async fn count(
     user: UserId,
     [posts, followers, following]: [i64; 3],
 ) -> Result<(), DbError> {
-    tx.execute(&COUNT, params![user, posts, followers, following]).await.map(drop)
+    tx.run(&COUNT, params![user, posts, followers, following]).await
 }
 
 /// Adds a post without its counters.
@@ -105,15 +105,15 @@ pub(super) async fn add_post(
         at,
         f.published_at
     ];
-    tx.execute(&posts::INSERT, params).await.map(drop)
+    tx.run(&posts::INSERT, params).await
 }
 
 /// Puts a tag on a post without counting it.
 pub(super) async fn add_tag(tx: &mut Tx, tag: &str, at: Ts, post: PostId) -> Result<(), DbError> {
-    tx.execute(&posts::ADD_TAG, params![tag, at, post]).await.map(drop)
+    tx.run(&posts::ADD_TAG, params![tag, at, post]).await
 }
 
 /// Counts `by` posts that carry a tag.
 pub(super) async fn count_tag(tx: &mut Tx, tag: &str, by: i64) -> Result<(), DbError> {
-    tx.execute(&posts::COUNT_TAG, params![tag, by]).await.map(drop)
+    tx.run(&posts::COUNT_TAG, params![tag, by]).await
 }

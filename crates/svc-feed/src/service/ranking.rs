@@ -6,10 +6,13 @@
 //! and of several instances one walks while the others wait. Each change of a place is noted as any other is.
 
 use mainstay_contract::feed::RankingChangedV1;
-use mainstay_core::db::Position;
 
 use super::{Feed, tags};
-use crate::{error::Error, model::rank::rank_key, store::ranking};
+use crate::{
+    error::Error,
+    model::rank::rank_key,
+    store::ranking::{self, PlaceBefore},
+};
 
 /// Posts of one step: whoever likes one of them meanwhile waits for some 10 ms at most.
 const STEP: usize = 64;
@@ -90,21 +93,12 @@ impl Feed {
                         let fact = RankingChangedV1 { generation, complete: last.is_none() };
                         tx.emit(&fact, &[tags::EXPLORE]).await?;
                     }
-                    let (xid, now) = (tx.last_position().unwrap_or_default().xid, tx.now());
-                    let mut statements = Vec::with_capacity(moved.len() * 2);
-                    for (seq, (post, before, after, published_at)) in (0..).zip(moved) {
-                        // They share a fact; which of them comes first says nothing, as each is of another post.
-                        let position = Position { xid, seq };
-                        statements.push(ranking::note(
-                            now,
-                            position,
-                            post,
-                            Some(before),
-                            published_at,
-                        ));
-                        statements.push(ranking::set_key(post, after));
+                    // They share a fact; which of them comes first says nothing, as each is of another post.
+                    for (number, (post, before, after, published_at)) in (0..).zip(moved) {
+                        let before = PlaceBefore { post, key: Some(before), published_at };
+                        ranking::note(tx, before, Some(number)).await?;
+                        ranking::set_key(tx, post, after).await?;
                     }
-                    tx.execute_all(&statements).await?;
                     Ok(if last.is_some() { Walked::Some } else { Walked::All })
                 })
             })

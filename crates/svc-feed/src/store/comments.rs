@@ -63,7 +63,7 @@ row! {
 pub(crate) async fn insert(tx: &mut Tx, row: &CommentRow) -> Result<(), DbError> {
     let params =
         params![row.id, row.post, row.author, row.reply_to, row.text, row.mentions, row.created_at];
-    tx.execute(&INSERT, params).await.map(drop)
+    tx.run(&INSERT, params).await
 }
 
 /// A comment, whatever its state.
@@ -90,14 +90,14 @@ pub(crate) async fn edit(
     mentions: &Json<Vec<MentionView>>,
     now: Ts,
 ) -> Result<(), DbError> {
-    tx.execute(&EDIT, params![id, text, mentions, now]).await.map(drop)
+    tx.run(&EDIT, params![id, text, mentions, now]).await
 }
 
 /// Changes a comment's state; a deleted one loses its words.
 pub(crate) async fn set_state(tx: &mut Tx, id: CommentId, state: i64) -> Result<(), DbError> {
-    tx.execute(&SET_STATE, params![id, state]).await?;
+    tx.run(&SET_STATE, params![id, state]).await?;
     if state == crate::model::comment_state::DELETED {
-        tx.execute(&CLEAR, params![id]).await?;
+        tx.run(&CLEAR, params![id]).await?;
     }
     Ok(())
 }
@@ -110,5 +110,5 @@ pub(crate) async fn count_like(tx: &mut Tx, id: CommentId, by: i64) -> Result<i6
 
 /// Adds `by` to a comment's replies.
 pub(crate) async fn count_reply(tx: &mut Tx, id: CommentId, by: i64) -> Result<(), DbError> {
-    tx.execute(&COUNT_REPLY, params![id, by]).await.map(drop)
+    tx.run(&COUNT_REPLY, params![id, by]).await
 }

@@ -218,7 +218,7 @@ pub(crate) async fn mark(
     post: PostId,
     now: Ts,
 ) -> Result<(), DbError> {
-    tx.execute(&MARK, params![viewer, post, now]).await.map(drop)
+    tx.run(&MARK, params![viewer, post, now]).await
 }
 
 /// Begins a view.
@@ -229,7 +229,7 @@ pub(crate) async fn begin_view(
     viewer: UserId,
     now: Ts,
 ) -> Result<(), DbError> {
-    tx.execute(&BEGIN_VIEW, params![id, post, viewer, now]).await.map(drop)
+    tx.run(&BEGIN_VIEW, params![id, post, viewer, now]).await
 }
 
 /// A view of `viewer`.
@@ -249,7 +249,7 @@ pub(crate) async fn move_view(
     dwell_ms: i64,
     ended: bool,
 ) -> Result<(), DbError> {
-    tx.execute(&MOVE_VIEW, params![id, now, dwell_ms, ended]).await.map(drop)
+    tx.run(&MOVE_VIEW, params![id, now, dwell_ms, ended]).await
 }
 
 /// Ends views not heard of since `before`, and forgets marks that hold nothing back any more.
@@ -258,6 +258,6 @@ pub(crate) async fn sweep_views(
     silent_before: Ts,
     marks_before: Ts,
 ) -> Result<u64, DbError> {
-    tx.execute(&FORGET_MARKS, params![marks_before]).await?;
+    tx.run(&FORGET_MARKS, params![marks_before]).await?;
     tx.execute(&END_SILENT, params![silent_before]).await
 }

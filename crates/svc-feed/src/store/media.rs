@@ -172,7 +172,7 @@ pub(crate) async fn attach(
 
 /// Takes an upload off `post`; it ends later like any unattached one.
 pub(crate) async fn detach(tx: &mut Tx, media: MediaId, post: PostId) -> Result<(), DbError> {
-    tx.execute(&DETACH, params![media, post]).await.map(drop)
+    tx.run(&DETACH, params![media, post]).await
 }
 
 /// The uploads of `post`, in order.
@@ -185,11 +185,11 @@ pub(crate) async fn ids_of_post(tx: &mut Tx, post: PostId) -> Result<Vec<MediaId
 pub(crate) async fn insert(tx: &mut Tx, new: &NewMedia, now: Ts) -> Result<(), DbError> {
     let params =
         params![new.id, new.owner, new.kind, new.alt, new.width, new.height, new.blurhash, now];
-    tx.execute(&INSERT, params).await?;
+    tx.run(&INSERT, params).await?;
     for file in &new.files {
         let params =
             params![new.id, file.width, file.height, file.content_type, file.size_bytes, file.hash];
-        tx.execute(&INSERT_FILE, params).await?;
+        tx.run(&INSERT_FILE, params).await?;
     }
     Ok(())
 }
@@ -221,7 +221,7 @@ pub(crate) async fn unattached_bytes(tx: &mut Tx, owner: UserId) -> Result<u64, 
 pub(crate) async fn note_stored(tx: &mut Tx, hashes: &[[u8; 32]]) -> Result<(), DbError> {
     let now = tx.now();
     for hash in hashes {
-        tx.execute(&NOTE_STORED, params![hash, now]).await?;
+        tx.run(&NOTE_STORED, params![hash, now]).await?;
     }
     Ok(())
 }
@@ -248,9 +248,9 @@ pub(crate) async fn unattached(
 /// Removes an upload; its bytes go with the next sweep if nothing else has the same.
 pub(crate) async fn drop_media(tx: &mut Tx, media: MediaId) -> Result<(), DbError> {
     let now = tx.now();
-    tx.execute(&LET_GO, params![media, now]).await?;
-    tx.execute(&DROP_FILES, params![media]).await?;
-    tx.execute(&DROP, params![media]).await.map(drop)
+    tx.run(&LET_GO, params![media, now]).await?;
+    tx.run(&DROP_FILES, params![media]).await?;
+    tx.run(&DROP, params![media]).await
 }
 
 /// Removes an upload unless it stands somewhere.
@@ -274,5 +274,5 @@ pub(crate) async fn gone(
 
 /// Forgets content that is gone or used again, unless it was noted anew meanwhile.
 pub(crate) async fn forget_gone(tx: &mut Tx, content: &Gone) -> Result<(), DbError> {
-    tx.execute(&FORGET_GONE, params![content.hash, content.at]).await.map(drop)
+    tx.run(&FORGET_GONE, params![content.hash, content.at]).await
 }

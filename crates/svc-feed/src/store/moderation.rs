@@ -131,7 +131,7 @@ pub(crate) async fn report(
     now: Ts,
 ) -> Result<ReportRow, DbError> {
     let values = params![new.id, new.reporter, new.target, new.person, new.reason, now];
-    tx.execute(&REPORT, values).await?;
+    tx.run(&REPORT, values).await?;
     tx.one(&WAITING, params![new.reporter, new.target]).await
 }
 
@@ -161,12 +161,12 @@ pub(crate) async fn resolve(tx: &mut Tx, target: &str, now: Ts) -> Result<u64, D
 /// Keeps what was decided about a target, in place of what was decided before.
 pub(crate) async fn decide(tx: &mut Tx, row: &DecisionRow) -> Result<(), DbError> {
     let DecisionRow { target, action, moderator, reason, decided_at } = row;
-    tx.execute(&DECIDE, params![target, action, moderator, reason, decided_at]).await.map(drop)
+    tx.run(&DECIDE, params![target, action, moderator, reason, decided_at]).await
 }
 
 /// What was decided about `target` holds no more; nothing happens if nothing was.
 pub(crate) async fn undecide(tx: &mut Tx, target: &str) -> Result<(), DbError> {
-    tx.execute(&UNDECIDE, params![target]).await.map(drop)
+    tx.run(&UNDECIDE, params![target]).await
 }
 
 /// What was decided before `from`, newest first.

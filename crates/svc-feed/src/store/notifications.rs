@@ -206,8 +206,8 @@ pub(crate) async fn add(
 
 /// `actor`, who stands in the line, did the same again.
 pub(crate) async fn touch(tx: &mut Tx, line: &Line, actor: UserId, now: Ts) -> Result<(), DbError> {
-    tx.execute(&TOUCH_ACTOR, params![line.user, line.key, actor, now]).await?;
-    tx.execute(&TOUCH, params![line.user, line.key, line.comment, now]).await.map(drop)
+    tx.run(&TOUCH_ACTOR, params![line.user, line.key, actor, now]).await?;
+    tx.run(&TOUCH, params![line.user, line.key, line.comment, now]).await
 }
 
 /// Takes `actor` out of a line; `true` if they stood in it.
@@ -220,7 +220,7 @@ pub(crate) async fn remove(
     if tx.execute(&DROP_ACTOR, params![user, key, actor]).await? == 0 {
         return Ok(false);
     }
-    tx.execute(&LOWER, params![user, key]).await?;
+    tx.run(&LOWER, params![user, key]).await?;
     tx.execute(&DROP_EMPTY, params![user, key]).await.map(|_| true)
 }
 
@@ -237,7 +237,7 @@ pub(crate) async fn lines_with(
 
 /// Removes every line about `post` and returns whose they were.
 pub(crate) async fn drop_of_post(tx: &mut Tx, post: PostId) -> Result<Vec<UserId>, DbError> {
-    tx.execute(&DROP_ACTORS_OF_POST, params![post]).await?;
+    tx.run(&DROP_ACTORS_OF_POST, params![post]).await?;
     let rows: Vec<(UserId,)> = tx.all(&DROP_OF_POST, params![post]).await?;
     Ok(rows.into_iter().map(|(user,)| user).collect())
 }
@@ -248,7 +248,7 @@ pub(crate) async fn drop_of_keys(
     post: PostId,
     keys: &Vec<String>,
 ) -> Result<Vec<UserId>, DbError> {
-    tx.execute(&DROP_ACTORS_OF_KEYS, params![post, keys]).await?;
+    tx.run(&DROP_ACTORS_OF_KEYS, params![post, keys]).await?;
     let rows: Vec<(UserId,)> = tx.all(&DROP_OF_KEYS, params![post, keys]).await?;
     Ok(rows.into_iter().map(|(user,)| user).collect())
 }
@@ -273,7 +273,7 @@ pub(crate) async fn show_other_comment(
     post: PostId,
     gone: CommentId,
 ) -> Result<(), DbError> {
-    tx.execute(&SHOW_COMMENT, params![user, key, post, gone]).await.map(drop)
+    tx.run(&SHOW_COMMENT, params![user, key, post, gone]).await
 }
 
 /// Whether `user` may be told of what `actor` did.
@@ -348,7 +348,7 @@ pub(crate) async fn read_up_to(tx: &mut Tx, user: UserId) -> Result<Option<LineP
 
 /// Marks the line at `up_to` and everything older as read.
 pub(crate) async fn mark_read(tx: &mut Tx, user: UserId, up_to: &LinePlace) -> Result<(), DbError> {
-    tx.execute(&READ, params![user, up_to.updated_at, up_to.key]).await.map(drop)
+    tx.run(&READ, params![user, up_to.updated_at, up_to.key]).await
 }
 
 /// Lines older than `before` of people after the first of `between` up to the second, at most `limit`.
@@ -369,7 +369,7 @@ pub(crate) async fn trim(
 ) -> Result<(), DbError> {
     for (user, key) in lines {
         if tx.execute(&DROP_OLD, params![user, key, before]).await? > 0 {
-            tx.execute(&DROP_ACTORS, params![user, key]).await?;
+            tx.run(&DROP_ACTORS, params![user, key]).await?;
         }
     }
     Ok(())

@@ -65,7 +65,7 @@ pub(crate) async fn add_words(
     display_name: &str,
 ) -> Result<(), DbError> {
     for word in crate::model::text::search_words(handle, display_name) {
-        tx.execute(&ADD_WORD, params![word, user]).await?;
+        tx.run(&ADD_WORD, params![word, user]).await?;
     }
     Ok(())
 }
@@ -89,5 +89,5 @@ pub(crate) async fn by_handles(
 
 /// Adds `by` to an author's count of posts.
 pub(crate) async fn count_posts(tx: &mut Tx, author: UserId, by: i64) -> Result<(), DbError> {
-    tx.execute(&COUNT_POSTS, params![author, by]).await.map(drop)
+    tx.run(&COUNT_POSTS, params![author, by]).await
 }

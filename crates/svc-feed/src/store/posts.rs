@@ -9,7 +9,7 @@ use mainstay_core::{
     params, row, statements,
 };
 
-use super::ranking::Ruling;
+use super::ranking::{PlaceBefore, Ruling};
 use crate::{
     model::{Sight, post_state, rank::Counts},
     view::MentionView,
@@ -232,8 +232,8 @@ pub(crate) async fn insert(
         now,
         f.published_at
     ];
-    tx.execute(&INSERT, params).await?;
-    tx.execute(&INSERT_STAT, params![id, f.published_at, rank_key]).await.map(drop)
+    tx.run(&INSERT, params).await?;
+    tx.run(&INSERT_STAT, params![id, f.published_at, rank_key]).await
 }
 
 /// Writes what an author changed and returns the new version.
@@ -268,7 +268,7 @@ pub(crate) async fn set_state(tx: &mut Tx, id: PostId, state: i64) -> Result<i64
 
 /// Takes the words out of a deleted post.
 pub(crate) async fn clear(tx: &mut Tx, id: PostId) -> Result<(), DbError> {
-    tx.execute(&CLEAR, params![id]).await.map(drop)
+    tx.run(&CLEAR, params![id]).await
 }
 
 /// Writes counters and place, and notes with `before` where the post stood until the fact that was emitted last.
@@ -281,14 +281,12 @@ pub(crate) async fn set_stat(
     before: Option<f64>,
 ) -> Result<(), DbError> {
     let Counts { likes, comments, views } = counts;
-    let set = params![id, likes, comments, views, published_at, rank_key].to_vec();
-    let mut statements = vec![(&SET_STAT, set)];
-    if let (true, Some(at), Some(published_at)) =
-        (before != rank_key, tx.last_position(), published_at)
-    {
-        statements.push(super::ranking::note(tx.now(), at, id, before, published_at));
+    tx.run(&SET_STAT, params![id, likes, comments, views, published_at, rank_key]).await?;
+    if let (true, Some(published_at)) = (before != rank_key, published_at) {
+        let before = PlaceBefore { post: id, key: before, published_at };
+        super::ranking::note(tx, before, None).await?;
     }
-    tx.execute_all(&statements).await.map(drop)
+    Ok(())
 }
 
 /// Puts tags on a published post; `public` ones are counted.
@@ -300,9 +298,9 @@ pub(crate) async fn add_tags(
     public: bool,
 ) -> Result<(), DbError> {
     for tag in tags {
-        tx.execute(&ADD_TAG, params![tag, published_at, post]).await?;
+        tx.run(&ADD_TAG, params![tag, published_at, post]).await?;
         if public {
-            tx.execute(&COUNT_TAG, params![tag, 1_i64]).await?;
+            tx.run(&COUNT_TAG, params![tag, 1_i64]).await?;
         }
     }
     Ok(())
@@ -315,10 +313,10 @@ pub(crate) async fn drop_tags(
     tags: &[String],
     public: bool,
 ) -> Result<(), DbError> {
-    tx.execute(&DROP_TAGS, params![post]).await?;
+    tx.run(&DROP_TAGS, params![post]).await?;
     if public {
         for tag in tags {
-            tx.execute(&UNCOUNT_TAG, params![tag]).await?;
+            tx.run(&UNCOUNT_TAG, params![tag]).await?;
         }
     }
     Ok(())

@@ -159,7 +159,7 @@ pub(crate) async fn by_handle(tx: &mut Tx, handle: &str) -> Result<Option<UserId
 pub(crate) async fn update(tx: &mut Tx, row: &ProfileRow) -> Result<i64, DbError> {
     let params = params![row.id, row.display_name, row.bio, row.private, row.avatar];
     let (version,): (i64,) = tx.one(&UPDATE, params).await?;
-    tx.execute(&DROP_WORDS, params![row.id]).await?;
+    tx.run(&DROP_WORDS, params![row.id]).await?;
     super::people::add_words(tx, row.id, &row.handle, &row.display_name).await?;
     Ok(version)
 }
@@ -179,7 +179,7 @@ pub(crate) async fn leave_avatar(
     media: MediaId,
     owner: UserId,
 ) -> Result<(), DbError> {
-    tx.execute(&LEAVE_AVATAR, params![media, owner]).await.map(drop)
+    tx.run(&LEAVE_AVATAR, params![media, owner]).await
 }
 
 /// Notes that something of a profile changed that its row does not hold; privacy, suspension and the new version.

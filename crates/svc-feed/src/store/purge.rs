@@ -87,10 +87,10 @@ pub(crate) async fn drop_comments(tx: &mut Tx, post: PostId, limit: i64) -> Resu
 
 /// Removes a post that has neither likes, comments nor media any more.
 pub(crate) async fn drop_post(tx: &mut Tx, post: PostId) -> Result<(), DbError> {
-    tx.execute(&DROP_TAGS, params![post]).await?;
-    tx.execute(&DROP_STAT, params![post]).await?;
+    tx.run(&DROP_TAGS, params![post]).await?;
+    tx.run(&DROP_STAT, params![post]).await?;
     undecide(tx, &post.to_string()).await?;
-    tx.execute(&DROP_POST, params![post]).await.map(drop)
+    tx.run(&DROP_POST, params![post]).await
 }
 
 /// Removes views that began before `before`, at most `limit`; how many.

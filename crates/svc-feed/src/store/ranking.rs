@@ -5,7 +5,7 @@ use mainstay_contract::{
     ts::Ts,
 };
 use mainstay_core::{
-    db::{DbError, FromRow, Json, Param, Position, Row, Sql, Tx},
+    db::{DbError, FromRow, Json, Row, Tx},
     params, row, statements,
 };
 
@@ -29,8 +29,13 @@ statements! {
               coalesce((select jsonb_agg(x::text::bigint) from pg_snapshot_xip(s) x), '[]')
             from pg_current_snapshot() s where $1::bigint is not null",
         sqlite "select $1, $1, '[]'";
-    /// Notes how a place was before it changed.
-    NOTE = "insert into feed.rank_move (xid, seq, post_id, key_before, published_at, at) values ($1, $2, $3, $4, $5, $6)";
+    /// Notes how a place was before it changed. Postgres knows by itself which transaction this is, and without a number
+    /// takes that of the last fact.
+    NOTE = "insert into feed.rank_move (xid, seq, post_id, key_before, published_at, at)
+            values (coalesce($1, pg_current_xact_id()::text::bigint), coalesce($2, currval('feed.outbox_seq_seq')),
+                $3, $4, $5, $6)",
+        sqlite "insert into feed.rank_move (xid, seq, post_id, key_before, published_at, at)
+            values ($1, $2, $3, $4, $5, $6)";
     /// Lets one at a time compute places again.
     LOCK = "select 1 from feed.ranking for update", sqlite "select 1 from feed.ranking";
     /// Which weights the keys follow, and how far.
@@ -71,6 +76,14 @@ row! {
         pub(crate) post: PostId,
         pub(crate) author: UserId,
     }
+}
+
+/// Where a post stood; without a key it was not in explore.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlaceBefore {
+    pub(crate) post: PostId,
+    pub(crate) key: Option<f64>,
+    pub(crate) published_at: Ts,
 }
 
 row! {
@@ -203,18 +216,17 @@ pub(crate) async fn moves_since(
     tx.all(&MOVES_SINCE, params![since, limit as i64]).await
 }
 
-/// The statement that notes at `now` that `post` stood at `key_before` until the fact at `position`.
-pub(crate) fn note(
-    now: Ts,
-    position: Position,
-    post: PostId,
-    key_before: Option<f64>,
-    published_at: Ts,
-) -> (&'static Sql, Vec<Param<'static>>) {
-    let key_before = key_before.map_or(Param::Null, Param::F64);
-    let post = Param::Id(post.bits().to_be_bytes());
-    let (xid, seq) = (Param::I64(position.xid), Param::I64(position.seq));
-    (&NOTE, vec![xid, seq, post, key_before, Param::Ts(published_at), Param::Ts(now)])
+/// Notes that a post stood where `place` says until the fact that was emitted last. Of several posts in one transaction
+/// each has its own `number`.
+pub(crate) async fn note(
+    tx: &mut Tx,
+    place: PlaceBefore,
+    number: Option<i64>,
+) -> Result<(), DbError> {
+    let PlaceBefore { post, key, published_at } = place;
+    let fact = tx.last_position();
+    let (xid, seq) = (fact.map(|fact| fact.xid), number.or(fact.map(|fact| fact.seq)));
+    tx.run(&NOTE, params![xid, seq, post, key, published_at, tx.now()]).await
 }
 
 /// Which weights the keys follow; `None` before the first.
@@ -227,12 +239,12 @@ pub(crate) async fn begin(tx: &mut Tx, generation: i64, weights: &Weights) -> Re
     let w = weights;
     let before_all = Some(PostId::from_bits(0));
     let params = params![generation, w.like, w.comment, w.view, w.decay_per_hour, before_all];
-    tx.execute(&BEGIN, params).await.map(drop)
+    tx.run(&BEGIN, params).await
 }
 
 /// Notes that keys up to `post` follow the weights; `None`: all do.
 pub(crate) async fn walked(tx: &mut Tx, post: Option<PostId>) -> Result<(), DbError> {
-    tx.execute(&WALKED, params![post]).await.map(drop)
+    tx.run(&WALKED, params![post]).await
 }
 
 /// Posts after `post` in the order of ids, at most `limit`; nobody changes their counters until the transaction ends.
@@ -244,9 +256,9 @@ pub(crate) async fn places_after(
     tx.all(&PLACES_AFTER, params![post, limit as i64]).await
 }
 
-/// The statement that gives `post` another key.
-pub(crate) fn set_key(post: PostId, key: f64) -> (&'static Sql, Vec<Param<'static>>) {
-    (&SET_KEY, vec![Param::Id(post.bits().to_be_bytes()), Param::F64(key)])
+/// Gives `post` another key.
+pub(crate) async fn set_key(tx: &mut Tx, post: PostId, key: f64) -> Result<(), DbError> {
+    tx.run(&SET_KEY, params![post, key]).await
 }
 
 /// Forgets changes before `before`, at most `limit`; returns how many.

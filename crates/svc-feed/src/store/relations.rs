@@ -208,8 +208,8 @@ pub(crate) async fn count(
     followee: UserId,
     by: i64,
 ) -> Result<(), DbError> {
-    tx.execute(&COUNT_FOLLOWER, params![followee, by]).await?;
-    tx.execute(&COUNT_FOLLOWING, params![follower, by]).await.map(drop)
+    tx.run(&COUNT_FOLLOWER, params![followee, by]).await?;
+    tx.run(&COUNT_FOLLOWING, params![follower, by]).await
 }
 
 /// How many people's counters are not what their rows say.

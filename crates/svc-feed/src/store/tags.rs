@@ -56,5 +56,5 @@ pub(crate) async fn lock_author(tx: &mut Tx, author: UserId) -> Result<AuthorRow
 /// The account of `author` was opened or closed: counts the tags of all their public posts in or out.
 pub(crate) async fn recount(tx: &mut Tx, author: UserId, open: bool) -> Result<(), DbError> {
     let statement = if open { &COUNT_OF_AUTHOR } else { &UNCOUNT_OF_AUTHOR };
-    tx.execute(statement, params![author]).await.map(drop)
+    tx.run(statement, params![author]).await
 }

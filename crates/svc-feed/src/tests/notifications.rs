@@ -146,6 +146,7 @@ async fn nobody_is_told_of_those_they_mute_or_block_or_of_what_they_may_not_see(
         let left = (told.items.len(), told.unread_count);
         assert_eq!(left, (0, 0), "a block takes the blocked out of the lines");
         town.tie(&ada, &eve, Tie::Mute, false).await.unwrap();
+        town.clock.advance_s(1);
         town.feed.like(town.person("cem").await.user, post, None).await.unwrap();
         let line = town.only(&ada).await;
         let actors: Vec<&str> = line.actors.iter().map(|actor| actor.handle.as_str()).collect();

@@ -32,7 +32,7 @@ impl ToSql for Param<'_> {
                 out.put_slice(value.as_bytes());
             }
             Param::Ids(values) => ids(values, out)?,
-            Param::Texts(values) => return values.to_sql(ty, out),
+            Param::Texts(values) => return (&**values).to_sql(ty, out),
         }
         Ok(IsNull::No)
     }

@@ -99,7 +99,7 @@ where
             Err(_panic) => Err(DbError::Panicked.into()),
         };
         let position = tx.last_position().map(|position| position.seq);
-        let facts = tx.take_emitted();
+        let facts = tx.take_emitted().into_iter().map(Arc::new).collect();
         let Conn::Sqlite(conn) = tx.take_conn() else {
             unreachable!("a transaction gives its connection back")
         };
