@@ -70,6 +70,8 @@ statements! {
                   mentions = $7, published_at = $8, edited_at = $9, version = version + 1 where id = $1 returning version";
     /// Changes a post's state.
     SET_STATE = "update feed.post set state = $2, version = version + 1, gone_at = $3 where id = $1 returning version";
+    /// Notes that something of a post changed that its row does not hold.
+    TOUCH = "update feed.post set version = version + 1 where id = $1 returning version";
     /// Takes the words out of a post that was deleted.
     CLEAR = "update feed.post set caption = '', hashtags = '[]', mentions = '[]' where id = $1";
     /// Changes a post's counters and place.
@@ -263,6 +265,14 @@ pub(crate) async fn update(
 pub(crate) async fn set_state(tx: &mut Tx, id: PostId, state: i64) -> Result<i64, DbError> {
     let gone_at = (state > post_state::HIDDEN).then(|| tx.now());
     let (version,): (i64,) = tx.one(&SET_STATE, params![id, state, gone_at]).await?;
+    Ok(version)
+}
+
+/// Notes that something of a post changed that its row does not hold, behind those who change the post, and returns the
+/// new version.
+pub(crate) async fn touch(tx: &mut Tx, id: PostId) -> Result<i64, DbError> {
+    let (_one,): (i64,) = tx.one(&LOCK_STAT, params![id]).await?;
+    let (version,): (i64,) = tx.one(&TOUCH, params![id]).await?;
     Ok(version)
 }
 

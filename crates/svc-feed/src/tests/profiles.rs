@@ -37,7 +37,7 @@ async fn a_changed_name_is_found_and_too_long_ones_are_refused_with_every_fault(
             bio: Some("I count.".into()),
             ..Default::default()
         };
-        let view = town.feed.edit_profile(&ada, edit, None).await.unwrap();
+        let view = town.feed.edit_profile(&ada, edit, IfMatch::Any, None).await.unwrap();
         assert_eq!((&*view.person.display_name, &*view.bio), ("Ada L.", "I count."));
         let by_handle = town.feed.profile_by_handle(None, "ADA").await.unwrap();
         assert_eq!(by_handle.person.id, ada.user);
@@ -46,13 +46,13 @@ async fn a_changed_name_is_found_and_too_long_ones_are_refused_with_every_fault(
             bio: Some("x".repeat(501)),
             ..Default::default()
         };
-        match town.feed.edit_profile(&ada, edit, None).await {
+        match town.feed.edit_profile(&ada, edit, IfMatch::Any, None).await {
             Err(Error::Invalid(faults)) => assert_eq!(faults.len(), 2),
             other => panic!("{other:?}"),
         }
         let no_picture: EditProfile =
             serde_json::from_str(r#"{"avatar": "media_01h2xcejqtf2nbrexx3vqjhp41"}"#).unwrap();
-        let refused = town.feed.edit_profile(&ada, no_picture, None).await;
+        let refused = town.feed.edit_profile(&ada, no_picture, IfMatch::Any, None).await;
         assert!(matches!(refused, Err(Error::Invalid(_))));
     }
 }

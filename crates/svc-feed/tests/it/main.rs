@@ -21,6 +21,7 @@ mod removal;
 mod routes;
 mod timelines;
 mod uploads;
+mod versions;
 mod views;
 mod weak_points;
 mod weights;
