@@ -1,7 +1,7 @@
 //! People's pages: reading and changing them, and taking over what the core says of accounts.
 
 use mainstay_contract::{
-    account::{AccountCreatedV1, AccountSuspensionChangedV1},
+    account::{AccountCreatedV1, AccountStateV1, AccountSuspensionChangedV1},
     feed::ProfileChangedV1,
     id::{MediaId, UserId},
 };
@@ -186,6 +186,14 @@ impl Feed {
 pub(crate) async fn account_created(tx: &mut Tx, fact: &AccountCreatedV1) -> Result<(), DbError> {
     let now = tx.now();
     store::people::ensure(tx, fact.user, &fact.handle, now).await.map(drop)
+}
+
+/// Takes over how an account stands: makes its profile if there is none, and suspends it if the account is.
+pub(crate) async fn account_state(tx: &mut Tx, fact: &AccountStateV1) -> Result<(), DbError> {
+    let now = tx.now();
+    store::people::ensure(tx, fact.user, &fact.handle, now).await?;
+    let AccountStateV1 { user, suspended, version, .. } = *fact;
+    account_suspension(tx, &AccountSuspensionChangedV1 { user, suspended, version }).await
 }
 
 /// Takes an account's suspension over.

@@ -1,6 +1,6 @@
 //! Profiles, accounts, and explore under other weights.
 
-use mainstay_contract::account::{AccountCreatedV1, AccountSuspensionChangedV1};
+use mainstay_contract::account::{AccountCreatedV1, AccountStateV1, AccountSuspensionChangedV1};
 
 use super::*;
 use crate::{
@@ -98,6 +98,15 @@ async fn what_the_core_says_of_accounts_is_taken_over_and_an_older_word_is_ignor
             })
             .await;
             assert_eq!(town.feed.profile(None, user).await.is_err(), gone, "version {version}");
+        }
+        for (suspended, version, gone) in [(true, 4, false), (true, 3, false), (true, 5, true)] {
+            town.write(move |tx| {
+                let (handle, role) = ("newcomer".to_owned(), "user".to_owned());
+                let fact = AccountStateV1 { user, handle, role, suspended, version };
+                Box::pin(async move { profiles::account_state(tx, &fact).await })
+            })
+            .await;
+            assert_eq!(town.feed.profile(None, user).await.is_err(), gone, "state {version}");
         }
     }
 }

@@ -18,6 +18,7 @@ mod posts;
 mod power;
 mod privacy;
 mod removal;
+mod replay;
 mod routes;
 mod timelines;
 mod uploads;
