@@ -37,6 +37,19 @@ facts! {
         /// The account row's version; an older one than known is ignored.
         version: i64,
     }
+    /// How an account stands; said of each account when an operator has the core tell its state again.
+    AccountStateV1 = "core.account_state.v1" {
+        /// Whose account.
+        user: UserId,
+        /// The handle, as it is shown.
+        handle: String,
+        /// The role: `user`, `moderator` or `admin`.
+        role: String,
+        /// `true` while it may not act.
+        suspended: bool,
+        /// The account row's version; an older one than known is ignored.
+        version: i64,
+    }
     /// A sign-in ended: signed out, replaced, or its refresh token was used twice.
     SessionEndedV1 = "core.session_ended.v1" {
         /// Whose.

@@ -213,6 +213,45 @@ facts! {
         /// The row's version.
         version: i64,
     }
+    /// How a person stands in Feed; said of each when an operator has Feed tell its state again.
+    ProfileStateV1 = "feed.profile_state.v1" {
+        /// Who.
+        user: UserId,
+        /// The handle, as it is shown.
+        handle: String,
+        /// Only followers who were accepted see the posts.
+        private: bool,
+        /// Suspended by a moderator.
+        suspended: bool,
+        /// The row's version.
+        version: i64,
+    }
+    /// How a post stands that is neither a draft nor scheduled; said of each when an operator has Feed tell its state
+    /// again.
+    PostStateV1 = "feed.post_state.v1" {
+        /// The post.
+        post: PostId,
+        /// Who wrote it.
+        author: UserId,
+        /// Who may see it.
+        visibility: VisibilityV1,
+        /// `false` while it is hidden, and once it was removed or deleted.
+        shown: bool,
+        /// When it was published; the order of timelines.
+        published_at: Ts,
+        /// Its tags.
+        hashtags: Vec<String>,
+        /// Likes.
+        like_count: i64,
+        /// Comments that are shown.
+        comment_count: i64,
+        /// Views that were counted.
+        view_count: i64,
+        /// The row's version.
+        version: i64,
+        /// The counters' version.
+        counts_version: i64,
+    }
     /// A moderator suspended a person, or lifted it; the core ends their sessions.
     PersonSuspendedV1 = "feed.person_suspended.v1" {
         /// Who.

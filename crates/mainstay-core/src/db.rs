@@ -42,7 +42,7 @@ pub use self::{
 use futures_util::FutureExt as _;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::clock::Clock;
+use crate::{clock::Clock, telemetry::CommitMetrics};
 
 /// A future in a box, as closures over a transaction return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -142,6 +142,16 @@ pub enum EngineKind {
     Postgres,
 }
 
+impl EngineKind {
+    /// `sqlite` or `postgres`, for figures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
 impl Db {
     /// Opens the records of `schema`, creating what is missing and applying `migrations` in order.
     ///
@@ -196,6 +206,15 @@ impl Db {
         if self.inner.on_commit.set(hook).is_err() {
             tracing::error!(schema = self.inner.schema, "a second commit hook was refused");
         }
+    }
+
+    /// Names where the size and time of each commit are noted from now on. Set once, at start; the first stays.
+    pub fn measure_commits(&self, commits: CommitMetrics) {
+        let measured = match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.measured(),
+            Engine::Postgres(engine) => engine.measured(),
+        };
+        measured.get_or_init(|| commits);
     }
 
     /// Runs one transaction and returns what the closure returned, once it is durable.

@@ -35,7 +35,7 @@ macro_rules! codes {
 codes! {
     /// The body could not be read as what it says it is.
     MalformedBody = "malformed_body", 400, "The body cannot be read";
-    /// A parameter in the address could not be read.
+    /// A parameter in the address, or a header, could not be read.
     MalformedParameter = "malformed_parameter", 400, "A parameter cannot be read";
     /// The cursor was not made by this server, or for another list.
     MalformedCursor = "malformed_cursor", 400, "The cursor is not valid";
@@ -57,6 +57,8 @@ codes! {
     Conflict = "conflict", 409, "Not possible in the present state";
     /// The frozen list behind the cursor is gone.
     CursorExpired = "cursor_expired", 410, "The list has expired";
+    /// It is at another version than `If-Match` names.
+    PreconditionFailed = "precondition_failed", 412, "Changed since it was read";
     /// Body, field or file is larger than allowed.
     TooLarge = "too_large", 413, "Too large";
     /// The address is longer than allowed.

@@ -2,10 +2,11 @@
 //!
 //! [`Log`] follows one service's outbox in this process: it outdates cache entries and tells memory and live topics.
 //! [`consumer`] takes facts of any log and writes their effect into another service's records; [`dead`] has those that
-//! it could not take.
+//! it could not take; [`snapshot`] tells a service's present state again, for consumers that are new.
 
 pub mod consumer;
 pub mod dead;
+pub mod snapshot;
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -12,6 +12,7 @@ mod activity;
 pub mod compress;
 pub mod cursor;
 pub mod extract;
+pub mod if_match;
 pub mod key;
 pub mod middleware;
 pub mod openapi;
@@ -24,6 +25,7 @@ pub mod server;
 pub use self::{
     cursor::Cursors,
     extract::{Body, Form, MaybeCaller, NoBody, PageQuery, Path, Query},
+    if_match::IfMatch,
     key::Key,
     parts::Parts,
     reply::{Created, Html, Json, NoContent},

@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError, Section},
     db::{BoxFuture, Db, DbError, Location, Sql, migrate::Migration},
-    events::{Log, consumer::Consumer},
+    events::{Log, consumer::Consumer, snapshot::Snapshot},
     front::Front,
     http::{Cursors, Route},
     jobs::{Job, Periodic},
@@ -174,6 +174,8 @@ pub struct Mount {
     pub routes: Vec<Route>,
     /// Facts it takes, its own or others'.
     pub consumers: Vec<Consumer>,
+    /// What it tells again of its present state when an operator asks, in this order; none if nobody builds on it.
+    pub snapshots: Vec<Snapshot>,
     /// Work it promises.
     pub jobs: Vec<Job>,
     /// Work it does again and again.

@@ -15,7 +15,10 @@ use mainstay_contract::account::{AccountSuspensionChangedV1, ApiKeyChangedV1, Se
 use tokio::{net::TcpListener, sync::watch};
 
 pub use self::audit::{AuditEntry, AuditLogs, AuditPage};
-pub use self::facts::{DeadLetters, Facts, FactsError, Retried, Retry, RetryFailure, RetryPlace};
+pub use self::facts::{
+    DeadLetters, Facts, FactsError, Replay, ReplayPlace, Replayed, Retried, Retry, RetryFailure,
+    RetryPlace,
+};
 use self::supervisor::Supervisor;
 use crate::{
     auth::{self, Credential},
@@ -171,7 +174,7 @@ impl Program {
         &self.gate
     }
 
-    /// What consumers put aside, and another attempt at it.
+    /// What consumers put aside, another attempt at it, and state that is told once more.
     pub fn facts(&self) -> &Facts {
         &self.facts
     }

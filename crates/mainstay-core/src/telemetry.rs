@@ -19,6 +19,6 @@ pub use access::{Access, AccessLog};
 pub use logs::{LogConfig, LogError, LogFormat, Logs, request_id, with_request_id};
 pub use masked::Masked;
 pub use metrics::{Declared, Family, Kind, Metrics, Scope, Unit};
-pub use named::{DbHandles, DbMetrics, HttpMetrics, RouteMetrics};
+pub use named::{CommitMetrics, DbHandles, DbMetrics, HttpMetrics, RouteMetrics};
 pub use rotate::RotatingFile;
 pub use system::register_system_metrics;

@@ -1,24 +1,32 @@
-//! Facts that Feed takes, its own and others'.
+//! Facts that Feed takes, its own and others', and those that tell its state again.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use mainstay_contract::{
     Fact,
-    account::{AccountCreatedV1, AccountSuspensionChangedV1},
+    account::{AccountCreatedV1, AccountStateV1, AccountSuspensionChangedV1},
     feed::{
-        CommentAddedV1, CommentChangedV1, CommentLikedV1, MentionedV1, PostLikedV1, PostUnlikedV1,
-        PostVisibilityChangedV1, RelationChangedV1,
+        CommentAddedV1, CommentChangedV1, CommentLikedV1, MentionedV1, PostLikedV1, PostStateV1,
+        PostUnlikedV1, PostVisibilityChangedV1, ProfileStateV1, RelationChangedV1,
     },
+    id::{PostId, UserId},
 };
 use mainstay_core::{
     db::{DbError, Emitted, Tx},
-    events::consumer::Consumer,
+    events::{
+        consumer::Consumer,
+        snapshot::{self, Snapshot},
+    },
 };
 
-use crate::service::{
-    Feed,
-    notifications::lines::{self, Told},
-    profiles,
+use crate::{
+    model::{post_state, visibility_of},
+    service::{
+        Feed,
+        notifications::lines::{self, Told},
+        profiles,
+    },
+    store,
 };
 
 /// What Feed does with facts.
@@ -27,7 +35,11 @@ pub(crate) fn consumers(_feed: &Feed) -> Vec<Consumer> {
         Consumer {
             name: "accounts",
             source: "core",
-            facts: &[AccountCreatedV1::NAME, AccountSuspensionChangedV1::NAME],
+            facts: &[
+                AccountCreatedV1::NAME,
+                AccountStateV1::NAME,
+                AccountSuspensionChangedV1::NAME,
+            ],
             take: Arc::new(|tx, facts| {
                 Box::pin(async move {
                     for fact in facts.iter() {
@@ -59,6 +71,7 @@ pub(crate) fn consumers(_feed: &Feed) -> Vec<Consumer> {
 async fn account(tx: &mut Tx, fact: &Emitted) -> Result<(), DbError> {
     match &*fact.name {
         AccountCreatedV1::NAME => profiles::account_created(tx, &read(fact)?).await,
+        AccountStateV1::NAME => profiles::account_state(tx, &read(fact)?).await,
         AccountSuspensionChangedV1::NAME => profiles::account_suspension(tx, &read(fact)?).await,
         _ => Ok(()),
     }
@@ -105,4 +118,58 @@ fn read<F: Fact>(fact: &Emitted) -> Result<F, DbError> {
         statement: fact.name.to_string(),
         message: "the payload has another shape than this program knows".into(),
     })
+}
+
+/// What Feed tells again of its state. How people stand to each other carries no version, so it is not among it.
+pub(crate) fn snapshots() -> Vec<Snapshot> {
+    vec![
+        Snapshot {
+            of: "profiles",
+            tell: Arc::new(|tx, after, limit| {
+                Box::pin(tell_profiles(tx, UserId::from_bits(after), limit))
+            }),
+        },
+        Snapshot {
+            of: "posts",
+            tell: Arc::new(|tx, after, limit| {
+                Box::pin(tell_posts(tx, PostId::from_bits(after), limit))
+            }),
+        },
+    ]
+}
+
+async fn tell_profiles(tx: &mut Tx, after: UserId, limit: i64) -> Result<snapshot::Told, DbError> {
+    let rows = store::profiles::states(tx, after, limit).await?;
+    for row in &rows {
+        let fact = ProfileStateV1 {
+            user: row.id,
+            handle: row.handle.clone(),
+            private: row.private,
+            suspended: row.suspended,
+            version: row.version,
+        };
+        tx.emit(&fact, &[]).await?;
+    }
+    Ok(snapshot::Told::of(rows.iter().map(|row| row.id.bits())))
+}
+
+async fn tell_posts(tx: &mut Tx, after: PostId, limit: i64) -> Result<snapshot::Told, DbError> {
+    let rows = store::posts::states(tx, after, limit).await?;
+    for row in &rows {
+        let fact = PostStateV1 {
+            post: row.id,
+            author: row.author,
+            visibility: visibility_of(row.visibility),
+            shown: row.state == post_state::PUBLISHED,
+            published_at: row.published_at,
+            hashtags: row.hashtags.0.clone(),
+            like_count: row.like_count,
+            comment_count: row.comment_count,
+            view_count: row.view_count,
+            version: row.version,
+            counts_version: row.counts_version,
+        };
+        tx.emit(&fact, &[]).await?;
+    }
+    Ok(snapshot::Told::of(rows.iter().map(|row| row.id.bits())))
 }

@@ -70,6 +70,7 @@ pub async fn mount(core: &Core, config: Config) -> Result<(Feed, Mount), MountEr
         log: feed.log().clone(),
         routes,
         consumers: events::consumers(&feed),
+        snapshots: events::snapshots(),
         jobs: Vec::new(),
         periodic: periodic(&feed),
         statements: statements(),

@@ -17,6 +17,7 @@ use mainstay_core::{
     blobs::{Blobs, S3Settings},
     clock::Clock,
     db::{DbError, Emitted, Location, PgSettings, Position},
+    http::IfMatch,
     live::LiveSettings,
     mount::{Core, CoreParts},
     telemetry::Metrics,
@@ -154,7 +155,7 @@ impl Town {
 
     async fn make_private(&self, caller: &Caller) {
         let edit = crate::service::EditProfile { private: Some(true), ..Default::default() };
-        self.feed.edit_profile(caller, edit, None).await.unwrap();
+        self.feed.edit_profile(caller, edit, IfMatch::Any, None).await.unwrap();
     }
 
     async fn miscounted(&self) -> i64 {

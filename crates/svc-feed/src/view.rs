@@ -116,6 +116,10 @@ pub struct PostView {
     pub published_at: Option<Ts>,
     /// When its words were last changed after publication.
     pub edited_at: Option<Ts>,
+    /// Grows with each change of it by its author or a moderator, and not with likes, comments and views. A change with
+    /// `If-Match: "v7"` is made only while this is 7.
+    #[schemars(range(min = 1))]
+    pub version: i64,
     /// Why it stands where it stands; only with `?explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<ExplainView>,
@@ -181,6 +185,10 @@ pub struct CommentView {
     pub created_at: Ts,
     /// When it was changed.
     pub edited_at: Option<Ts>,
+    /// Grows with each change of its words or state, and not with likes and replies. A change with `If-Match: "v7"` is
+    /// made only while this is 7.
+    #[schemars(range(min = 1))]
+    pub version: i64,
 }
 
 /// A person's page.
@@ -202,6 +210,10 @@ pub struct ProfileView {
     pub relation: Option<RelationView>,
     /// Since when.
     pub created_at: Ts,
+    /// Grows with each change of what they say of themselves, their picture, privacy or suspension, and not with posts
+    /// and followers. A change with `If-Match: "v7"` is made only while this is 7.
+    #[schemars(range(min = 1))]
+    pub version: i64,
 }
 
 /// How one person stands to another.

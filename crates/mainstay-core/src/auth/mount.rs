@@ -2,13 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mainstay_contract::{Fact as _, feed::PersonSuspendedV1};
+use mainstay_contract::{Fact as _, account::AccountStateV1, feed::PersonSuspendedV1, id::UserId};
 
-use super::{Auth, api, store};
+use super::{Auth, api, model::State, store};
 use crate::{
-    events::{Log, consumer::Consumer},
+    db::{DbError, Tx},
+    events::{
+        Log,
+        consumer::Consumer,
+        snapshot::{Snapshot, Told},
+    },
     jobs::Periodic,
     mount::Mount,
+    params,
 };
 
 /// How long a session that ended is kept, so that an old token of its is still known for what it is.
@@ -23,6 +29,7 @@ pub fn mount(auth: &Auth, log: Log) -> Mount {
         log,
         routes: api::routes(auth),
         consumers: vec![suspensions()],
+        snapshots: vec![accounts()],
         jobs: Vec::new(),
         periodic: vec![sweep(auth)],
         statements: store::STATEMENTS.to_vec(),
@@ -45,6 +52,30 @@ fn suspensions() -> Consumer {
             })
         }),
     }
+}
+
+/// How each account stands.
+fn accounts() -> Snapshot {
+    Snapshot {
+        of: "accounts",
+        tell: Arc::new(|tx, after, limit| Box::pin(tell_accounts(tx, after, limit))),
+    }
+}
+
+async fn tell_accounts(tx: &mut Tx, after: u128, limit: i64) -> Result<Told, DbError> {
+    let rows: Vec<store::StateRow> =
+        tx.all(&store::STATES, params![UserId::from_bits(after), limit]).await?;
+    for row in &rows {
+        let fact = AccountStateV1 {
+            user: row.id,
+            handle: row.handle.clone(),
+            role: row.role.to_string(),
+            suspended: row.state == State::Suspended,
+            version: row.version,
+        };
+        tx.emit(&fact, &[]).await?;
+    }
+    Ok(Told::of(rows.iter().map(|row| row.id.bits())))
 }
 
 fn sweep(auth: &Auth) -> Periodic {

@@ -42,6 +42,10 @@ statements! {
     /// The handles of accounts.
     HANDLES = "select id, handle from core.account where id = any($1)",
         sqlite "select id, handle from core.account where id in (select unhex(value) from json_each($1))";
+    /// Accounts after one, in the order of ids, without those that were forgotten.
+    STATES = "select a.id, a.handle, a.role, a.state, a.version
+        from core.account a join core.subject_key k on k.subject = a.id
+        where a.id > $1 order by a.id limit $2";
     /// Whether a handle is taken, and whether an address is.
     TAKEN = "select
         (select count(*) from core.account where handle = $1),
@@ -173,6 +177,18 @@ row! {
         pub(crate) version: i64,
         pub(crate) created_at: Ts,
         pub(crate) key_wrapped: Option<Vec<u8>>,
+    }
+}
+
+row! {
+    /// How an account stands.
+    #[derive(Debug, Clone)]
+    pub(crate) struct StateRow {
+        pub(crate) id: UserId,
+        pub(crate) handle: String,
+        pub(crate) role: Role,
+        pub(crate) state: State,
+        pub(crate) version: i64,
     }
 }
 

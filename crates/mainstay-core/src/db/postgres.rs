@@ -2,10 +2,10 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool_postgres::{
@@ -18,7 +18,7 @@ use super::{
     migrate::{self, Migration},
     tx::Conn,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, telemetry::CommitMetrics};
 
 mod conn;
 mod connect;
@@ -61,6 +61,7 @@ pub(super) struct Postgres {
     next: AtomicUsize,
     readers: tokio::sync::RwLock<Vec<Option<Arc<Object>>>>,
     commits: tokio::sync::watch::Sender<u64>,
+    measured: OnceLock<CommitMetrics>,
     connector: Connector,
 }
 
@@ -104,6 +105,7 @@ impl Postgres {
             next: AtomicUsize::new(0),
             readers: tokio::sync::RwLock::new(vec![None; SHARED_READERS]),
             commits: tokio::sync::watch::channel(0).0,
+            measured: OnceLock::new(),
             connector,
         })
     }
@@ -137,7 +139,11 @@ impl Postgres {
             };
             match result {
                 Ok(value) => {
+                    let began = Instant::now();
                     if conn.commit().await? {
+                        if let Some(measured) = self.measured.get() {
+                            measured.observe(1, began.elapsed());
+                        }
                         self.commits.send_modify(|count| *count += 1);
                         let positions = conn.take_appended();
                         let facts = facts.into_iter().zip(positions);
@@ -204,6 +210,10 @@ impl Postgres {
         let mut commits = self.commits.subscribe();
         // Other instances commit too, so this is only a hint and the time is the rule.
         drop(tokio::time::timeout(at_most, commits.changed()).await);
+    }
+
+    pub(super) fn measured(&self) -> &OnceLock<CommitMetrics> {
+        &self.measured
     }
 
     /// Attempts to connect, and those that failed, since this was last asked.

@@ -5,7 +5,7 @@ mod writer;
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -22,7 +22,7 @@ use super::{
     tx::Conn,
     value::Value,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, telemetry::CommitMetrics};
 
 /// Writes that wait for the writer; a caller beyond it waits for room.
 const QUEUE_LEN: usize = 4_096;
@@ -45,6 +45,7 @@ struct Shared {
     /// The last outbox position that was committed; a read begun after it sees it.
     committed: AtomicI64,
     commits: watch::Sender<u64>,
+    measured: OnceLock<CommitMetrics>,
     idle: Mutex<Vec<SqliteConn>>,
     readers: Arc<Semaphore>,
     reading: AtomicUsize,
@@ -86,6 +87,7 @@ impl Sqlite {
             schema,
             committed: AtomicI64::new(last),
             commits: watch::channel(0).0,
+            measured: OnceLock::new(),
             idle: Mutex::new(Vec::new()),
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             reading: AtomicUsize::new(0),
@@ -155,6 +157,10 @@ impl Sqlite {
         let mut commits = self.shared.commits.subscribe();
         // Both ends of the wait mean the same to the caller: look again.
         drop(tokio::time::timeout(at_most, commits.changed()).await);
+    }
+
+    pub(super) fn measured(&self) -> &OnceLock<CommitMetrics> {
+        &self.shared.measured
     }
 
     pub(super) fn connections(&self) -> (usize, usize) {

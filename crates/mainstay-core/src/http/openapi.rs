@@ -119,6 +119,13 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
             "schema": { "type": "string", "minLength": 1, "maxLength": 200 }
         }));
     }
+    if route.versioned {
+        all.push(json!({
+            "name": "If-Match", "in": "header", "required": false,
+            "description": "Makes the change only if the record's `version` is the one named, such as `\"v7\"` for 7; otherwise 412. `*` or nothing: whatever version there is.",
+            "schema": { "type": "string" }
+        }));
+    }
     all
 }
 
@@ -187,6 +194,9 @@ fn every_problem(route: &Route) -> Vec<Code> {
     }
     if heeds_keys(route) {
         codes.push(Code::Invalid);
+    }
+    if route.versioned {
+        codes.extend([Code::MalformedParameter, Code::PreconditionFailed]);
     }
     codes.extend(route.problems);
     codes

@@ -119,6 +119,8 @@ pub struct Route {
     pub shows: &'static [&'static str],
     /// Whether a repeat with the same idempotency key gets the first answer. Never for strangers, who have no keys.
     pub keyed: bool,
+    /// Whether it heeds `If-Match`: it changes a record whose `version` its caller has read.
+    pub versioned: bool,
     pub(super) endpoint: Endpoint,
 }
 
@@ -198,6 +200,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             query: None,
             shows: &[],
             keyed: !reads,
+            versioned: false,
             endpoint: Arc::new(endpoint),
         }
     }
@@ -296,6 +299,13 @@ impl Route {
     #[must_use]
     pub fn unkeyed(mut self) -> Self {
         self.keyed = false;
+        self
+    }
+
+    /// It heeds `If-Match`: its handler takes [`IfMatch`](super::IfMatch) and asks it in the transaction of the change.
+    #[must_use]
+    pub fn versioned(mut self) -> Self {
+        self.versioned = true;
         self
     }
 

@@ -1,5 +1,9 @@
-//! Facts as operators see them: what consumers put aside, on the command line, over the API, and as figures.
+//! Facts as operators see them: what consumers put aside, and state that is told once more, on the command line and over
+//! the API; and figures.
 
+mod replay;
+
+pub use self::replay::{Replay, ReplayPlace, Replayed};
 use std::{sync::Arc, time::Duration};
 
 use axum::extract::State;
@@ -15,6 +19,7 @@ use crate::{
         Log,
         consumer::Consumer,
         dead::{self, After, Again, By, DeadLetter},
+        snapshot::Snapshot,
     },
     http::{Body, Cursors, Json, PageQuery, Query, Route, extract::Origin, route::Routes},
     jobs::Periodic,
@@ -38,12 +43,13 @@ pub struct Facts {
     cursors: Cursors,
 }
 
-/// One service, as far as it takes facts.
+/// One service, as far as it takes facts and tells them again.
 struct Taking {
     name: &'static str,
     db: Db,
     /// Each with the log whose facts it takes, if that service is there.
     consumers: Vec<(Consumer, Option<Log>)>,
+    snapshots: Vec<Snapshot>,
 }
 
 /// Which facts are to be taken again.
@@ -113,6 +119,17 @@ pub enum FactsError {
     /// That consumer has not put that fact aside.
     #[error("find the fact `{0}` among those that this consumer put aside")]
     NoFact(FactId),
+    /// No service of that name tells its state.
+    #[error("find a service `{asked}` that tells its state; there are {}", known.join(", "))]
+    NoState {
+        /// What was asked for.
+        asked: String,
+        /// Those that there are.
+        known: Vec<&'static str>,
+    },
+    /// A replay was to go on where none has stopped.
+    #[error("go on at a place that is in no answer of this service")]
+    NoPlace,
     /// A cursor of another list.
     #[error("read the cursor: {}", .0.detail)]
     Cursor(Box<Problem>),
@@ -134,6 +151,16 @@ impl From<FactsError> for Problem {
                 "/consumer",
                 "unknown",
                 error.to_string().replacen("find", "Cannot find", 1),
+            )]),
+            FactsError::NoState { .. } => Self::invalid(vec![Fault::new(
+                "/service",
+                "unknown",
+                error.to_string().replacen("find", "Cannot find", 1),
+            )]),
+            FactsError::NoPlace => Self::invalid(vec![Fault::new(
+                "/from",
+                "unknown",
+                "Send `next` of the answer before, or leave it out to begin anew.",
             )]),
             FactsError::NoFact(_) => {
                 Self::new(Code::NotFound, "This consumer has not put that fact aside.")
@@ -158,6 +185,7 @@ impl Facts {
                     (consumer.clone(), source.map(|source| source.log.clone()))
                 })
                 .collect(),
+            snapshots: mount.snapshots.clone(),
         });
         Self { services: services.collect(), cursors }
     }
@@ -263,6 +291,18 @@ impl Facts {
                 .takes::<Retry>(4 << 10)
                 .answers::<Retried>(200)
                 .refuses(&[Code::Invalid, Code::NotFound]),
+            api.post("/api/v1/facts/replay", replay::replay)
+                .admins()
+                .about("Have a service tell its present state again")
+                .details(
+                    "Writes a fact for each of its records, some at a time: ask again with `next` until there is none. For \
+                     consumers that are new, or have lost what they knew; who knows a record at its version already passes \
+                     it over, so it may be repeated and needs no idempotency key.",
+                )
+                .unkeyed()
+                .timeout_ms(60_000)
+                .takes::<Replay>(4 << 10)
+                .answers::<Replayed>(200),
         ]
     }
 

@@ -49,16 +49,17 @@ pub(super) fn register(health: &Health, core: &Core, mounts: &[Mount], work: Wat
     }
 }
 
-/// Keeps the figures of each service's records: connections, and how far behind its log this instance is.
+/// Keeps the figures of each service's records: connections, commits, and how far behind its log this instance is.
 pub(super) fn measure(core: &Core, mounts: &[Mount]) {
-    let connections = DbMetrics::new(&core.metrics);
+    let databases = DbMetrics::new(&core.metrics);
     let help = "Time since this instance began to read what it has read of the log to its end";
     let scope = core.metrics.scope("facts");
     let lag = scope.gauge_family("follow_lag", help, Unit::Seconds, &["log"]);
     for mount in mounts {
         let log = mount.log.clone();
-        let handles = connections.database(mount.name, log.db().host());
+        let handles = databases.database(mount.name, log.db().host());
         let lag = lag.with(&[mount.name]);
+        log.db().measure_commits(databases.commits(mount.name, log.db().engine().name()));
         core.metrics.on_render(move || {
             let (active, max) = log.db().connections();
             handles.active.set(active as i64);

@@ -84,6 +84,7 @@ async fn clumsy(core: &Core) -> Result<Mount, MountError> {
         log,
         routes: Vec::new(),
         consumers: vec![consumer],
+        snapshots: Vec::new(),
         jobs: Vec::new(),
         periodic: vec![tick],
         statements: STATEMENTS.to_vec(),

@@ -198,6 +198,7 @@ static DEMO: &[Service] = &[Service {
                 log: core.log("demo", MIGRATIONS).await?,
                 routes: Vec::new(),
                 consumers: vec![consumer(Arc::default())],
+                snapshots: Vec::new(),
                 jobs: Vec::new(),
                 periodic: Vec::new(),
                 statements: STATEMENTS.to_vec(),

@@ -37,6 +37,7 @@ static FAILING: &[Service] = &[Service {
                 log: core.log("demo", &[]).await?,
                 routes: Vec::new(),
                 consumers: Vec::new(),
+                snapshots: Vec::new(),
                 jobs: Vec::new(),
                 periodic: vec![broken],
                 statements: Vec::new(),

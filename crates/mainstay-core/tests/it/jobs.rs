@@ -64,6 +64,7 @@ async fn mount(core: &Core) -> Result<Mount, MountError> {
         log,
         routes: Vec::new(),
         consumers: Vec::new(),
+        snapshots: Vec::new(),
         jobs,
         periodic: Vec::new(),
         statements: STATEMENTS.to_vec(),

@@ -1,8 +1,12 @@
 //! One closure is one transaction, on every engine.
 
+use std::sync::{Mutex, mpsc};
+
+use futures_util::future::join_all;
 use mainstay_core::{
     db::{Db, DbError, EngineKind, migrate::Migration},
     params, statements,
+    telemetry::{DbMetrics, Metrics},
 };
 
 use crate::engines::Place;
@@ -92,6 +96,57 @@ async fn a_closure_that_fails_or_panics_takes_nothing_else_with_it() {
             done.unwrap();
         }
         assert_eq!(count(&db).await, 67);
+    }
+}
+
+/// What is shown of this series of the demonstration's commits.
+fn shown(metrics: &Metrics, db: &Db, series: &str) -> f64 {
+    let labels = format!("database=\"demo\",engine=\"{}\"}} ", db.engine().name());
+    let text = metrics.render();
+    let line = text.lines().find(|line| line.starts_with(series) && line.contains(&labels));
+    let line = line.unwrap_or_else(|| panic!("{series} is not in\n{text}"));
+    line.rsplit_once(' ').unwrap().1.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_measured_with_the_writes_that_it_makes_durable() {
+    for place in Place::on_each_engine().await {
+        let db = place.open(MIGRATIONS).await;
+        let metrics = Metrics::new();
+        db.measure_commits(DbMetrics::new(&metrics).commits("demo", db.engine().name()));
+        // One holds the writer until the others stand behind it.
+        let (entered, is_in) = mpsc::channel::<()>();
+        let (leave, may_leave) = mpsc::channel::<()>();
+        let (entered, may_leave) = (Mutex::new(entered), Mutex::new(may_leave));
+        let (of_first, others) = (db.clone(), db.clone());
+        let first = tokio::spawn(async move {
+            let held = of_first.write::<_, DbError, _>(move |tx| {
+                entered.lock().unwrap().send(()).unwrap();
+                may_leave.lock().unwrap().recv().unwrap();
+                Box::pin(async move { tx.execute(&ADD, params![100_i64]).await })
+            });
+            held.await.unwrap();
+        });
+        is_in.recv().unwrap();
+        let mut others = join_all((0..8_i64).map(|n| {
+            others.write::<_, DbError, _>(move |tx| {
+                Box::pin(async move { tx.execute(&ADD, params![n]).await })
+            })
+        }));
+        assert!(futures_util::poll!(&mut others).is_pending());
+        leave.send(()).unwrap();
+        first.await.unwrap();
+        others.await.into_iter().for_each(|written| assert_eq!(written.unwrap(), 1));
+
+        let commits = match db.engine() {
+            EngineKind::Sqlite => 2.0,
+            // A server commits each by itself.
+            EngineKind::Postgres => 9.0,
+        };
+        assert_eq!(shown(&metrics, &db, "db_commit_writes_sum{"), 9.0);
+        assert_eq!(shown(&metrics, &db, "db_commit_writes_count{"), commits);
+        assert_eq!(shown(&metrics, &db, "db_commit_duration_seconds_count{"), commits);
+        assert!(shown(&metrics, &db, "db_commit_duration_seconds_sum{") > 0.0);
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use mainstay_core::{
     contract::id::FactId,
     events::dead::By,
-    program::{DeadLetters, FactsError, Retried, Retry},
+    program::{DeadLetters, FactsError, Replay, Replayed, Retried, Retry},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,16 +19,18 @@ use crate::{
 /// The orders that the running program takes.
 pub(super) const DEAD: &str = "facts.dead";
 pub(super) const RETRY: &str = "facts.retry";
+pub(super) const REPLAY: &str = "facts.replay";
 /// Facts of one answer: it must fit into a line of the private socket.
 const PAGE: usize = 50;
 /// Facts that fail again before the command gives up: by then it is not the facts.
 const FAILED_MAX: usize = 1_000;
 
-/// See facts that could not be taken, and have them taken.
+/// See facts that could not be taken, and have them taken; have present state told again.
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Examples:
   mainstay facts dead
-  mainstay facts retry feed.notifications")]
+  mainstay facts retry feed.notifications
+  mainstay facts replay core")]
 pub(super) enum Command {
     /// List facts that consumers put aside after eight attempts, oldest first.
     #[command(after_help = "Example:
@@ -52,6 +54,19 @@ pub(super) enum Command {
         consumer: String,
         /// One fact; without it all that this consumer put aside.
         fact: Option<FactId>,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Have a service tell its present state again, whether the program runs or not.
+    ///
+    /// For a consumer that is new, or has lost what it knew, when the facts that it needs are older than
+    /// `events.retention_days`. Each record becomes a fact with the version that it is at; whoever knows that version
+    /// already passes it over, so the command may be broken off and repeated.
+    #[command(after_help = "Example:
+  mainstay facts replay core")]
+    Replay {
+        /// The service whose state it is.
+        service: String,
         #[command(flatten)]
         settings: SettingFlags,
     },
@@ -79,6 +94,12 @@ pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
             let tried = retry_all(&program, retry, json).await;
             program.close().await;
             tried
+        }
+        Command::Replay { service, settings } => {
+            let program = Program::find(&settings.load()?).await?;
+            let told = tell_all(&program, service, json).await;
+            program.close().await;
+            told
         }
     }
 }
@@ -141,6 +162,36 @@ async fn retry_all(program: &Program, mut retry: Retry, json: bool) -> anyhow::R
         }
     }
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}
+
+async fn tell_all(program: &Program, service: String, json: bool) -> anyhow::Result<Exit> {
+    let mut replay = Replay { service, from: None, limit: None };
+    let mut told: u64 = 0;
+    loop {
+        let answer = program.order(REPLAY, serde_json::to_value(&replay)?).await?;
+        let some: Replayed = serde_json::from_value(answer).context("read the answer")?;
+        told += u64::from(some.told);
+        replay.from = some.next;
+        if replay.from.is_none() {
+            break;
+        }
+    }
+    if json {
+        output::json(&json!({ "service": replay.service, "told": told }))?;
+    } else {
+        output::line(&format!("{told} facts told of the state of `{}`", replay.service))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Carries out [`REPLAY`].
+pub(super) async fn tell(house: &House, arguments: Value) -> anyhow::Result<Value> {
+    let replay: Replay = serde_json::from_value(arguments).context("read the order")?;
+    match house.facts().replay(&replay).await {
+        Ok(replayed) => serde_json::to_value(replayed).context("show what was told"),
+        Err(error @ FactsError::NoState { .. }) => Err(Refusal(error.to_string()).into()),
+        Err(error) => Err(anyhow::Error::from(error).context("have state told")),
+    }
 }
 
 /// Carries out [`DEAD`].

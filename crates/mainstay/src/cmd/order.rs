@@ -69,6 +69,7 @@ async fn carry_out(house: &House, request: Request) -> anyhow::Result<Value> {
         user::CREATE => user::create(house, request.arguments).await,
         facts::DEAD => facts::list(house, request.arguments).await,
         facts::RETRY => facts::retry(house, request.arguments).await,
+        facts::REPLAY => facts::tell(house, request.arguments).await,
         other => Err(Refusal(format!(
             "carry out `{other}`, which the running program does not know; use the program of its version"
         ))

@@ -1,9 +1,11 @@
-//! `mainstay facts`: what could not be taken is seen, and taken after all, with the program stopped and running.
+//! `mainstay facts`: what could not be taken is seen, and taken after all; state is told again. With the program stopped
+//! and running.
 
+use mainstay_testkit::program::eventually;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::program::{Ended, Place};
+use crate::program::{Ended, Place, Serving};
 
 /// 2026-11-21, noon.
 const NOON: i64 = 1_795_262_400_000_000;
@@ -88,4 +90,35 @@ fn facts_that_were_put_aside_are_listed_and_taken_stopped_or_running() {
     assert!(place.run(&one).complained(5).contains("put aside"));
     assert_eq!(dead(&place).len(), 0);
     assert_eq!(place.serve().get("/api/v1/users/by-handle/mended"), "HTTP/1.1 200 OK");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_is_told_again_stopped_or_running_and_gives_a_consumer_back_what_it_lost() {
+    let place = Place::new();
+    let ada = "user create ada --email ada@example.org --password-stdin";
+    place.run_with(ada, "correct horse battery staple").printed();
+    let is_found =
+        |serving: &Serving| serving.get_json("/api/v1/search?q=ada")["items"][0]["handle"] == "ada";
+    let lose = || {
+        let lost = "delete from profile_word; delete from profile";
+        records(&place).execute_batch(lost).unwrap();
+    };
+    let serving = place.serve();
+    eventually("ada is known", async || is_found(&serving)).await;
+    lose();
+    assert!(!is_found(&serving));
+    let said = place.run("facts replay core").printed();
+    assert_eq!(said, "1 facts told of the state of `core`\n");
+    eventually("ada is known again", async || is_found(&serving)).await;
+    let said = place.run("facts replay nothing").complained(5);
+    assert!(said.contains("there are core, feed"), "{said}");
+    serving.signal("TERM");
+    assert_eq!(serving.end().0, Some(0));
+
+    lose();
+    let told = place.run("facts replay core --json").printed_json();
+    assert_eq!(told, json!({ "service": "core", "told": 1 }));
+    assert!(place.run("facts replay nothing").complained(5).contains("there are core, feed"));
+    let serving = place.serve();
+    eventually("ada is known again", async || is_found(&serving)).await;
 }

@@ -135,6 +135,7 @@ impl Fixtures {
             liked_by_me: minutes % 9 > 0 && minutes % 2 == 0,
             created_at: NOW.plus_s(-60 * minutes),
             edited_at: (minutes == 120).then_some(NOW),
+            version: 1,
         }
     }
 
@@ -282,6 +283,7 @@ fn post(
         created_at: when,
         published_at: Some(when),
         edited_at: (at == 1).then_some(NOW),
+        version: 1,
         explain: None,
     }
 }

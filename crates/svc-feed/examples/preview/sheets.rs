@@ -248,6 +248,7 @@ fn profile(made: &Fixtures, at: usize, relation: Option<RelationView>) -> Profil
         following_count: 391,
         relation,
         created_at: NOW.plus_s(-86_400 * 500),
+        version: 1,
     }
 }
 

@@ -6,8 +6,8 @@ use mainstay_core::{
     auth::Caller,
     error::Code,
     http::{
-        Body, Created, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path, Query, Route,
-        route::Routes,
+        Body, Created, IfMatch, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path, Query,
+        Route, route::Routes,
     },
 };
 use schemars::JsonSchema;
@@ -35,9 +35,13 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
             .refuses(&[Code::Conflict]),
         r.patch("/api/v1/comments/{id}", edit)
             .about("Change a comment")
+            .versioned()
             .takes::<EditComment>(32 << 10)
             .answers::<CommentView>(200),
-        r.delete("/api/v1/comments/{id}", delete).about("Delete a comment").answers_empty(204),
+        r.delete("/api/v1/comments/{id}", delete)
+            .about("Delete a comment")
+            .versioned()
+            .answers_empty(204),
         r.put("/api/v1/comments/{id}/like", like)
             .about("Like a comment")
             .answers::<LikedComment>(200),
@@ -79,18 +83,20 @@ async fn edit(
     State(feed): State<Feed>,
     caller: Caller,
     Path(comment): Path<CommentId>,
+    wanted: IfMatch,
     body: Body<EditComment>,
 ) -> Result<Json<CommentView>, Error> {
-    feed.edit_comment(caller.user, comment, &body.value.text, body.once).await.map(Json)
+    feed.edit_comment(caller.user, comment, &body.value.text, wanted, body.once).await.map(Json)
 }
 
 async fn delete(
     State(feed): State<Feed>,
     caller: Caller,
     Path(comment): Path<CommentId>,
+    wanted: IfMatch,
     body: NoBody,
 ) -> Result<NoContent, Error> {
-    feed.delete_comment(caller.user, comment, body.once).await.map(|()| NoContent)
+    feed.delete_comment(caller.user, comment, wanted, body.once).await.map(|()| NoContent)
 }
 
 async fn like(

@@ -7,7 +7,7 @@ use mainstay_core::{
     auth::Caller,
     error::{Code, Problem},
     http::{
-        Body, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path, Query, Route,
+        Body, IfMatch, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path, Query, Route,
         reply::whole,
         route::{LimitClass, Routes},
     },
@@ -35,6 +35,7 @@ fn profiles(feed: &Feed) -> Vec<Route> {
         r.patch("/api/v1/profile", edit)
             .about("Change your profile")
             .details("Requests to follow that wait when `private` is turned off still wait to be answered.")
+            .versioned()
             .takes::<EditProfile>(16 << 10)
             .answers::<ProfileView>(200),
         r.get("/api/v1/users/{id}/followers", followers)
@@ -155,9 +156,10 @@ async fn by_handle(
 async fn edit(
     State(feed): State<Feed>,
     caller: Caller,
+    wanted: IfMatch,
     body: Body<EditProfile>,
 ) -> Result<Json<ProfileView>, Error> {
-    feed.edit_profile(&caller, body.value, body.once).await.map(Json)
+    feed.edit_profile(&caller, body.value, wanted, body.once).await.map(Json)
 }
 
 async fn followers(

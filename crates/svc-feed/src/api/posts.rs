@@ -6,7 +6,8 @@ use mainstay_core::{
     auth::Caller,
     error::Code,
     http::{
-        Body, Created, Json, LimitClass, MaybeCaller, NoBody, NoContent, Path, Route, route::Routes,
+        Body, Created, IfMatch, Json, LimitClass, MaybeCaller, NoBody, NoContent, Path, Route,
+        route::Routes,
     },
 };
 use schemars::JsonSchema;
@@ -32,10 +33,14 @@ pub(super) fn routes(feed: &Feed) -> Vec<Route> {
         r.get("/api/v1/posts/{id}", show).about("Read a post").answers::<PostView>(200),
         r.patch("/api/v1/posts/{id}", edit)
             .about("Change a post")
+            .versioned()
             .takes::<EditPost>(64 << 10)
             .answers::<PostView>(200)
             .refuses(&[Code::Conflict]),
-        r.delete("/api/v1/posts/{id}", delete).about("Delete a post").answers_empty(204),
+        r.delete("/api/v1/posts/{id}", delete)
+            .about("Delete a post")
+            .versioned()
+            .answers_empty(204),
         r.put("/api/v1/posts/{id}/like", like).about("Like a post").answers::<Liked>(200),
         r.delete("/api/v1/posts/{id}/like", unlike).about("Take a like back").answers::<Liked>(200),
         r.post("/api/v1/posts/{id}/views", begin_view)
@@ -92,18 +97,20 @@ async fn edit(
     State(feed): State<Feed>,
     caller: Caller,
     Path(post): Path<PostId>,
+    wanted: IfMatch,
     body: Body<EditPost>,
 ) -> Result<Json<PostView>, Error> {
-    feed.edit_post(caller.user, post, body.value, body.once).await.map(Json)
+    feed.edit_post(caller.user, post, body.value, wanted, body.once).await.map(Json)
 }
 
 async fn delete(
     State(feed): State<Feed>,
     caller: Caller,
     Path(post): Path<PostId>,
+    wanted: IfMatch,
     body: NoBody,
 ) -> Result<NoContent, Error> {
-    feed.delete_post(caller.user, post, body.once).await.map(|()| NoContent)
+    feed.delete_post(caller.user, post, wanted, body.once).await.map(|()| NoContent)
 }
 
 async fn like(

@@ -11,7 +11,7 @@ use mainstay_contract::{
 use mainstay_core::{
     auth::{Account, Caller, Credential, SessionId},
     events::{Log, consumer::Consumer},
-    http::Key,
+    http::{IfMatch, Key},
     ids,
     mount::{Core, Mount},
 };
@@ -156,7 +156,7 @@ impl<'a> Stage<'a> {
                 private: Some(private),
                 avatar,
             };
-            self.feed.edit_profile(&person, edit, None).await?;
+            self.feed.edit_profile(&person, edit, IfMatch::Any, None).await?;
         }
         self.drop_uploads(faces.values().copied().collect()).await
     }

@@ -227,6 +227,7 @@ fn post_view(post: &HeldPost, author: PersonView, media: Vec<MediaView>) -> Post
         created_at: post.created_at,
         published_at: post.published_at,
         edited_at: post.edited_at,
+        version: post.version,
         explain: None,
     }
 }

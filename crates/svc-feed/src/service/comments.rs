@@ -9,6 +9,7 @@ use mainstay_contract::{
 use mainstay_core::{
     auth::Caller,
     db::{Json, Once, Tx},
+    http::IfMatch,
     ids, params,
 };
 use serde::{Deserialize, Serialize};
@@ -145,51 +146,57 @@ impl Feed {
         Ok(store::comments::get(&mut tx, comment).await?.ok_or(Error::NotFound)?.post)
     }
 
-    /// Changes a comment's words.
+    /// Changes a comment's words, if it is at a version that `wanted` names.
     ///
     /// # Errors
-    /// `NotFound` if there is no such comment of the caller; `Invalid` for its words.
+    /// `NotFound` if there is no such comment of the caller; `Refused` with the present version if that is another;
+    /// `Invalid` for its words.
     pub(crate) async fn edit_comment(
         &self,
         user: UserId,
         id: CommentId,
         words: &str,
+        wanted: IfMatch,
         once: Option<Once>,
     ) -> Result<CommentView, Error> {
         let words = checked(words)?;
         let post = self.post_of(id).await?;
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![post], once, move |tx| {
-                let words = words.clone();
+                let (words, wanted) = (words.clone(), wanted.clone());
                 Box::pin(async move {
                     let (row, held) = own(tx, id, user).await?;
+                    wanted.check(row.version)?;
                     let mentions = Json(resolve_mentions(tx, &words).await?);
                     let now = tx.now();
-                    store::comments::edit(tx, id, &words, &mentions, now).await?;
+                    let version = store::comments::edit(tx, id, &words, &mentions, now).await?;
                     changed(tx, &row, &held).await?;
                     let before = &row.mentions.0;
                     say_mentioned(tx, row.post, Some(id), user, &mentions.0, before).await?;
-                    let row = CommentRow { text: words, mentions, edited_at: Some(now), ..row };
+                    let edited_at = Some(now);
+                    let row = CommentRow { text: words, mentions, edited_at, version, ..row };
                     views(tx, &[row], Some(user)).await?.pop().ok_or(Error::NotFound)
                 })
             })
             .await
     }
 
-    /// Deletes a comment: its author may, and the author of the post.
+    /// Deletes a comment, if it is at a version that `wanted` names: its author may, and the author of the post.
     ///
     /// # Errors
-    /// `NotFound` for anybody else.
+    /// `NotFound` for anybody else; `Refused` with the present version if that is another.
     pub(crate) async fn delete_comment(
         &self,
         user: UserId,
         id: CommentId,
+        wanted: IfMatch,
         once: Option<Once>,
     ) -> Result<(), Error> {
         let weights = self.inner.config.weights;
         let post = self.post_of(id).await?;
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![post], once, move |tx| {
+                let wanted = wanted.clone();
                 Box::pin(async move {
                     let row = store::comments::get(tx, id).await?.ok_or(Error::NotFound)?;
                     let held = store::posts::held(tx, row.post, Some(user))
@@ -200,6 +207,7 @@ impl Feed {
                     {
                         return Err(Error::NotFound);
                     }
+                    wanted.check(row.version)?;
                     set_comment_state(tx, &row, &held, comment_state::DELETED, &weights).await
                 })
             })
@@ -404,5 +412,6 @@ fn view(
         liked_by_me: liked,
         created_at: row.created_at,
         edited_at: row.edited_at,
+        version: row.version,
     })
 }

@@ -14,6 +14,7 @@ use mainstay_core::{
     auth::Caller,
     db::{Json, Once, Tx},
     error::Faults,
+    http::IfMatch,
     ids, params,
 };
 use serde::Deserialize;
@@ -197,27 +198,30 @@ impl Feed {
         card.map(|card| card.view(liked)).ok_or(Error::NotFound)
     }
 
-    /// Changes a post; what was published is marked as edited when its words or media change.
+    /// Changes a post, if it is at a version that `wanted` names; what was published is marked as edited when its words
+    /// or media change.
     ///
     /// # Errors
-    /// `NotFound` unless it is the caller's; `Invalid` with every fault; `Conflict` if a published post would become a
+    /// `NotFound` unless it is the caller's; `Refused` with the present version if that is another; `Invalid` with every fault; `Conflict` if a published post would become a
     /// draft again.
     pub(crate) async fn edit_post(
         &self,
         user: UserId,
         id: PostId,
         edit: EditPost,
+        wanted: IfMatch,
         once: Option<Once>,
     ) -> Result<PostView, Error> {
         let weights = self.inner.config.weights;
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![id], once, move |tx| {
-                let edit = edit.clone();
+                let (edit, wanted) = (edit.clone(), wanted.clone());
                 Box::pin(async move {
                     let held = visible(tx, id, Some(user)).await?;
                     if held.sight.author != user {
                         return Err(Error::NotFound);
                     }
+                    wanted.check(held.version)?;
                     apply_edit(tx, held, edit, &weights).await?;
                     let mut view = shown(tx, id).await?;
                     view.liked_by_me = store::likes::liked(tx, user, id).await?;
@@ -227,24 +231,27 @@ impl Feed {
             .await
     }
 
-    /// Deletes a post of the caller. Deleting it again is `NotFound`.
+    /// Deletes a post of the caller, if it is at a version that `wanted` names. Deleting it again is `NotFound`.
     ///
     /// # Errors
-    /// `NotFound` unless it is the caller's.
+    /// `NotFound` unless it is the caller's; `Refused` with the present version if that is another.
     pub(crate) async fn delete_post(
         &self,
         user: UserId,
         id: PostId,
+        wanted: IfMatch,
         once: Option<Once>,
     ) -> Result<(), Error> {
         let weights = self.inner.config.weights;
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![id], once, move |tx| {
+                let wanted = wanted.clone();
                 Box::pin(async move {
                     let held = visible(tx, id, Some(user)).await?;
                     if held.sight.author != user {
                         return Err(Error::NotFound);
                     }
+                    wanted.check(held.version)?;
                     set_post_state(tx, &held, post_state::DELETED, &weights).await?;
                     Ok(())
                 })

@@ -1,7 +1,7 @@
 //! People's pages: reading and changing them, and taking over what the core says of accounts.
 
 use mainstay_contract::{
-    account::{AccountCreatedV1, AccountSuspensionChangedV1},
+    account::{AccountCreatedV1, AccountStateV1, AccountSuspensionChangedV1},
     feed::ProfileChangedV1,
     id::{MediaId, UserId},
 };
@@ -9,6 +9,7 @@ use mainstay_core::{
     auth::{Caller, Role},
     db::{DbError, Once, Tx},
     error::{Faults, Problem},
+    http::IfMatch,
     params,
 };
 use serde::{Deserialize, Deserializer};
@@ -132,19 +133,22 @@ impl Feed {
     pub(crate) async fn own_profile(&self, caller: &Caller) -> Result<ProfileView, Error> {
         match self.profile(Some(caller), caller.user).await {
             // The fact of their account is still on its way.
-            Err(Error::NotFound) => self.edit_profile(caller, EditProfile::default(), None).await,
+            Err(Error::NotFound) => {
+                self.edit_profile(caller, EditProfile::default(), IfMatch::Any, None).await
+            }
             found => found,
         }
     }
 
-    /// Changes the caller's profile.
+    /// Changes the caller's profile, if it is at a version that `wanted` names.
     ///
     /// # Errors
-    /// `Invalid` with every fault.
+    /// `Refused` with the present version if it is not; `Invalid` with every fault.
     pub(crate) async fn edit_profile(
         &self,
         caller: &Caller,
         edit: EditProfile,
+        wanted: IfMatch,
         once: Option<Once>,
     ) -> Result<ProfileView, Error> {
         let (user, handle) = (caller.user, caller.handle.clone());
@@ -152,11 +156,12 @@ impl Feed {
         let own = vec![user];
         self.db()
             .write_locking(&relations::LOCK, params![own], once, move |tx| {
-                let (edit, handle) = (edit.clone(), handle.clone());
+                let (edit, handle, wanted) = (edit.clone(), handle.clone(), wanted.clone());
                 Box::pin(async move {
                     let now = tx.now();
                     store::people::ensure(tx, user, &handle, now).await?;
                     let mut row = store::profiles::get(tx, user).await?.ok_or(Error::NotFound)?;
+                    wanted.check(row.version)?;
                     row.display_name = edit.display_name.unwrap_or(row.display_name);
                     row.bio = edit.bio.unwrap_or(row.bio);
                     let was_private = row.private;
@@ -181,6 +186,14 @@ impl Feed {
 pub(crate) async fn account_created(tx: &mut Tx, fact: &AccountCreatedV1) -> Result<(), DbError> {
     let now = tx.now();
     store::people::ensure(tx, fact.user, &fact.handle, now).await.map(drop)
+}
+
+/// Takes over how an account stands: makes its profile if there is none, and suspends it if the account is.
+pub(crate) async fn account_state(tx: &mut Tx, fact: &AccountStateV1) -> Result<(), DbError> {
+    let now = tx.now();
+    store::people::ensure(tx, fact.user, &fact.handle, now).await?;
+    let AccountStateV1 { user, suspended, version, .. } = *fact;
+    account_suspension(tx, &AccountSuspensionChangedV1 { user, suspended, version }).await
 }
 
 /// Takes an account's suspension over.
@@ -270,6 +283,7 @@ async fn shown(
         following_count: row.following_count,
         relation: (viewer.is_some() && !own).then(|| standing.view()),
         created_at: row.created_at,
+        version: row.version,
     })
 }
 

@@ -28,14 +28,14 @@ statements! {
                  and not exists (select 1 from feed.block b where b.blocker_id = author_id and b.blocked_id = $4)
                order by id limit $3";
     /// Changes a comment's words.
-    EDIT = "update feed.comment set text = $2, mentions = $3, edited_at = $4, version = version + 1 where id = $1";
+    EDIT = "update feed.comment set text = $2, mentions = $3, edited_at = $4, version = version + 1 where id = $1
+            returning version";
     /// Changes a comment's state.
     SET_STATE = "update feed.comment set state = $2, version = version + 1 where id = $1";
     /// Takes the words out of a deleted comment.
     CLEAR = "update feed.comment set text = '', mentions = '[]' where id = $1";
     /// Counts likes.
-    COUNT_LIKE = "update feed.comment set like_count = like_count + $2, version = version + 1 where id = $1
-                  returning like_count";
+    COUNT_LIKE = "update feed.comment set like_count = like_count + $2 where id = $1 returning like_count";
     /// Counts replies.
     COUNT_REPLY = "update feed.comment set reply_count = reply_count + $2 where id = $1";
 }
@@ -82,15 +82,16 @@ pub(crate) async fn of_post(
     tx.all(&OF_POST, params![post, after, limit as i64, viewer]).await
 }
 
-/// Changes a comment's words.
+/// Changes a comment's words and returns the new version.
 pub(crate) async fn edit(
     tx: &mut Tx,
     id: CommentId,
     text: &str,
     mentions: &Json<Vec<MentionView>>,
     now: Ts,
-) -> Result<(), DbError> {
-    tx.run(&EDIT, params![id, text, mentions, now]).await
+) -> Result<i64, DbError> {
+    let (version,): (i64,) = tx.one(&EDIT, params![id, text, mentions, now]).await?;
+    Ok(version)
 }
 
 /// Changes a comment's state; a deleted one loses its words.

@@ -70,6 +70,8 @@ statements! {
                   mentions = $7, published_at = $8, edited_at = $9, version = version + 1 where id = $1 returning version";
     /// Changes a post's state.
     SET_STATE = "update feed.post set state = $2, version = version + 1, gone_at = $3 where id = $1 returning version";
+    /// Notes that something of a post changed that its row does not hold.
+    TOUCH = "update feed.post set version = version + 1 where id = $1 returning version";
     /// Takes the words out of a post that was deleted.
     CLEAR = "update feed.post set caption = '', hashtags = '[]', mentions = '[]' where id = $1";
     /// Changes a post's counters and place.
@@ -86,6 +88,11 @@ statements! {
     /// How viewer and authors stand, for many posts: what a list checks at each read.
     SIGHTS = concat!(sights!(), " where p.id = any($1)"),
         sqlite concat!(sights!(), " where p.id in (select unhex(value) from json_each($1))");
+    /// Posts after one that are no drafts and not scheduled, in the order of ids.
+    STATES = "select p.id, p.author_id, p.visibility, p.state, coalesce(p.published_at, p.created_at), p.hashtags,
+                  s.like_count, s.comment_count, s.view_count, p.version, s.version
+              from feed.post p join feed.post_stat s on s.post_id = p.id
+              where p.id > $1 and p.state > 1 order by p.id limit $2";
     /// Puts a tag on a post.
     ADD_TAG = "insert into feed.post_tag (tag, published_at, post_id) values ($1, $2, $3) on conflict do nothing";
     /// Takes the tags off a post.
@@ -170,6 +177,24 @@ pub(super) fn read_sight(row: &mut Row) -> Result<Sight, DbError> {
 }
 
 row! {
+    /// How a post stands.
+    #[derive(Debug, Clone)]
+    pub(crate) struct PostStateRow {
+        pub(crate) id: PostId,
+        pub(crate) author: UserId,
+        pub(crate) visibility: i64,
+        pub(crate) state: i64,
+        pub(crate) published_at: Ts,
+        pub(crate) hashtags: Json<Vec<String>>,
+        pub(crate) like_count: i64,
+        pub(crate) comment_count: i64,
+        pub(crate) view_count: i64,
+        pub(crate) version: i64,
+        pub(crate) counts_version: i64,
+    }
+}
+
+row! {
     /// What is written when a post is made.
     #[derive(Debug, Clone)]
     pub(crate) struct PostFields {
@@ -199,6 +224,15 @@ pub(crate) async fn held_many(
     viewer: Option<UserId>,
 ) -> Result<Vec<HeldPost>, DbError> {
     tx.all(&HELD_MANY, params![posts, viewer]).await
+}
+
+/// At most `limit` posts after `after`, in the order of ids.
+pub(crate) async fn states(
+    tx: &mut Tx,
+    after: PostId,
+    limit: i64,
+) -> Result<Vec<PostStateRow>, DbError> {
+    tx.all(&STATES, params![after, limit]).await
 }
 
 /// How `viewer` stands to posts, in any order.
@@ -263,6 +297,14 @@ pub(crate) async fn update(
 pub(crate) async fn set_state(tx: &mut Tx, id: PostId, state: i64) -> Result<i64, DbError> {
     let gone_at = (state > post_state::HIDDEN).then(|| tx.now());
     let (version,): (i64,) = tx.one(&SET_STATE, params![id, state, gone_at]).await?;
+    Ok(version)
+}
+
+/// Notes that something of a post changed that its row does not hold, behind those who change the post, and returns the
+/// new version.
+pub(crate) async fn touch(tx: &mut Tx, id: PostId) -> Result<i64, DbError> {
+    let (_one,): (i64,) = tx.one(&LOCK_STAT, params![id]).await?;
+    let (version,): (i64,) = tx.one(&TOUCH, params![id]).await?;
     Ok(version)
 }
 

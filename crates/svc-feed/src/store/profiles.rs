@@ -21,6 +21,9 @@ statements! {
     /// The last of some people after one, in the order of ids.
     LAST_AFTER = "select p.user_id from (select user_id from feed.profile where user_id > $1 order by user_id limit $2) p
                   order by p.user_id desc limit 1";
+    /// Profiles after one, in the order of ids.
+    STATES = "select user_id, handle, private, suspended, version from feed.profile
+              where user_id > $1 order by user_id limit $2";
     /// Removes the words by which a person is found.
     DROP_WORDS = "delete from feed.profile_word where user_id = $1";
     /// Makes an upload of somebody their avatar, if it is a picture and not attached.
@@ -81,6 +84,18 @@ row! {
         pub(crate) follower_count: i64,
         pub(crate) following_count: i64,
         pub(crate) created_at: Ts,
+        pub(crate) version: i64,
+    }
+}
+
+row! {
+    /// How a person stands.
+    #[derive(Debug, Clone)]
+    pub(crate) struct ProfileState {
+        pub(crate) id: UserId,
+        pub(crate) handle: String,
+        pub(crate) private: bool,
+        pub(crate) suspended: bool,
         pub(crate) version: i64,
     }
 }
@@ -213,6 +228,15 @@ pub(crate) async fn last_after(
 ) -> Result<Option<UserId>, DbError> {
     let row: Option<(UserId,)> = tx.optional(&LAST_AFTER, params![from, count]).await?;
     Ok(row.map(|(last,)| last))
+}
+
+/// At most `limit` people after `after`, in the order of ids.
+pub(crate) async fn states(
+    tx: &mut Tx,
+    after: UserId,
+    limit: i64,
+) -> Result<Vec<ProfileState>, DbError> {
+    tx.all(&STATES, params![after, limit]).await
 }
 
 /// How many published posts of `author` have at most this visibility number.

@@ -100,11 +100,11 @@ async fn comments_answers_and_mentions_reach_whom_they_concern_and_go_with_the_c
         assert_eq!(town.kinds(&bob).await.len(), 2);
         let line = town.only(&ada).await;
         assert_eq!((line.actor_count, line.comment_id), (2, Some(answer.id)));
-        town.feed.delete_comment(eve.user, answer.id, None).await.unwrap();
+        town.feed.delete_comment(eve.user, answer.id, IfMatch::Any, None).await.unwrap();
         assert_eq!(town.kinds(&bob).await, [NotificationKind::CommentLike]);
         let line = town.only(&ada).await;
         assert_eq!((line.actor_count, line.comment_id), (1, Some(first.id)));
-        town.feed.delete_post(ada.user, post, None).await.unwrap();
+        town.feed.delete_post(ada.user, post, IfMatch::Any, None).await.unwrap();
         for person in [&ada, &bob, &eve] {
             let told = town.told(person).await;
             assert_eq!((told.items.len(), told.unread_count), (0, 0));
@@ -124,7 +124,7 @@ async fn an_edit_tells_only_those_who_were_not_mentioned_before() {
             caption: Some("with @bob and @eve".into()),
             ..Default::default()
         };
-        town.feed.edit_post(ada.user, post, edit, None).await.unwrap();
+        town.feed.edit_post(ada.user, post, edit, IfMatch::Any, None).await.unwrap();
         assert_eq!(town.kinds(&eve).await, [NotificationKind::Mention]);
         assert!(town.only(&bob).await.read);
     }

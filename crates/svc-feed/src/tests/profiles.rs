@@ -1,6 +1,6 @@
 //! Profiles, accounts, and explore under other weights.
 
-use mainstay_contract::account::{AccountCreatedV1, AccountSuspensionChangedV1};
+use mainstay_contract::account::{AccountCreatedV1, AccountStateV1, AccountSuspensionChangedV1};
 
 use super::*;
 use crate::{
@@ -37,7 +37,7 @@ async fn a_changed_name_is_found_and_too_long_ones_are_refused_with_every_fault(
             bio: Some("I count.".into()),
             ..Default::default()
         };
-        let view = town.feed.edit_profile(&ada, edit, None).await.unwrap();
+        let view = town.feed.edit_profile(&ada, edit, IfMatch::Any, None).await.unwrap();
         assert_eq!((&*view.person.display_name, &*view.bio), ("Ada L.", "I count."));
         let by_handle = town.feed.profile_by_handle(None, "ADA").await.unwrap();
         assert_eq!(by_handle.person.id, ada.user);
@@ -46,13 +46,13 @@ async fn a_changed_name_is_found_and_too_long_ones_are_refused_with_every_fault(
             bio: Some("x".repeat(501)),
             ..Default::default()
         };
-        match town.feed.edit_profile(&ada, edit, None).await {
+        match town.feed.edit_profile(&ada, edit, IfMatch::Any, None).await {
             Err(Error::Invalid(faults)) => assert_eq!(faults.len(), 2),
             other => panic!("{other:?}"),
         }
         let no_picture: EditProfile =
             serde_json::from_str(r#"{"avatar": "media_01h2xcejqtf2nbrexx3vqjhp41"}"#).unwrap();
-        let refused = town.feed.edit_profile(&ada, no_picture, None).await;
+        let refused = town.feed.edit_profile(&ada, no_picture, IfMatch::Any, None).await;
         assert!(matches!(refused, Err(Error::Invalid(_))));
     }
 }
@@ -98,6 +98,15 @@ async fn what_the_core_says_of_accounts_is_taken_over_and_an_older_word_is_ignor
             })
             .await;
             assert_eq!(town.feed.profile(None, user).await.is_err(), gone, "version {version}");
+        }
+        for (suspended, version, gone) in [(true, 4, false), (true, 3, false), (true, 5, true)] {
+            town.write(move |tx| {
+                let (handle, role) = ("newcomer".to_owned(), "user".to_owned());
+                let fact = AccountStateV1 { user, handle, role, suspended, version };
+                Box::pin(async move { profiles::account_state(tx, &fact).await })
+            })
+            .await;
+            assert_eq!(town.feed.profile(None, user).await.is_err(), gone, "state {version}");
         }
     }
 }

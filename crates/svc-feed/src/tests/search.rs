@@ -18,7 +18,7 @@ async fn people_are_found_by_the_beginnings_of_all_words_the_exact_handle_first(
             display_name: Some("Ádám Lovelace".into()),
             ..Default::default()
         };
-        town.feed.edit_profile(&eve, named, None).await.unwrap();
+        town.feed.edit_profile(&eve, named, IfMatch::Any, None).await.unwrap();
         town.tie(&ada, &eve, Tie::Follow, true).await.unwrap();
         town.tie(&ada, &adam, Tie::Follow, true).await.unwrap();
         town.tie(&eve, &adam, Tie::Follow, true).await.unwrap();

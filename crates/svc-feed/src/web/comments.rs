@@ -5,7 +5,7 @@ use mainstay_console::visit::{Return, Visit};
 use mainstay_contract::id::{CommentId, PostId};
 use mainstay_core::{
     auth::Caller,
-    http::{Form, Path, Route, route::Routes},
+    http::{Form, IfMatch, Path, Route, route::Routes},
 };
 use serde::Deserialize;
 
@@ -81,7 +81,7 @@ async fn edit(
     Path(id): Path<CommentId>,
     Form(form): Form<EditForm>,
 ) -> Answer {
-    web.feed.edit_comment(caller.user, id, &form.text, None).await?;
+    web.feed.edit_comment(caller.user, id, &form.text, IfMatch::Any, None).await?;
     Ok(web.site.go(&at(&form.return_to, id)))
 }
 
@@ -91,7 +91,7 @@ async fn delete(
     Path(id): Path<CommentId>,
     Form(form): Form<Return>,
 ) -> Answer {
-    web.feed.delete_comment(caller.user, id, None).await?;
+    web.feed.delete_comment(caller.user, id, IfMatch::Any, None).await?;
     Ok(web.site.go_and_say(&form.return_to, "Comment deleted."))
 }
 

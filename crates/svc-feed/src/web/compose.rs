@@ -13,7 +13,7 @@ use mainstay_contract::{
 use mainstay_core::{
     auth::Caller,
     error::{Fault, Problem},
-    http::{LimitClass, Path, Route, route::Routes},
+    http::{IfMatch, LimitClass, Path, Route, route::Routes},
 };
 
 use super::{
@@ -304,7 +304,7 @@ async fn save(
         draft: (!published).then_some(draft),
         publish_at,
     };
-    match web.feed.edit_post(caller.user, id, edit, None).await {
+    match web.feed.edit_post(caller.user, id, edit, IfMatch::Any, None).await {
         Ok(saved) if published => {
             Ok(web.site.go_and_say(&format!("/posts/{}", saved.id), "Post saved."))
         }

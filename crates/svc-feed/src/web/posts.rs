@@ -12,7 +12,7 @@ use mainstay_console::{
 use mainstay_contract::id::{CommentId, PostId};
 use mainstay_core::{
     auth::Caller,
-    http::{Form, Path, Query, Route, route::Routes},
+    http::{Form, IfMatch, Path, Query, Route, route::Routes},
 };
 use serde::Deserialize;
 
@@ -139,7 +139,7 @@ async fn delete(
     Path(id): Path<PostId>,
     Form(form): Form<Return>,
 ) -> Answer {
-    web.feed.delete_post(caller.user, id, None).await?;
+    web.feed.delete_post(caller.user, id, IfMatch::Any, None).await?;
     // Its own page is gone with it.
     let to = if form.return_to.contains(&id.to_string()) { "/" } else { &form.return_to };
     Ok(web.site.go_and_say(to, "Post deleted."))
@@ -198,6 +198,7 @@ mod tests {
             liked_by_me: false,
             created_at: Ts::from_micros(0),
             edited_at: None,
+            version: 1,
         }
     }
 

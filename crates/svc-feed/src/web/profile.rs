@@ -5,7 +5,7 @@ use mainstay_console::{form::FormErrors, visit::Visit};
 use mainstay_core::{
     auth::Caller,
     error::Problem,
-    http::{LimitClass, Route, route::Routes},
+    http::{IfMatch, LimitClass, Route, route::Routes},
 };
 
 use super::{
@@ -57,7 +57,7 @@ async fn save(State(web): State<Web>, caller: Caller, visit: Visit, request: Req
     }
     let typed = edit.clone();
     let errors = if faults.is_empty() {
-        match web.feed.edit_profile(&caller, edit, None).await {
+        match web.feed.edit_profile(&caller, edit, IfMatch::Any, None).await {
             Ok(profile) => {
                 let to = crate::pages::card::person_href(&profile.person);
                 return Ok(web.site.go_and_say(&to, "Profile saved."));

@@ -52,3 +52,24 @@ async fn an_instance_counts_what_it_commits_and_not_what_it_hears_of() {
     twin.end().await;
     house.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_are_measured_for_each_service_on_its_engine() {
+    both_engines(async |house| {
+        let engine = house.db("feed").engine().name();
+        let commits = async || {
+            let said = String::from_utf8(house.stranger().get("/metrics").await.body).unwrap();
+            let of = |what: &str| -> u64 {
+                let name = format!("db_commit_{what}{{database=\"feed\",engine=\"{engine}\"}} ");
+                said.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
+            };
+            (of("writes_count"), of("duration_seconds_count"))
+        };
+        let ada = house.person("ada").await;
+        let before = commits().await;
+        post_of(&ada, "a post").await;
+        let after = commits().await;
+        assert!(after.0 > before.0 && after.1 > before.1, "{before:?} {after:?}");
+    })
+    .await;
+}

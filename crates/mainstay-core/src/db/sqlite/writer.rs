@@ -5,6 +5,7 @@ use std::{
     pin::pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use tokio::sync::{mpsc, oneshot};
@@ -228,8 +229,13 @@ fn commit_group(mut conn: SqliteConn, mut group: Vec<Box<dyn Job>>, shared: &Sha
                 continue;
             }
         };
+        let began = Instant::now();
         match conn.control("commit") {
             Ok(()) => {
+                let writes = group.iter().filter(|job| !job.ends()).count();
+                if let Some(measured) = shared.measured.get().filter(|_| writes > 0) {
+                    measured.observe(writes, began.elapsed());
+                }
                 if let Some(position) = last {
                     shared.committed.fetch_max(position, Ordering::Release);
                     shared.commits.send_modify(|count| *count += 1);

@@ -90,8 +90,8 @@ impl Gate {
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
             HeaderValue::from_static(
-                "accept, authorization, content-type, idempotency-key, if-none-match, last-event-id, \
-                 mainstay-token, range, x-request-id",
+                "accept, authorization, content-type, idempotency-key, if-match, if-none-match, \
+                 last-event-id, mainstay-token, range, x-request-id",
             ),
         );
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));

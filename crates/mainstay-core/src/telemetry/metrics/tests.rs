@@ -18,7 +18,9 @@ fn everything() -> Metrics {
     route.observe(200, 0.004);
     route.observe(200, 0.004);
     route.observe(418, 0.004);
-    let db = DbMetrics::new(&metrics).database("feed", "db \"one\"\n");
+    let db = DbMetrics::new(&metrics);
+    db.commits("feed", "sqlite").observe(3, std::time::Duration::from_millis(2));
+    let db = db.database("feed", "db \"one\"\n");
     db.active.set(3);
     db.failures.inc();
     CacheMetrics::new(&metrics).declare_class("post");
@@ -36,6 +38,10 @@ fn names_that_rules_rely_on_are_there() {
         "db_connections_active{database=\"feed\"} 3",
         "db_connection_attempts_total{host=\"db \\\"one\\\"\\n\"} 0",
         "db_connection_failures_total{host=\"db \\\"one\\\"\\n\"} 1",
+        "db_commit_writes_sum{database=\"feed\",engine=\"sqlite\"} 3.0",
+        "db_commit_writes_bucket{le=\"4.0\",database=\"feed\",engine=\"sqlite\"} 1",
+        "db_commit_duration_seconds_bucket{le=\"0.0025\",database=\"feed\",engine=\"sqlite\"} 1",
+        "db_commit_duration_seconds_bucket{le=\"0.001\",database=\"feed\",engine=\"sqlite\"} 0",
         "cache_hits_total{class=\"post\"} 0",
         "cache_misses_total{class=\"post\"} 0",
     ] {

@@ -53,6 +53,7 @@ async fn describe_post(tx: &mut Tx, owner: UserId, post: PostId) -> Result<(), E
     if !held.sight.visible_to(Some(owner)) {
         return Err(Error::NotFound);
     }
+    let version = store::posts::touch(tx, post).await?;
     if held.sight.state != post_state::PUBLISHED {
         return Ok(());
     }
@@ -62,7 +63,7 @@ async fn describe_post(tx: &mut Tx, owner: UserId, post: PostId) -> Result<(), E
         visibility: visibility_of(held.sight.visibility),
         published_at: held.published_at.unwrap_or(held.created_at),
         hashtags: held.hashtags,
-        version: held.version,
+        version,
     };
     tx.emit(&fact, &[tags::post(post)]).await?;
     Ok(())
