@@ -213,12 +213,14 @@ facts! {
         /// The row's version.
         version: i64,
     }
-    /// A moderator suspended a person, or lifted it; the core ends their sessions.
+    /// A moderator suspended a person, or lifted it; the core takes it over and ends their sessions.
     PersonSuspendedV1 = "feed.person_suspended.v1" {
         /// Who.
         user: UserId,
         /// `true` when suspended from now on.
         suspended: bool,
+        /// The profile row's version; an older one than known is ignored.
+        version: i64,
     }
     /// Explore's weights were changed, or places were computed again with them; said for each step.
     RankingChangedV1 = "feed.ranking_changed.v1" {

@@ -63,7 +63,10 @@ statements! {
     REPLACE_PASSWORD = "update core.account set password = $2 where id = $1 and password = $3";
     /// Suspends or lifts, unless it is so already.
     SET_STATE = "update core.account set state = $2, version = version + 1
-        where id = $1 and state <> $2 returning version";
+        where id = $1 and state <> $2 returning version, person_version";
+    /// Notes what a moderator said of a suspension; changes nothing if that or something newer is known.
+    HEAR_PERSON = "update core.account set person_version = $2, version = version + 1
+        where id = $1 and person_version < $2 returning version";
     /// Changes the role, unless it is so already.
     SET_ROLE = "update core.account set role = $2, version = version + 1
         where id = $1 and role <> $2 returning version";
