@@ -19,7 +19,7 @@ facts! {
         /// The handle, as it is shown.
         handle: String,
     }
-    /// An account may no longer act, or may again.
+    /// An account may no longer act, or may again. Said too when a moderator's suspension was not taken over.
     AccountSuspensionChangedV1 = "core.account_suspension_changed.v1" {
         /// Whose account.
         user: UserId,
@@ -27,6 +27,8 @@ facts! {
         suspended: bool,
         /// The account row's version; an older one than known is ignored.
         version: i64,
+        /// The newest `PersonSuspendedV1` that was known when this was decided, by its version; 0 if none was.
+        person_version: i64,
     }
     /// An account's role changed.
     AccountRoleChangedV1 = "core.account_role_changed.v1" {
@@ -49,6 +51,8 @@ facts! {
         suspended: bool,
         /// The account row's version; an older one than known is ignored.
         version: i64,
+        /// The newest `PersonSuspendedV1` that is known, by its version; 0 if none is.
+        person_version: i64,
     }
     /// A sign-in ended: signed out, replaced, or its refresh token was used twice.
     SessionEndedV1 = "core.session_ended.v1" {

@@ -66,7 +66,8 @@ facts! {
         /// The row's version.
         version: i64,
     }
-    /// A published post's text, media, visibility or settings changed.
+    /// A published post's text, media, visibility or settings changed. What nobody but its author sees is changed without
+    /// a word.
     PostEditedV1 = "feed.post_edited.v1" {
         /// The post.
         post: PostId,
@@ -81,7 +82,8 @@ facts! {
         /// The row's version.
         version: i64,
     }
-    /// A post was deleted by its author, or hidden, restored or removed by a moderator.
+    /// A post was deleted by its author, or hidden, restored or removed by a moderator. One that is restored may be
+    /// another than the one that was taken away.
     PostVisibilityChangedV1 = "feed.post_visibility_changed.v1" {
         /// The post.
         post: PostId,
@@ -89,6 +91,8 @@ facts! {
         author: UserId,
         /// `true` when it may be shown again.
         shown: bool,
+        /// Who may see it when it is shown.
+        visibility: VisibilityV1,
         /// When it was published.
         published_at: Ts,
         /// Its tags.
@@ -163,7 +167,8 @@ facts! {
         /// Likes it now.
         liked: bool,
     }
-    /// A published post or a comment mentions people whom it did not mention before.
+    /// A published post or a comment mentions people whom it did not mention before. Of a post that is restored, it is
+    /// said again of all of them.
     MentionedV1 = "feed.mentioned.v1" {
         /// The post.
         post: PostId,
@@ -252,12 +257,14 @@ facts! {
         /// The counters' version.
         counts_version: i64,
     }
-    /// A moderator suspended a person, or lifted it; the core ends their sessions.
+    /// A moderator suspended a person, or lifted it; the core takes it over and ends their sessions.
     PersonSuspendedV1 = "feed.person_suspended.v1" {
         /// Who.
         user: UserId,
         /// `true` when suspended from now on.
         suspended: bool,
+        /// The profile row's version; an older one than known is ignored.
+        version: i64,
     }
     /// Explore's weights were changed, or places were computed again with them; said for each step.
     RankingChangedV1 = "feed.ranking_changed.v1" {

@@ -16,7 +16,9 @@ create table feed.profile (
     created_at timestamptz not null,
     version bigint not null,
     -- The version of the account's row whose suspension was taken over; an older one is ignored.
-    account_version bigint not null default 0
+    account_version bigint not null default 0,
+    -- This row's version when a moderator last suspended or lifted; what the core said before it knew is ignored.
+    acted_version bigint not null default 0
 );
 create unique index profile_by_handle on feed.profile (handle_key);
 -- People worth following, most followed first.

@@ -254,22 +254,24 @@ impl Auth {
 
     /// Takes a moderator's suspension over from Feed's fact, in the consumer's transaction on the schema `core`.
     ///
-    /// An administrator's account is left alone: a moderator must not shut out those who appoint moderators.
+    /// An administrator's account is left alone, and Feed is told so: a moderator must not shut out those who appoint
+    /// moderators.
     ///
     /// # Errors
     /// What the engine says.
     pub async fn on_person_suspended(tx: &mut Tx, fact: &PersonSuspendedV1) -> Result<(), DbError> {
-        match store::account(tx, fact.user).await? {
-            Some(row) if row.role == Role::Admin && fact.suspended => {
-                tracing::warn!(user = %fact.user, "a suspension of an administrator was not taken over");
-                Ok(())
-            }
-            Some(_) => {
-                let actor = Actor::System.to_string();
-                suspend(tx, fact.user, fact.suspended, actor, String::new()).await
-            }
-            None => Ok(()),
+        let PersonSuspendedV1 { user, suspended, version: person_version } = *fact;
+        let Some(row) = store::account(tx, user).await? else { return Ok(()) };
+        let heard: Option<(i64,)> =
+            tx.optional(&store::HEAR_PERSON, params![user, person_version]).await?;
+        let Some((version,)) = heard else { return Ok(()) };
+        if suspended && row.role == Role::Admin {
+            tracing::warn!(%user, "a suspension of an administrator was not taken over");
+            let suspended = row.state == State::Suspended;
+            let fact = AccountSuspensionChangedV1 { user, suspended, version, person_version };
+            return tx.emit(&fact, &[tag(user)]).await.map(drop);
         }
+        suspend(tx, user, suspended, Actor::System.to_string(), String::new()).await
     }
 
     /// Changes what an account may do, from its next request on.
@@ -434,13 +436,13 @@ async fn suspend(
     origin: String,
 ) -> Result<(), DbError> {
     let state = if suspended { State::Suspended } else { State::Active };
-    let changed: Option<(i64,)> = tx.optional(&store::SET_STATE, params![user, state]).await?;
-    let Some((version,)) = changed else { return Ok(()) };
+    let changed: Option<(i64, i64)> = tx.optional(&store::SET_STATE, params![user, state]).await?;
+    let Some((version, person_version)) = changed else { return Ok(()) };
     if suspended {
         let now = tx.now();
         tx.execute(&store::END_SESSIONS, params![user, now, "suspended"]).await?;
     }
-    let fact = AccountSuspensionChangedV1 { user, suspended, version };
+    let fact = AccountSuspensionChangedV1 { user, suspended, version, person_version };
     tx.emit(&fact, &[tag(user)]).await?;
     let action = if suspended { "account.suspend" } else { "account.unsuspend" };
     let (target, detail) = (user.to_string(), json!({}));

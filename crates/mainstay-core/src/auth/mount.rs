@@ -72,6 +72,7 @@ async fn tell_accounts(tx: &mut Tx, after: u128, limit: i64) -> Result<Told, DbE
             role: row.role.to_string(),
             suspended: row.state == State::Suspended,
             version: row.version,
+            person_version: row.person_version,
         };
         tx.emit(&fact, &[]).await?;
     }

@@ -43,7 +43,7 @@ statements! {
     HANDLES = "select id, handle from core.account where id = any($1)",
         sqlite "select id, handle from core.account where id in (select unhex(value) from json_each($1))";
     /// Accounts after one, in the order of ids, without those that were forgotten.
-    STATES = "select a.id, a.handle, a.role, a.state, a.version
+    STATES = "select a.id, a.handle, a.role, a.state, a.version, a.person_version
         from core.account a join core.subject_key k on k.subject = a.id
         where a.id > $1 order by a.id limit $2";
     /// Whether a handle is taken, and whether an address is.
@@ -67,7 +67,10 @@ statements! {
     REPLACE_PASSWORD = "update core.account set password = $2 where id = $1 and password = $3";
     /// Suspends or lifts, unless it is so already.
     SET_STATE = "update core.account set state = $2, version = version + 1
-        where id = $1 and state <> $2 returning version";
+        where id = $1 and state <> $2 returning version, person_version";
+    /// Notes what a moderator said of a suspension; changes nothing if that or something newer is known.
+    HEAR_PERSON = "update core.account set person_version = $2, version = version + 1
+        where id = $1 and person_version < $2 returning version";
     /// Changes the role, unless it is so already.
     SET_ROLE = "update core.account set role = $2, version = version + 1
         where id = $1 and role <> $2 returning version";
@@ -189,6 +192,7 @@ row! {
         pub(crate) role: Role,
         pub(crate) state: State,
         pub(crate) version: i64,
+        pub(crate) person_version: i64,
     }
 }
 

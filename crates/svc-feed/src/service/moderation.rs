@@ -302,7 +302,8 @@ impl Feed {
                 Box::pin(async move {
                     let row = store::profiles::get(tx, person).await?.ok_or(Error::NotFound)?;
                     if profiles::set_suspended(tx, person, suspended).await? {
-                        let fact = PersonSuspendedV1 { user: person, suspended };
+                        let version = store::profiles::acted(tx, person).await?;
+                        let fact = PersonSuspendedV1 { user: person, suspended, version };
                         tx.emit(&fact, &[super::tags::profile(person)]).await?;
                     }
                     let change = (person_status(row.suspended), person_status(suspended));

@@ -375,7 +375,8 @@ async fn apply_edit(
     };
     let edited_at = if was_published && words_changed { Some(now) } else { held.edited_at };
     let version = store::posts::update(tx, id, &fields, edited_at).await?;
-    if was_published {
+    // What nobody else sees is changed without a word: all is said when it is published or restored.
+    if held.sight.state == post_state::PUBLISHED {
         let mut hashtags = held.hashtags.clone();
         hashtags
             .extend(fields.hashtags.0.iter().filter(|tag| !held.hashtags.contains(tag)).cloned());

@@ -192,19 +192,23 @@ pub(crate) async fn account_created(tx: &mut Tx, fact: &AccountCreatedV1) -> Res
 pub(crate) async fn account_state(tx: &mut Tx, fact: &AccountStateV1) -> Result<(), DbError> {
     let now = tx.now();
     store::people::ensure(tx, fact.user, &fact.handle, now).await?;
-    let AccountStateV1 { user, suspended, version, .. } = *fact;
-    account_suspension(tx, &AccountSuspensionChangedV1 { user, suspended, version }).await
+    let AccountStateV1 { user, suspended, version, person_version, .. } = *fact;
+    let fact = AccountSuspensionChangedV1 { user, suspended, version, person_version };
+    account_suspension(tx, &fact).await
 }
 
-/// Takes an account's suspension over.
+/// Takes an account's suspension over. A moderator's decision goes with what it decided.
 pub(crate) async fn account_suspension(
     tx: &mut Tx,
     fact: &AccountSuspensionChangedV1,
 ) -> Result<(), DbError> {
-    if !store::profiles::account_version(tx, fact.user, fact.version).await? {
+    if !store::profiles::account_version(tx, fact).await? {
         return Ok(());
     }
-    set_suspended(tx, fact.user, fact.suspended).await.map(drop)
+    if set_suspended(tx, fact.user, fact.suspended).await? && !fact.suspended {
+        store::moderation::undecide(tx, &fact.user.to_string()).await?;
+    }
+    Ok(())
 }
 
 /// Suspends somebody or lifts it, and says so; `false` if they were so already.

@@ -1,6 +1,7 @@
 //! Profiles as people edit and find them.
 
 use mainstay_contract::{
+    account::AccountSuspensionChangedV1,
     id::{MediaId, UserId},
     ts::Ts,
 };
@@ -36,8 +37,12 @@ statements! {
     /// Suspends, or lifts it.
     SUSPEND = "update feed.profile set suspended = $2, version = version + 1 where user_id = $1 and suspended <> $2
                returning private, version";
-    /// Notes which version of the account was taken over; changes nothing for an older one.
-    ACCOUNT_VERSION = "update feed.profile set account_version = $2 where user_id = $1 and account_version < $2";
+    /// Notes that a moderator suspended or lifted it just now.
+    ACTED = "update feed.profile set acted_version = version where user_id = $1 returning version";
+    /// Notes which version of the account was taken over; changes nothing for an older one, and for one that was decided
+    /// without knowing what a moderator did since.
+    ACCOUNT_VERSION = "update feed.profile set account_version = $2
+                       where user_id = $1 and account_version < $2 and acted_version <= $3";
     /// An author's published posts that followers (or, below 1, everybody) may see.
     COUNT_SEEN = "select count(*) from feed.post where author_id = $1 and state = 2 and visibility <= $2";
     /// People found by words: the first word by the index, all of them by comparison.
@@ -211,13 +216,20 @@ pub(crate) async fn suspend(
     tx.optional(&SUSPEND, params![user, suspended]).await
 }
 
-/// Notes that `version` of the account was taken over; `false` if that or a newer one was before.
+/// Notes that a moderator suspended or lifted it just now, with the row's present version, which is returned.
+pub(crate) async fn acted(tx: &mut Tx, user: UserId) -> Result<i64, DbError> {
+    let (version,): (i64,) = tx.one(&ACTED, params![user]).await?;
+    Ok(version)
+}
+
+/// Notes that the account of `fact` was taken over; `false` if that or a newer one was before, or if it was decided
+/// without knowing what a moderator did since.
 pub(crate) async fn account_version(
     tx: &mut Tx,
-    user: UserId,
-    version: i64,
+    fact: &AccountSuspensionChangedV1,
 ) -> Result<bool, DbError> {
-    Ok(tx.execute(&ACCOUNT_VERSION, params![user, version]).await? == 1)
+    let params = params![fact.user, fact.version, fact.person_version];
+    Ok(tx.execute(&ACCOUNT_VERSION, params).await? == 1)
 }
 
 /// The last of the `count` people after `from`, in the order of ids; `None` if there is nobody.

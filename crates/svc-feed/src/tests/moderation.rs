@@ -1,11 +1,15 @@
 //! Reports, the queue, and what moderators do.
 
-use mainstay_core::audit::{self, Chain};
+use mainstay_contract::{account::AccountSuspensionChangedV1, feed::PersonSuspendedV1};
+use mainstay_core::{
+    audit::{self, Chain},
+    auth::{Actor, Auth, Origin, State},
+};
 
 use super::*;
 use crate::{
     model::target::Act,
-    service::{ActBody, NewReportBody},
+    service::{ActBody, NewReportBody, profiles},
 };
 
 impl Town {
@@ -23,6 +27,101 @@ impl Town {
         let body = ActBody { target: target.to_string(), action, reason: "Rule 3.".into() };
         let acted = self.feed.moderate(caller, body, "192.0.2.1".into(), None).await?;
         Ok(acted.status)
+    }
+
+    /// What moderators said of suspensions, the oldest first.
+    async fn suspensions(&self) -> Vec<PersonSuspendedV1> {
+        self.facts().await.iter().filter_map(|fact| fact.read()).collect()
+    }
+
+    /// Lets the core take one of them.
+    async fn core_hears(&self, said: PersonSuspendedV1) {
+        let db = self.core.auth.db();
+        db.write::<_, DbError, _>(move |tx| {
+            let said = said.clone();
+            Box::pin(async move { Auth::on_person_suspended(tx, &said).await })
+        })
+        .await
+        .unwrap();
+    }
+
+    /// Lets Feed take all that the core has said of suspensions since the beginning, again.
+    async fn hear_the_core(&self) {
+        let db = self.core.auth.db();
+        let facts = {
+            let mut tx = db.read().await.unwrap();
+            db.outbox().after(&mut tx, Position::default(), 10_000).await.unwrap()
+        };
+        let said = facts.iter().filter_map(|fact| fact.read::<AccountSuspensionChangedV1>());
+        for fact in said {
+            self.write(move |tx| {
+                let fact = fact.clone();
+                Box::pin(async move { profiles::account_suspension(tx, &fact).await })
+            })
+            .await;
+        }
+    }
+
+    async fn operator_suspends(&self, person: &Caller, on: bool) {
+        let origin = Origin::default();
+        self.core.auth.set_suspended(person.user, on, Actor::Operator, &origin).await.unwrap();
+        self.hear_the_core().await;
+    }
+
+    /// Whether Feed has somebody suspended, and whether the core has.
+    async fn is_out(&self, person: &Caller) -> (bool, bool) {
+        let account = self.core.auth.find(person.user).await.unwrap().unwrap();
+        (self.feed.profile(None, person.user).await.is_err(), account.state == State::Suspended)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_that_was_lifted_before_the_core_heard_of_it_does_not_come_back() {
+    for town in towns().await {
+        let ada = town.person("ada").await;
+        let judge = town.with_role("judge", Role::Moderator).await;
+        for act in [Act::Suspend, Act::Unsuspend, Act::Suspend, Act::Unsuspend] {
+            town.act(&judge, ada.user, act).await.unwrap();
+        }
+        let said = town.suspensions().await;
+        assert_eq!(said.len(), 4);
+        for said in &said {
+            town.core_hears(said.clone()).await;
+            town.hear_the_core().await;
+            assert_eq!(town.is_out(&ada).await, (false, said.suspended), "{said:?}");
+        }
+        town.core_hears(said[2].clone()).await;
+        assert_eq!(town.is_out(&ada).await, (false, false), "an older word says nothing");
+        town.operator_suspends(&ada, true).await;
+        assert_eq!(town.is_out(&ada).await, (true, true), "what the core decides knowingly holds");
+        town.operator_suspends(&ada, false).await;
+        assert_eq!(town.is_out(&ada).await, (false, false));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_that_is_not_taken_over_or_is_lifted_elsewhere_ends_with_its_decision() {
+    for town in towns().await {
+        let (ada, eve) = (town.person("ada").await, town.person("eve").await);
+        let judge = town.with_role("judge", Role::Moderator).await;
+        town.act(&judge, ada.user, Act::Suspend).await.unwrap();
+        town.act(&judge, eve.user, Act::Suspend).await.unwrap();
+        let (admin, origin) = (Role::Admin, Origin::default());
+        town.core.auth.set_role(eve.user, admin, Actor::Operator, &origin).await.unwrap();
+        for said in town.suspensions().await {
+            town.core_hears(said).await;
+        }
+        town.hear_the_core().await;
+        assert_eq!(town.is_out(&ada).await, (true, true));
+        assert_eq!(town.is_out(&eve).await, (false, false), "an administrator by now");
+        let decided = async || {
+            let page = town.feed.decided(judge.user, 10, None).await.unwrap();
+            page.items.into_iter().map(|item| item.target).collect::<Vec<_>>()
+        };
+        assert_eq!(decided().await, [ada.user.to_string()]);
+        town.operator_suspends(&ada, false).await;
+        assert_eq!(town.is_out(&ada).await, (false, false));
+        assert!(decided().await.is_empty());
     }
 }
 

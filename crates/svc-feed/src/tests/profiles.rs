@@ -93,7 +93,8 @@ async fn what_the_core_says_of_accounts_is_taken_over_and_an_older_word_is_ignor
         assert!(town.feed.profile(None, user).await.is_ok(), "met before they ever acted");
         for (suspended, version, gone) in [(true, 3, true), (false, 2, true), (false, 4, false)] {
             town.write(move |tx| {
-                let fact = AccountSuspensionChangedV1 { user, suspended, version };
+                let person_version = 0;
+                let fact = AccountSuspensionChangedV1 { user, suspended, version, person_version };
                 Box::pin(async move { profiles::account_suspension(tx, &fact).await })
             })
             .await;
@@ -102,7 +103,9 @@ async fn what_the_core_says_of_accounts_is_taken_over_and_an_older_word_is_ignor
         for (suspended, version, gone) in [(true, 4, false), (true, 3, false), (true, 5, true)] {
             town.write(move |tx| {
                 let (handle, role) = ("newcomer".to_owned(), "user".to_owned());
-                let fact = AccountStateV1 { user, handle, role, suspended, version };
+                let person_version = 0;
+                let fact =
+                    AccountStateV1 { user, handle, role, suspended, version, person_version };
                 Box::pin(async move { profiles::account_state(tx, &fact).await })
             })
             .await;

@@ -1,10 +1,10 @@
 //! What moderators take away and give back, and what is erased for good.
 
-use mainstay_core::statements;
-use mainstay_testkit::program::{Client, Program, id_of};
+use mainstay_core::{db::Json, statements};
+use mainstay_testkit::program::{Client, Program, eventually, id_of};
 use serde_json::{Value, json};
 
-use crate::{act, both_engines_held, moderator, post_of};
+use crate::{act, both_engines, both_engines_held, moderator, post_of};
 
 const ROCKET: &[u8] = include_bytes!("../data/rocket.jpg");
 const DAY_S: i64 = 24 * 3_600;
@@ -16,6 +16,8 @@ statements! {
               (select count(*) from feed.comment_like), (select count(*) from feed.media),
               (select count(*) from feed.view_session) + (select count(*) from feed.report)
                   + (select count(*) from feed.decision)";
+    /// What was said about anything, the newest first.
+    SAID = "select name, payload from feed.outbox order by seq desc limit 100";
 }
 
 type Left = (i64, i64, i64, i64, i64, i64, i64);
@@ -23,6 +25,16 @@ type Left = (i64, i64, i64, i64, i64, i64, i64);
 async fn left(house: &Program) -> Left {
     let mut tx = house.db("feed").read().await.unwrap();
     tx.one(&LEFT, &[]).await.unwrap()
+}
+
+/// What was said of a post by its facts of this name, the newest first.
+async fn said(house: &Program, name: &str, post: &str) -> Vec<Value> {
+    let mut tx = house.db("feed").read().await.unwrap();
+    let facts: Vec<(String, Json<Value>)> = tx.all(&SAID, &[]).await.unwrap();
+    let of_post = |(said, fact): (String, Json<Value>)| {
+        (said == name && fact.0["post"] == post).then_some(fact.0)
+    };
+    facts.into_iter().filter_map(of_post).collect()
 }
 
 async fn restore(judge: &Client, target: &str) -> mainstay_testkit::program::Answer {
@@ -79,6 +91,40 @@ async fn a_removed_post_is_nowhere_and_comes_back_whole() {
         assert_eq!(id_of(&tagged["items"][0]), id_of(&post));
         let comments = bea.get(&format!("{path}/comments")).await.expect(200);
         assert_eq!(comments["items"].as_array().unwrap().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hidden_post_is_changed_without_a_word_and_restored_as_it_is_then() {
+    both_engines(async |house| {
+        let (ada, bea) = (house.person("ada").await, house.person("bea").await);
+        let judge = moderator(house).await;
+        bea.put(&format!("/api/v1/users/{}/follow", ada.id)).await.expect(200);
+        let post = post_of(&ada, "rude #words").await;
+        let path = format!("/api/v1/posts/{post}");
+        act(&judge, &post, "hide").await;
+        let better = json!({ "caption": "kind #thoughts, @bea", "visibility": "followers" });
+        let edited = ada.patch(&path, better.clone()).await.expect(200);
+        assert_eq!((&edited["state"], edited["edited_at"].is_string()), (&json!("hidden"), true));
+        assert_eq!(said(house, "feed.post_edited.v1", &post).await, Vec::<Value>::new());
+        assert_eq!(said(house, "feed.mentioned.v1", &post).await, Vec::<Value>::new());
+        assert_eq!(ada.get(&path).await.expect(200)["caption"], better["caption"]);
+        restore(&judge, &post).await.expect(200);
+        let shown = &said(house, "feed.post_visibility_changed.v1", &post).await[0];
+        assert_eq!(
+            (&shown["shown"], &shown["visibility"], &shown["hashtags"]),
+            (&json!(true), &json!("followers"), &json!(["thoughts"]))
+        );
+        house.stranger().get(&path).await.expect_problem(404, "not_found");
+        assert_eq!(bea.get(&path).await.expect(200)["caption"], better["caption"]);
+        eventually("who was mentioned meanwhile is told", async || {
+            let page = bea.get("/api/v1/notifications").await.expect(200);
+            page["items"].as_array().unwrap().iter().any(|line| line["kind"] == "mention")
+        })
+        .await;
+        ada.patch(&path, json!({ "caption": "kinder" })).await.expect(200);
+        assert_eq!(said(house, "feed.post_edited.v1", &post).await.len(), 1);
     })
     .await;
 }

@@ -10,6 +10,8 @@ create table core.account (
     role text not null check (role in ('user', 'moderator', 'admin')),
     state text not null check (state in ('active', 'suspended')),
     version bigint not null,
+    -- The version of the profile with which a moderator's last word on a suspension came; an older one is ignored.
+    person_version bigint not null default 0,
     created_at timestamptz not null
 );
 

@@ -158,12 +158,13 @@ async fn a_suspension_in_feed_reaches_the_account_but_never_an_administrator() {
         let admin = (eve.user.id, Role::Admin);
         house.auth.set_role(admin.0, admin.1, Actor::Operator, &home()).await.unwrap();
         for user in [bob.user.id, eve.user.id] {
-            for _twice in 0..2 {
+            // A repeat changes nothing, and neither does an older word that comes late.
+            for (suspended, version) in [(true, 5), (true, 5), (false, 4)] {
                 house
                     .db
                     .write::<_, DbError, _>(move |tx| {
                         Box::pin(async move {
-                            let fact = PersonSuspendedV1 { user, suspended: true };
+                            let fact = PersonSuspendedV1 { user, suspended, version };
                             Auth::on_person_suspended(tx, &fact).await
                         })
                     })
@@ -174,6 +175,12 @@ async fn a_suspension_in_feed_reaches_the_account_but_never_an_administrator() {
         let state = async |user| house.auth.find(user).await.unwrap().unwrap().state;
         assert_eq!(state(bob.user.id).await, State::Suspended);
         assert_eq!(state(eve.user.id).await, State::Active);
+        let facts = house.facts().await;
+        let said = facts.iter().filter_map(|fact| fact.read::<AccountSuspensionChangedV1>());
+        let said: Vec<_> =
+            said.map(|fact| (fact.user, fact.suspended, fact.person_version)).collect();
+        let both = [(bob.user.id, true, 5), (eve.user.id, false, 5)];
+        assert_eq!(said, both, "Feed is told how each account stands, once");
     }
 }
 

@@ -87,7 +87,10 @@ impl Watch {
     /// tell of it then.
     pub(super) fn shown(&self, fact: &PostVisibilityChangedV1) {
         let state = if fact.shown { post_state::PUBLISHED } else { post_state::HIDDEN };
-        self.change(|changed| changed.state = Some(state));
+        self.change(|changed| {
+            changed.state = Some(state);
+            changed.visibility = Some(visibility_number(fact.visibility));
+        });
     }
 
     /// The author's account was closed or opened.

@@ -59,6 +59,7 @@ pub(in crate::service) async fn set_post_state(
         post: held.id,
         author: held.sight.author,
         shown: state == post_state::PUBLISHED,
+        visibility: visibility_of(held.sight.visibility),
         published_at: held.published_at.unwrap_or(held.created_at),
         hashtags: held.hashtags.clone(),
         version,
@@ -69,6 +70,10 @@ pub(in crate::service) async fn set_post_state(
     if state == post_state::DELETED {
         store::posts::clear(tx, held.id).await?;
         drop_media_of(tx, held.id).await?;
+    }
+    // Its author may have changed it meanwhile, of which nothing was said.
+    if state == post_state::PUBLISHED {
+        say_mentioned(tx, held.id, None, held.sight.author, &held.mentions, &[]).await?;
     }
     Ok(())
 }
