@@ -23,7 +23,8 @@ statements! {
     LEAVES = "select c.id, c.reply_to from feed.comment c where c.post_id = $1
                   and not exists (select 1 from feed.comment r where r.reply_to = c.id) order by c.id desc limit $2";
     /// Comments under a post that have been gone for too long.
-    GONE_COMMENTS = "select id, reply_to from feed.comment where post_id = $1 and gone_at < $2 order by gone_at limit $3";
+    GONE_COMMENTS = "select id, reply_to from feed.comment where post_id = $1 and gone_at < $2
+                     order by gone_at limit $3";
     /// The posts of the comments that have been gone for too long, of so many comments.
     POSTS_OF_GONE = "select distinct post_id from (
                          select post_id from feed.comment where gone_at < $1 order by gone_at limit $2) g";
@@ -77,8 +78,8 @@ pub(crate) async fn posts_of_gone(
     Ok(rows.into_iter().map(|(post,)| post).collect())
 }
 
-/// Removes comments under `post` that are gone since before `before`, and their likes, at most `limit` of both together;
-/// how many. What they answered may be to be erased from then on.
+/// Removes comments under `post` that are gone since before `before`, and their likes, at most `limit` of both
+/// together; how many. What they answered may be to be erased from then on.
 pub(crate) async fn drop_gone_comments(
     tx: &mut Tx,
     post: PostId,
