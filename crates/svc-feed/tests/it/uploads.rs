@@ -82,7 +82,9 @@ pub(crate) async fn is_served(reader: &Client, media: &Value, content_type: &str
     assert_eq!((whole.status, whole.header("content-type")), (200, content_type));
     let size = whole.body.len();
     assert_eq!(media["size_bytes"], size);
-    for (from, to) in [(0, 99), (size / 2, size / 2 + 70_000), (size - 10, size - 1)] {
+    for (from, to) in
+        [(0, 99), (size / 2, (size / 2 + 70_000).min(size - 1)), (size - 10, size - 1)]
+    {
         let part = reader.get(url).header("range", &format!("bytes={from}-{to}")).await;
         assert_eq!(part.status, 206);
         assert_eq!(part.header("content-range"), format!("bytes {from}-{to}/{size}"));
@@ -124,7 +126,7 @@ async fn a_large_photograph_and_long_films_are_taken_and_served_in_parts() {
 async fn a_body_beyond_the_bound_is_too_large_whether_it_says_so_or_not() {
     let setup = feed().set("feed.image_bytes_max", "500000").set("feed.video_bytes_max", "1000000");
     let film = mp4(&frames(1_100_000));
-    let photograph = noise(700, 500);
+    let photograph = noise(484, 344);
     assert!((600_000..900_000).contains(&photograph.len()), "{}", photograph.len());
     setup
         .on_both_engines(async |house| {
