@@ -66,8 +66,8 @@ facts! {
         /// The row's version.
         version: i64,
     }
-    /// A published post's text, media, visibility or settings changed. What nobody but its author sees is changed without
-    /// a word.
+    /// A published post's text, media, visibility or settings changed. What nobody but its author sees is changed
+    /// without a word.
     PostEditedV1 = "feed.post_edited.v1" {
         /// The post.
         post: PostId,

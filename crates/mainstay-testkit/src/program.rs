@@ -20,7 +20,7 @@ use std::{
 use futures_util::FutureExt as _;
 use mainstay_core::{
     auth::{self, Actor, NewUser, Origin, PasswordCost, Role, Secrets},
-    blobs::{Blobs, S3Settings},
+    blobs::Blobs,
     cache::SecondLevelConfig,
     clock::Clock,
     config::{Config, Flag, Sources},
@@ -172,11 +172,10 @@ impl Setup {
         let sections = self.services.iter().map(|service| (service.section)()).collect();
         let sources = Sources { flags: self.flags.clone(), ..Sources::default() };
         let config = done(Config::load(sections, sources), "read the configuration");
-        let blobs = place.folder.join("blobs").display().to_string();
         let core = Core::open(CoreParts {
             clock: place.clock.clone(),
             location: place.location.clone(),
-            blobs: done(Blobs::open(&blobs, &S3Settings::default()), "open the blobs"),
+            blobs: blobs(&config, &place.folder).await,
             secrets: Secrets { master: [7; 32] },
             auth: accounts(&config),
             live: LiveSettings::default(),
@@ -239,6 +238,17 @@ impl Setup {
             serving,
         }
     }
+}
+
+/// The blobs: in a folder, unless the test names a bucket.
+async fn blobs(config: &Config, folder: &Path) -> Blobs {
+    let settings = &config.core().blobs;
+    let url = match settings.url.as_str() {
+        "" => folder.join("blobs").display().to_string(),
+        url => url.to_owned(),
+    };
+    let s3 = done(settings.s3().await, "learn the keys of the bucket");
+    done(Blobs::open(&url, &s3), "open the blobs")
 }
 
 /// Where the cache's second level is, if the test names one.

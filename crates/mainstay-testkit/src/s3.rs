@@ -78,4 +78,19 @@ impl S3 {
         answered.map_err(|error| EngineError::io(doing)(std::io::Error::other(error)))?;
         Ok(name)
     }
+
+    /// The names of everything that is in a bucket; parts of uploads under way are not among them.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn objects(&self, bucket: &str) -> Result<Vec<String>, EngineError> {
+        let request = reqwest::get(format!("{}/{bucket}?list-type=2", self.endpoint));
+        let answered = async { request.await?.error_for_status()?.text().await };
+        let doing = format!("list the bucket `{bucket}`");
+        let listing = answered.await;
+        let listing =
+            listing.map_err(|error| EngineError::io(doing)(std::io::Error::other(error)))?;
+        let names = listing.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
+        Ok(names.map(|(name, _)| name.to_owned()).collect())
+    }
 }

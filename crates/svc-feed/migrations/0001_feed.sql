@@ -120,7 +120,8 @@ create table feed.post_like (
 ); -- without rowid
 create index post_like_by_post on feed.post_like (post_id, created_at desc, user_id);
 
--- Comments. `state`: 0 shown, 1 hidden, 2 removed, 3 deleted. A reply's `reply_to` is the comment it answers.
+-- Comments. `state`: 0 shown, 1 hidden, 2 removed, 3 deleted. A reply's `reply_to` is the comment it answers. A deleted
+-- one keeps its row, without words, as long as something answers it; it is erased a while after `gone_at`.
 create table feed.comment (
     id uuid primary key,
     post_id uuid not null references feed.post (id),
@@ -133,8 +134,11 @@ create table feed.comment (
     reply_count bigint not null check (reply_count >= 0),
     created_at timestamptz not null,
     edited_at timestamptz,
+    gone_at timestamptz, -- since when it is deleted and nothing answers it
     version bigint not null
 );
+-- Comments to be erased.
+create index comment_gone on feed.comment (gone_at) where gone_at is not null;
 create index comment_by_post on feed.comment (post_id, id) where state = 0;
 create index comment_by_parent on feed.comment (reply_to, id) where state = 0;
 -- All of a post's comments, and all answers to one, for the end of the post.

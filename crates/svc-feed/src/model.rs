@@ -42,6 +42,9 @@ pub const UPLOAD_LIFE_S: i64 = 24 * 60 * 60;
 pub const VIEW_LIFE_S: i64 = 30 * 24 * 60 * 60;
 /// A deleted post keeps its row for this long: longer than a frozen ranking that may name it.
 pub const DELETED_LIFE_S: i64 = 2 * RANKING_LIFE_S;
+/// A deleted comment that nothing answers keeps its row for this long: longer than the answers to idempotency keys are
+/// kept, so that a repeat of the deletion finds it.
+pub const DELETED_COMMENT_LIFE_S: i64 = 2 * 24 * 60 * 60;
 /// A removed post can be restored for this long.
 pub const REMOVED_LIFE_S: i64 = 30 * 24 * 60 * 60;
 /// Reports that were acted on are kept for this long.

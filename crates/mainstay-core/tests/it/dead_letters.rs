@@ -1,8 +1,11 @@
 //! Facts that a consumer cannot take: put aside, seen, and taken after all, once.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use mainstay_core::{
@@ -171,9 +174,12 @@ async fn a_fact_that_fails_eight_times_is_put_aside_and_those_after_it_are_taken
         Progress::default(),
         stopped,
     ));
-    while seen(&db).await != ["ada", "bob"] {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let both = async {
+        while seen(&db).await != ["ada", "bob"] {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(600), both).await.unwrap();
     let letters = dead::list(&db, None, None, 10).await.unwrap();
     assert_eq!(
         (letters.len(), &*letters[0].consumer, letters[0].attempts),

@@ -122,6 +122,20 @@ async fn add(db: &Db, name: &'static str, keys: &[&str], payload: &'static str, 
     .unwrap();
 }
 
+/// Promises "key" and leases it in one transaction, as a worker does that then is slow, or that a crash takes away.
+async fn lease_elsewhere(db: &Db, now: Ts) {
+    let leased = db.write::<_, DbError, _>(move |tx| {
+        Box::pin(async move {
+            jobs::add(tx, "demo.works", "key", "1", now).await?;
+            let lease = &tx.outbox().lease_job;
+            let leased: Option<(JobId, String, String, String, i64)> =
+                tx.optional(lease, params![now, now.plus_s(65)]).await?;
+            Ok(leased.map(|(_, name, ..)| name))
+        })
+    });
+    assert_eq!(leased.await.unwrap().as_deref(), Some("demo.works"));
+}
+
 async fn gone(db: &Db) {
     eventually("every job is done", async || left(db).await.is_empty()).await;
 }
@@ -212,6 +226,24 @@ async fn a_job_that_is_promised_anew_while_it_runs_runs_again_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_promised_anew_does_not_begin_beside_the_one_that_runs() {
+    both_engines(async |house| {
+        let (db, now) = (house.db("demo"), house.clock().now());
+        lease_elsewhere(db, now).await;
+        house.clock().advance_s(2);
+        add(db, "demo.works", &["key"], "2", now).await;
+        // It is due before this one, so a worker that could take it would have.
+        add(db, "demo.works", &["other"], "3", now.plus_s(1)).await;
+        eventually("the other is done", async || runs(db, "other").await == ["3"]).await;
+        assert_eq!(runs(db, "key").await, [""; 0]);
+        house.clock().advance_s(65);
+        gone(db).await;
+        assert_eq!(runs(db, "key").await, ["2"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_outlives_the_program_that_promised_it() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let house = Setup::of(DEMO).holding_the_clock().start(engine).await;
@@ -230,17 +262,7 @@ async fn a_job_outlives_the_program_that_promised_it() {
 async fn a_job_whose_worker_is_gone_is_taken_again_when_its_lease_has_run_out() {
     both_engines(async |house| {
         let (db, now) = (house.db("demo"), house.clock().now());
-        // Promised and leased in one transaction, as by a worker that a crash then took away.
-        let leased = db.write::<_, DbError, _>(move |tx| {
-            Box::pin(async move {
-                jobs::add(tx, "demo.works", "key", "1", now).await?;
-                let lease = &tx.outbox().lease_job;
-                let leased: Option<(JobId, String, String, String, i64)> =
-                    tx.optional(lease, params![now, now.plus_s(65)]).await?;
-                Ok(leased.map(|(_, name, ..)| name))
-            })
-        });
-        assert_eq!(leased.await.unwrap().as_deref(), Some("demo.works"));
+        lease_elsewhere(db, now).await;
         house.clock().advance_s(60);
         add(db, "demo.works", &["other"], "2", now).await;
         eventually("the other is done", async || runs(db, "other").await == ["2"]).await;

@@ -8,7 +8,7 @@ use super::{
     script::{Line, Person, Topic},
     talk,
 };
-use crate::model::marks;
+use crate::model::{marks, target};
 
 /// Somebody's place in the cast; [`DEMO`] is the first.
 pub(super) type Who = usize;
@@ -69,11 +69,19 @@ pub(super) enum Act {
         comment: bool,
         reason: &'static str,
     },
+    /// The moderator decides about the first comment.
+    Decide {
+        post: Nth,
+        decision: Decision,
+    },
     /// Has read every notification.
     ReadAll {
         who: Who,
     },
 }
+
+/// What the moderator does to a comment, and why.
+pub(super) type Decision = (target::Act, &'static str);
 
 /// A post that will be.
 pub(super) struct Planned {
@@ -105,6 +113,11 @@ const REASONS: &[&str] = &[
     "Unfriendly towards tea.",
 ];
 
+const DECISIONS: &[Decision] = &[
+    (target::Act::Hide, "Says where the herons nest."),
+    (target::Act::Remove, "Stands under every picture of this week, word for word."),
+];
+
 /// Plans the days of `cast` (the first is [`DEMO`]; `moderator` is behind all others) with `count` posts.
 pub(super) fn plan(cast: &[Person], topics: &[Topic], count: usize, moderator: Who) -> Plan {
     let mut planner =
@@ -116,6 +129,7 @@ pub(super) fn plan(cast: &[Person], topics: &[Topic], count: usize, moderator: W
         planner.react(nth, post);
     }
     planner.report(&posts);
+    planner.decide();
     planner.acts.push((SPAN_S - DAY_S, Act::ReadAll { who: DEMO }));
     let mut acts = planner.acts;
     acts.retain(|(at, _)| *at < SPAN_S);
@@ -275,6 +289,23 @@ impl Planner<'_> {
                 let at = SPAN_S - 30_000 + 4_000 * nth as i64 + 900 * by as i64;
                 let comment = nth == 3;
                 self.acts.push((at, Act::Report { who, post: *post, comment, reason }));
+            }
+        }
+    }
+
+    /// Only comments: as many posts stay published as were asked for.
+    fn decide(&mut self) {
+        let talked = self.acts.iter().filter_map(|(at, act)| match act {
+            Act::Comment { post, .. } if *at < SPAN_S - DAY_S => Some(*post),
+            _ => None,
+        });
+        let mut talked: Vec<Nth> = talked.collect();
+        talked.sort_unstable();
+        talked.dedup();
+        for (nth, decision) in DECISIONS.iter().enumerate() {
+            if let Some(post) = talked.get(talked.len() * (nth + 1) / 3) {
+                let at = SPAN_S - 12_000 + 5_000 * nth as i64;
+                self.acts.push((at, Act::Decide { post: *post, decision: *decision }));
             }
         }
     }

@@ -19,13 +19,15 @@ use mainstay_core::{
 use super::{
     DAY_S, DemoError, Progress, SPAN_S, photos,
     photos::Photo,
-    plan::{Act, DEMO, Nth, Plan, Planned, Who},
+    plan::{Act, DEMO, Decision, Nth, Plan, Planned, Who},
     script::Person,
     store,
 };
 use crate::{
     error::Error,
-    service::{EditProfile, Feed, NewComment, NewPost, NewReportBody, Tie, Upload, ViewId},
+    service::{
+        ActBody, EditProfile, Feed, NewComment, NewPost, NewReportBody, Tie, Upload, ViewId,
+    },
 };
 
 /// How often facts are consumed while the clock is moved: notifications get their time from it.
@@ -276,6 +278,7 @@ impl<'a> Stage<'a> {
                 let report = NewReportBody { target, reason: reason.to_owned() };
                 feed.report(self.person(who)?, report, None).await?;
             }
+            Act::Decide { post, decision } => self.decide(post, decision).await?,
             Act::ReadAll { who } => self.read_all(who).await?,
         }
         Ok(())
@@ -307,6 +310,18 @@ impl<'a> Stage<'a> {
         let made = self.feed.comment(self.person(who)?, self.shown(post)?, new, None).await?;
         self.comments.entry(post).or_default().push((who, made.id));
         Ok(())
+    }
+
+    /// What is decided about is out of the talk: nobody likes or answers it any more.
+    async fn decide(&mut self, post: Nth, (action, reason): Decision) -> Result<(), Error> {
+        let all = self.comments.entry(post).or_default();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let (_, comment) = all.remove(0);
+        let moderator = self.person(self.cast().len())?;
+        let body = ActBody { target: comment.to_string(), action, reason: reason.to_owned() };
+        self.feed.moderate(moderator, body, String::new(), None).await.map(drop)
     }
 
     async fn read_all(&mut self, who: Who) -> Result<(), Error> {

@@ -51,6 +51,7 @@ statements! {
     PEOPLE = "select count(*) from feed.profile";
     REQUESTS = "select count(*) from feed.follow where state = 1";
     REPORTS = "select count(*) from feed.report where resolved_at is null";
+    DECISIONS = "select count(*) from feed.decision";
     UNREAD = "select count(*) from feed.notification n join feed.profile p on p.user_id = n.user_id
         join feed.notification_read r on r.user_id = n.user_id
         where p.handle = 'demo' and n.updated_at > r.updated_at";
@@ -134,11 +135,13 @@ async fn every_counter_equals_its_rows_however_much_there_is() {
         let (location, folder) = sqlite();
         let filled = Filled::new(location, folder, size).await;
         filled.is_consistent(size).await;
-        // The one who looks around finds something new and something old; so does the moderator.
+        // The one who looks around finds something new and something old; the moderator finds something to decide and
+        // something decided.
         if size.people > 40 {
             for some in [&UNREAD, &READ, &REQUESTS, &REPORTS] {
                 assert!(filled.number(some).await > 2, "{}", some.text());
             }
+            assert_eq!(filled.number(&DECISIONS).await, 2);
         }
     }
 }

@@ -34,6 +34,9 @@ statements! {
     SET_STATE = "update feed.comment set state = $2, version = version + 1 where id = $1";
     /// Takes the words out of a deleted comment.
     CLEAR = "update feed.comment set text = '', mentions = '[]' where id = $1";
+    /// A deleted comment that nothing answers, whatever its state, is to be erased.
+    LEAVE = "update feed.comment set gone_at = $2 where id = $1 and state = 3 and gone_at is null
+             and not exists (select 1 from feed.comment r where r.reply_to = $1)";
     /// Counts likes.
     COUNT_LIKE = "update feed.comment set like_count = like_count + $2 where id = $1 returning like_count";
     /// Counts replies.
@@ -94,13 +97,21 @@ pub(crate) async fn edit(
     Ok(version)
 }
 
-/// Changes a comment's state; a deleted one loses its words.
+/// Changes a comment's state; a deleted one loses its words, and is to be erased unless something answers it.
 pub(crate) async fn set_state(tx: &mut Tx, id: CommentId, state: i64) -> Result<(), DbError> {
     tx.run(&SET_STATE, params![id, state]).await?;
     if state == crate::model::comment_state::DELETED {
         tx.run(&CLEAR, params![id]).await?;
+        leave(tx, id).await?;
     }
     Ok(())
+}
+
+/// Notes that a comment is to be erased, if it is deleted and nothing answers it. Whoever calls this holds the lock on
+/// the post's counters, as whoever answers does.
+pub(crate) async fn leave(tx: &mut Tx, id: CommentId) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.run(&LEAVE, params![id, now]).await
 }
 
 /// Adds `by` to a comment's likes and returns the new count.

@@ -169,6 +169,13 @@ pub(crate) async fn undecide(tx: &mut Tx, target: &str) -> Result<(), DbError> {
     tx.run(&UNDECIDE, params![target]).await
 }
 
+/// `target` is erased: what was decided about it goes with it, and what was reported of it waits for nobody.
+pub(crate) async fn forget(tx: &mut Tx, target: &str) -> Result<(), DbError> {
+    let now = tx.now();
+    resolve(tx, target, now).await?;
+    undecide(tx, target).await
+}
+
 /// What was decided before `from`, newest first.
 pub(crate) async fn decided(
     tx: &mut Tx,

@@ -39,8 +39,8 @@ statements! {
                returning private, version";
     /// Notes that a moderator suspended or lifted it just now.
     ACTED = "update feed.profile set acted_version = version where user_id = $1 returning version";
-    /// Notes which version of the account was taken over; changes nothing for an older one, and for one that was decided
-    /// without knowing what a moderator did since.
+    /// Notes which version of the account was taken over; changes nothing for an older one, and for one that was
+    /// decided without knowing what a moderator did since.
     ACCOUNT_VERSION = "update feed.profile set account_version = $2
                        where user_id = $1 and account_version < $2 and acted_version <= $3";
     /// An author's published posts that followers (or, below 1, everybody) may see.

@@ -9,8 +9,7 @@ use mainstay_core::{
     params, statements,
 };
 
-use super::moderation::undecide;
-use crate::model::comment_state;
+use super::{comments::leave, moderation::forget};
 
 statements! {
     /// Posts that have been in a state for too long, the longest first.
@@ -21,8 +20,14 @@ statements! {
     DROP_LIKES = "delete from feed.post_like where (user_id, post_id) in (
                       select user_id, post_id from feed.post_like where post_id = $1 limit $2)";
     /// Comments under a post that nothing answers, the newest first.
-    LEAVES = "select c.id, c.state from feed.comment c where c.post_id = $1
+    LEAVES = "select c.id, c.reply_to from feed.comment c where c.post_id = $1
                   and not exists (select 1 from feed.comment r where r.reply_to = c.id) order by c.id desc limit $2";
+    /// Comments under a post that have been gone for too long.
+    GONE_COMMENTS = "select id, reply_to from feed.comment where post_id = $1 and gone_at < $2
+                     order by gone_at limit $3";
+    /// The posts of the comments that have been gone for too long, of so many comments.
+    POSTS_OF_GONE = "select distinct post_id from (
+                         select post_id from feed.comment where gone_at < $1 order by gone_at limit $2) g";
     /// Likes of a comment.
     DROP_COMMENT_LIKES = "delete from feed.comment_like where (user_id, comment_id) in (
                               select user_id, comment_id from feed.comment_like where comment_id = $1 limit $2)";
@@ -63,11 +68,42 @@ pub(crate) async fn drop_likes(tx: &mut Tx, post: PostId, limit: i64) -> Result<
     tx.execute(&DROP_LIKES, params![post, limit]).await
 }
 
+/// Posts under which comments have been gone since before `before`; at most `limit` comments are looked at.
+pub(crate) async fn posts_of_gone(
+    tx: &mut Tx,
+    before: Ts,
+    limit: i64,
+) -> Result<Vec<PostId>, DbError> {
+    let rows: Vec<(PostId,)> = tx.all(&POSTS_OF_GONE, params![before, limit]).await?;
+    Ok(rows.into_iter().map(|(post,)| post).collect())
+}
+
+/// Removes comments under `post` that are gone since before `before`, and their likes, at most `limit` of both
+/// together; how many. What they answered may be to be erased from then on.
+pub(crate) async fn drop_gone_comments(
+    tx: &mut Tx,
+    post: PostId,
+    before: Ts,
+    limit: i64,
+) -> Result<u64, DbError> {
+    let gone = tx.all(&GONE_COMMENTS, params![post, before, limit]).await?;
+    drop_each(tx, gone, limit).await
+}
+
 /// Removes comments under `post` and their likes, at most `limit` of both together; how many.
 pub(crate) async fn drop_comments(tx: &mut Tx, post: PostId, limit: i64) -> Result<u64, DbError> {
-    let leaves: Vec<(CommentId, i64)> = tx.all(&LEAVES, params![post, limit]).await?;
+    let leaves = tx.all(&LEAVES, params![post, limit]).await?;
+    drop_each(tx, leaves, limit).await
+}
+
+/// Removes comments that nothing answers, given with what they answer, and their likes.
+async fn drop_each(
+    tx: &mut Tx,
+    comments: Vec<(CommentId, Option<CommentId>)>,
+    limit: i64,
+) -> Result<u64, DbError> {
     let mut dropped = 0;
-    for (comment, state) in leaves {
+    for (comment, reply_to) in comments {
         let left = limit - i64::try_from(dropped).unwrap_or(limit);
         if left <= 0 {
             break;
@@ -76,10 +112,11 @@ pub(crate) async fn drop_comments(tx: &mut Tx, post: PostId, limit: i64) -> Resu
         dropped += likes;
         // As many likes as were asked for: there may be more.
         if likes < left.unsigned_abs() {
-            if state != comment_state::SHOWN {
-                undecide(tx, &comment.to_string()).await?;
-            }
+            forget(tx, &comment.to_string()).await?;
             dropped += tx.execute(&DROP_COMMENT, params![comment]).await?;
+            if let Some(answered) = reply_to {
+                leave(tx, answered).await?;
+            }
         }
     }
     Ok(dropped)
@@ -89,7 +126,7 @@ pub(crate) async fn drop_comments(tx: &mut Tx, post: PostId, limit: i64) -> Resu
 pub(crate) async fn drop_post(tx: &mut Tx, post: PostId) -> Result<(), DbError> {
     tx.run(&DROP_TAGS, params![post]).await?;
     tx.run(&DROP_STAT, params![post]).await?;
-    undecide(tx, &post.to_string()).await?;
+    forget(tx, &post.to_string()).await?;
     tx.run(&DROP_POST, params![post]).await
 }
 

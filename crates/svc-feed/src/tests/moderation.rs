@@ -178,6 +178,10 @@ async fn a_suspended_person_and_their_posts_are_gone_until_it_is_lifted() {
         let gone = town.feed.profile(Some(&bob), ada.user).await;
         assert!(matches!(gone, Err(Error::NotFound)));
         assert!(town.feed.profile(Some(&judge), ada.user).await.is_ok(), "moderators see them");
+        // The core may not have heard of it, and their sign-ins still be good.
+        let new = NewPost { caption: "another".into(), ..new_post() };
+        let refused = town.feed.create_post(&ada, new, None).await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
         let names: Vec<String> =
             town.facts().await.iter().map(|fact| fact.name.to_string()).collect();
         assert!(names.contains(&"feed.person_suspended.v1".to_owned()), "{names:?}");

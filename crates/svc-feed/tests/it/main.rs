@@ -1,6 +1,7 @@
 //! Feed over HTTP, on SQLite and on Postgres: each test is written once and run on both.
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
+mod bucket;
 mod comments;
 mod consistency;
 mod due;

@@ -4,7 +4,7 @@ use mainstay_core::{db::Json, statements};
 use mainstay_testkit::program::{Client, Program, eventually, id_of};
 use serde_json::{Value, json};
 
-use crate::{act, both_engines, both_engines_held, moderator, post_of};
+use crate::{act, both_engines, both_engines_held, moderator, post_of, true_counters};
 
 const ROCKET: &[u8] = include_bytes!("../data/rocket.jpg");
 const DAY_S: i64 = 24 * 3_600;
@@ -161,6 +161,64 @@ async fn what_is_gone_is_erased_after_its_time_with_all_that_hangs_on_it() {
         house.work("feed.sweep_media").await;
         assert_eq!(house.blob_files(), Vec::<std::path::PathBuf>::new());
         house.stranger().get(&format!("/api/v1/posts/{kept}")).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_comment_is_erased_when_nothing_answers_it_any_more() {
+    both_engines_held(async |house| {
+        let (ada, bea) = (house.person("ada").await, house.person("bea").await);
+        let judge = moderator(house).await;
+        let post = post_of(&ada, "talk to me").await;
+        let comments = format!("/api/v1/posts/{post}/comments");
+        let say = async |who: &Client, text: &str, reply_to: Option<&Value>| {
+            let new = json!({ "text": text, "reply_to": reply_to.map(id_of) });
+            who.post(&comments, new).await.expect(201)
+        };
+        let path = |comment: &Value| format!("/api/v1/comments/{}", id_of(comment));
+        let (alone, first) = (say(&bea, "alone", None).await, say(&bea, "first", None).await);
+        let answer = say(&ada, "an answer", Some(&first)).await;
+        let hidden = say(&bea, "a rude answer", Some(&answer)).await;
+        let kept = say(&bea, "this one stays", None).await;
+        for comment in [&alone, &first, &kept] {
+            ada.put(&format!("{}/like", path(comment))).await.expect(200);
+        }
+        let report = json!({ "target": alone["id"], "reason": "so lonely" });
+        ada.post("/api/v1/reports", report).await.expect(201);
+        act(&judge, id_of(&hidden), "hide").await;
+        for _twice in 0..2 {
+            bea.delete(&path(&alone)).once("alone").await.expect(204);
+        }
+        bea.delete(&path(&first)).await.expect(204);
+        // Comments and likes of comments, of which only those that are shown count.
+        let after = async |seconds: i64, rows: (i64, i64), shown: i64| {
+            house.clock().advance_s(seconds);
+            house.work("feed.purge").await;
+            let left = left(house).await;
+            assert_eq!((left.3, left.4), rows, "after {seconds} s");
+            assert_eq!(true_counters(house, &post).await.1, shown);
+        };
+        after(0, (5, 3), 2).await;
+        after(DAY_S, (5, 3), 2).await;
+        bea.delete(&path(&alone)).once("alone").await.expect(204);
+        after(DAY_S + 1, (4, 2), 2).await;
+        let queue = judge.get("/api/v1/moderation/queue").await.expect(200);
+        assert_eq!(queue["items"], json!([]), "nobody can act on it any more");
+        ada.delete(&path(&answer)).await.expect(204);
+        after(3 * DAY_S, (4, 2), 1).await;
+        act(&judge, id_of(&hidden), "restore").await;
+        bea.delete(&path(&hidden)).await.expect(204);
+        // From the last answer to the first comment.
+        after(2 * DAY_S + 1, (3, 2), 1).await;
+        after(2 * DAY_S + 1, (2, 2), 1).await;
+        after(2 * DAY_S + 1, (1, 1), 1).await;
+        let page = bea.get(&comments).await.expect(200);
+        assert_eq!(page["items"].as_array().unwrap().len(), 1);
+        bea.delete(&path(&first)).await.expect_problem(404, "not_found");
+        house.clock().advance_s(180 * DAY_S);
+        house.work("feed.purge").await;
+        assert_eq!(left(house).await.6, 0, "what was reported of it waits for nobody");
     })
     .await;
 }

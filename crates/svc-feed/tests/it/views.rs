@@ -47,8 +47,10 @@ async fn a_viewer_counts_once_in_thirty_minutes_and_the_author_never() {
         begin(&bea, &post).await;
         assert_eq!(count().await, 1, "a second before the time is up");
         house.clock().advance_s(1);
-        begin(&bea, &post).await;
-        assert_eq!(count().await, 2);
+        for _ in 0..2 {
+            begin(&bea, &post).await;
+            assert_eq!(count().await, 2, "the time runs from the last one that counted");
+        }
     })
     .await;
 }

@@ -120,7 +120,7 @@ async fn a_token_expires_to_the_second_whether_or_not_it_is_in_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotated_key_verifies_until_its_last_token_has_expired() {
     for house in engines().await {
-        let there = house.other_instance().await;
+        let (there, asked) = (house.other_instance().await, house.other_instance().await);
         let old = bob(&house).await;
         house.clock.advance_s(30);
         house.auth.rotate_signing_key(Actor::Operator).await.unwrap();
@@ -132,9 +132,9 @@ async fn a_rotated_key_verifies_until_its_last_token_has_expired() {
                 instance.authenticate_bearer(token).await.unwrap();
             }
         }
-        // Whoever asks any instance for the keys gets the new one too.
+        // Whoever asks any instance for the keys gets the new one too, even if no token made it look.
         house.clock.advance_s(1);
-        assert_eq!(there.jwks().await.unwrap(), house.auth.jwks().await.unwrap());
+        assert_eq!(asked.jwks().await.unwrap(), house.auth.jwks().await.unwrap());
         // An instance that has not heard of it may sign with the old key for a minute; those tokens live as long.
         house.clock.advance_s(900 + 120);
         house.auth.rotate_signing_key(Actor::Operator).await.unwrap();

@@ -1,5 +1,5 @@
-//! What is erased for good after its time, in batches: deleted and removed posts with what others said of them, old
-//! views, reports that were acted on.
+//! What is erased for good after its time, in batches: deleted and removed posts with what others said of them, deleted
+//! comments that nothing answers, old views, reports that were acted on.
 
 use mainstay_contract::{id::PostId, ts::Ts};
 use mainstay_core::{
@@ -10,7 +10,10 @@ use mainstay_core::{
 use super::Feed;
 use crate::{
     error::Error,
-    model::{DELETED_LIFE_S, REMOVED_LIFE_S, REPORT_LIFE_S, VIEW_LIFE_S, post_state},
+    model::{
+        DELETED_COMMENT_LIFE_S, DELETED_LIFE_S, REMOVED_LIFE_S, REPORT_LIFE_S, VIEW_LIFE_S,
+        post_state,
+    },
     service::media::drop_media_of,
     store::{self, purge},
 };
@@ -38,6 +41,12 @@ impl Feed {
         for post in self.gone(post_state::DELETED, deleted).await? {
             if let Err(error) = self.erase(post).await {
                 tracing::error!(%post, %error, "erase a post that is gone");
+            }
+        }
+        let comments = now.plus_s(-DELETED_COMMENT_LIFE_S);
+        for post in self.posts_of_gone_comments(comments).await? {
+            if let Err(error) = self.erase_comments(post, comments).await {
+                tracing::error!(%post, %error, "erase comments that are gone");
             }
         }
         let (views, reports) = (now.plus_s(-VIEW_LIFE_S), now.plus_s(-REPORT_LIFE_S));
@@ -77,6 +86,22 @@ impl Feed {
                     drop_media_of(tx, post).await?;
                     Ok(purge::drop_post(tx, post).await?)
                 })
+            })
+            .await
+    }
+
+    async fn posts_of_gone_comments(&self, before: Ts) -> Result<Vec<PostId>, Error> {
+        let mut tx = self.db().read().await?;
+        Ok(purge::posts_of_gone(&mut tx, before, BATCH).await?)
+    }
+
+    /// Erases comments that are gone under a post that stays, a batch of them.
+    async fn erase_comments(&self, post: PostId, before: Ts) -> Result<u64, Error> {
+        self.db()
+            .write_locking(&store::posts::LOCK_STAT, params![post], None, move |tx| {
+                Box::pin(
+                    async move { Ok(purge::drop_gone_comments(tx, post, before, BATCH).await?) },
+                )
             })
             .await
     }
