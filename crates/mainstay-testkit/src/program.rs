@@ -173,10 +173,11 @@ impl Setup {
         let sources = Sources { flags: self.flags.clone(), ..Sources::default() };
         let config = done(Config::load(sections, sources), "read the configuration");
         let blobs = place.folder.join("blobs").display().to_string();
+        let blobs = done(Blobs::open(&blobs, &S3Settings::default()), "open the blobs");
         let core = Core::open(CoreParts {
             clock: place.clock.clone(),
             location: place.location.clone(),
-            blobs: done(Blobs::open(&blobs, &S3Settings::default()), "open the blobs"),
+            blobs: blobs.public_at(&config.core().blobs.public_url),
             secrets: Secrets { master: [7; 32] },
             auth: accounts(&config),
             live: LiveSettings::default(),
