@@ -233,7 +233,10 @@ fn staging_name() -> Result<String, BlobError> {
 
 /// The blob store. A clone is the same store.
 #[derive(Debug, Clone)]
-pub struct Blobs(Arc<Store>);
+pub struct Blobs {
+    store: Arc<Store>,
+    public_url: Arc<str>,
+}
 
 #[derive(Debug)]
 enum Store {
@@ -262,7 +265,19 @@ impl Blobs {
         } else {
             Store::Folder(Folder::open(PathBuf::from(url))?)
         };
-        Ok(Self(Arc::new(store)))
+        Ok(Self { store: Arc::new(store), public_url: "".into() })
+    }
+
+    /// The same store, whose public files are fetched from `url`, an address on the web: a CDN that asks this program
+    /// for what it does not have. Empty: from this program.
+    #[must_use]
+    pub fn public_at(self, url: &str) -> Self {
+        Self { public_url: url.trim_end_matches('/').into(), ..self }
+    }
+
+    /// Where files that everybody may see are fetched from, without a slash at its end; empty for this program.
+    pub fn public_url(&self) -> &Arc<str> {
+        &self.public_url
     }
 
     /// Takes `body` to its end into `staging/`, hashed, and durable when this returns. Memory: a few parts of 8 MiB.
@@ -279,7 +294,7 @@ impl Blobs {
             .map(|chunk| chunk.map_err(|source| BlobError::Interrupted { source: source.into() }));
         let body = std::pin::pin!(body);
         let meter = Meter::new(max_bytes);
-        let (place, meter) = match &*self.0 {
+        let (place, meter) = match &*self.store {
             Store::Folder(folder) => {
                 let (file, meter) = folder.stage(body, meter).await?;
                 (StagedPlace::File(file), meter)
@@ -299,7 +314,7 @@ impl Blobs {
     /// `Unavailable`; then the bytes may or may not be a blob, and committing them again is right.
     pub async fn commit(&self, staged: Staged) -> Result<BlobHash, BlobError> {
         let hash = staged.hash;
-        match (&*self.0, staged.place) {
+        match (&*self.store, staged.place) {
             (Store::Folder(folder), StagedPlace::File(file)) => {
                 folder.commit(file, hash.key()).await?;
             }
@@ -316,7 +331,7 @@ impl Blobs {
     /// # Errors
     /// `Unavailable`; `Damaged` if they are not what was staged.
     pub async fn read_staged(&self, staged: &Staged) -> Result<Bytes, BlobError> {
-        let bytes = match (&*self.0, &staged.place) {
+        let bytes = match (&*self.store, &staged.place) {
             (Store::Folder(folder), StagedPlace::File(file)) => folder.read_staged(file).await?,
             (Store::Bucket(bucket), StagedPlace::Object(path)) => bucket.read_staged(path).await?,
             (Store::Folder(_) | Store::Bucket(_), _) => return Err(elsewhere()),
@@ -330,7 +345,7 @@ impl Blobs {
 
     /// Removes staged bytes that are to be no blob. Dropping them does the same in a folder, but not on S3.
     pub async fn discard(&self, staged: Staged) {
-        if let (Store::Bucket(bucket), StagedPlace::Object(path)) = (&*self.0, &staged.place) {
+        if let (Store::Bucket(bucket), StagedPlace::Object(path)) = (&*self.store, &staged.place) {
             bucket.discard(path).await;
         }
     }
@@ -340,7 +355,7 @@ impl Blobs {
     /// # Errors
     /// `Unavailable`.
     pub async fn put(&self, bytes: Bytes) -> Result<BlobHash, BlobError> {
-        match &*self.0 {
+        match &*self.store {
             Store::Folder(_) => {
                 let max_bytes = bytes.len() as u64;
                 let body = futures_util::stream::iter([Ok::<_, BoxError>(bytes)]);
@@ -385,7 +400,7 @@ impl Blobs {
         hash: &BlobHash,
         range: Option<Range<u64>>,
     ) -> Result<BlobStream, BlobError> {
-        match &*self.0 {
+        match &*self.store {
             Store::Folder(folder) => folder.stream(&hash.key(), range).await,
             Store::Bucket(bucket) => bucket.stream(&hash.key(), range).await,
         }
@@ -396,7 +411,7 @@ impl Blobs {
     /// # Errors
     /// `NotFound`, `Unavailable`.
     pub async fn head(&self, hash: &BlobHash) -> Result<BlobInfo, BlobError> {
-        match &*self.0 {
+        match &*self.store {
             Store::Folder(folder) => folder.head(&hash.key()).await,
             Store::Bucket(bucket) => bucket.head(&hash.key()).await,
         }
@@ -411,7 +426,7 @@ impl Blobs {
     /// # Errors
     /// `Unavailable`.
     pub async fn delete(&self, hash: &BlobHash, unless_since: Ts) -> Result<bool, BlobError> {
-        match &*self.0 {
+        match &*self.store {
             Store::Folder(folder) => folder.delete(hash.key(), unless_since).await,
             Store::Bucket(bucket) => bucket.delete(&hash.key(), unless_since).await,
         }
@@ -424,7 +439,7 @@ impl Blobs {
     /// # Errors
     /// `Unavailable`; what was removed so far stays removed.
     pub async fn clean_staging(&self, before: Ts) -> Result<Cleaned, BlobError> {
-        match &*self.0 {
+        match &*self.store {
             Store::Folder(folder) => folder.clean_staging(before).await,
             Store::Bucket(bucket) => bucket.clean_staging(before).await,
         }
@@ -435,7 +450,7 @@ impl Blobs {
     /// # Errors
     /// `Unavailable`.
     pub async fn check(&self) -> Result<(), BlobError> {
-        match &*self.0 {
+        match &*self.store {
             Store::Folder(folder) => folder.check().await,
             Store::Bucket(bucket) => bucket.check().await,
         }

@@ -79,6 +79,14 @@ pub enum DbError {
         /// The type that was expected.
         expected: &'static str,
     },
+    /// The program's role may not do this, or this kind of server does not offer it.
+    #[error("be allowed to run `{statement}`: {message}")]
+    NotPermitted {
+        /// The statement's text.
+        statement: String,
+        /// What the engine says.
+        message: String,
+    },
     /// The engine refused a statement.
     #[error("run `{statement}`: {message}")]
     Statement {
@@ -126,6 +134,8 @@ struct Inner {
     clock: Clock,
     engine: Engine,
     on_commit: OnceLock<OnCommit>,
+    /// Says which log this is, by what the program's role may ask.
+    log_named_by: OnceLock<&'static Sql>,
 }
 
 enum Engine {
@@ -173,7 +183,8 @@ impl Db {
                 postgres::Postgres::open(settings, schema, migrations, clock.now()).await?,
             ),
         };
-        let inner = Inner { schema, outbox, clock, engine, on_commit: OnceLock::new() };
+        let (on_commit, log_named_by) = (OnceLock::new(), OnceLock::new());
+        let inner = Inner { schema, outbox, clock, engine, on_commit, log_named_by };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -224,8 +224,9 @@ impl Log {
     /// When the records are another log now (a restore gave it a new number, or a standby took over), everything kept
     /// of the old one is refused.
     async fn heed_restore(&self, tx: &mut Tx, stamp: i64) -> Result<(), DbError> {
-        let named = crate::db::outbox::epoch_seen(tx).await?;
-        let epoch = named.ok_or(DbError::NoRow(self.inner.db.outbox().epoch.text()))?;
+        let named_by = crate::db::outbox::log_named_by(&self.inner.db).await?;
+        let named = crate::db::outbox::epoch_seen(tx, named_by).await?;
+        let epoch = named.ok_or(DbError::NoRow(named_by.text()))?;
         if epoch != self.inner.epochs.log_epoch() {
             tracing::warn!(
                 log = self.inner.db.schema(),

@@ -134,6 +134,7 @@ impl Program {
             metrics,
             access,
         ));
+        gate.show_media_from(core.blobs.public_url());
         let consuming: Vec<(&'static str, Consumer, Progress)> = mounts
             .iter()
             .flat_map(|mount| mount.consumers.iter().map(|consumer| (mount.name, consumer.clone())))

@@ -172,10 +172,11 @@ impl Setup {
         let sections = self.services.iter().map(|service| (service.section)()).collect();
         let sources = Sources { flags: self.flags.clone(), ..Sources::default() };
         let config = done(Config::load(sections, sources), "read the configuration");
+        let blobs = blobs(&config, &place.folder).await;
         let core = Core::open(CoreParts {
             clock: place.clock.clone(),
             location: place.location.clone(),
-            blobs: blobs(&config, &place.folder).await,
+            blobs: blobs.public_at(&config.core().blobs.public_url),
             secrets: Secrets { master: [7; 32] },
             auth: accounts(&config),
             live: LiveSettings::default(),

@@ -150,7 +150,8 @@ async fn blobs(config: &Config, data_dir: &DataDir) -> anyhow::Result<Blobs> {
         "" => data_dir.blobs().display().to_string(),
         url => url.to_owned(),
     };
-    Blobs::open(&url, &settings.s3().await?).context("open the blob store")
+    let blobs = Blobs::open(&url, &settings.s3().await?).context("open the blob store")?;
+    Ok(blobs.public_at(&settings.public_url))
 }
 
 /// Where the cache's second level is, if one is named.

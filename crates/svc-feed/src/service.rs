@@ -132,6 +132,11 @@ impl Feed {
         self.inner.config.fetch_ms_max.saturating_add(45_000)
     }
 
+    /// Where media of posts that everybody sees are fetched from; empty for this program.
+    fn public_url(&self) -> &Arc<str> {
+        self.inner.blobs.public_url()
+    }
+
     fn db(&self) -> &Db {
         self.inner.log.db()
     }

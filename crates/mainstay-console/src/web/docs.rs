@@ -85,6 +85,8 @@ curl -s localhost:8080/api/v1/me -H \"authorization: Bearer $TOKEN\""
                     code { "?cursor=" } " until it is null. " code { "?limit=" } " takes 1 to 100." }
                 li { "A write with an " code { "Idempotency-Key" }
                     " header happens once: a repeat gets the first answer." }
+                li { "What says a " code { "version" } " can be changed on condition that it is still that: send "
+                    code { "If-Match: \"v7\"" } " for 7. Otherwise the answer is 412 with the present one." }
                 li { "Errors are " code { "application/problem+json" } " with a stable " code { "code" } ", a "
                     code { "request_id" } ", and for input that is not valid every fault with a JSON pointer." }
             }
@@ -114,6 +116,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Markup {
                 p .sub { (who(route.access)) }
                 @if let Some(query) = query { h3 { "Query" } (query) }
                 @if let Some(body) = body { h3 { "Body" } (body) }
+                @if route.versioned { p .sub { "Heeds " code { "If-Match" } "." } }
                 @if matches!(route.body, BodyKind::Multipart) {
                     h3 { "Body" } p { code { "multipart/form-data" } ", at most "
                         (crate::format::grouped(i64::try_from(route.body_bytes_max >> 20).unwrap_or(0))) " MiB." }

@@ -15,6 +15,10 @@ use serde::de::DeserializeOwned;
 use super::{DbError, Sql, Tx, migrate::Migration};
 use crate::{cache::Tag, params, row};
 
+/// What is said where the server keeps from the program which cluster and timeline it writes.
+const HIDDEN: &str = "the database does not say all of which log it is, so a failover may go unnoticed: restart every \
+    instance after one, or let the program's role execute pg_control_system, pg_walfile_name and pg_current_wal_lsn";
+
 /// Where a fact stands in its log: on SQLite both are the sequence; on Postgres the transaction and the row in it.
 #[derive(
     Debug,
@@ -214,6 +218,16 @@ base! {
                 ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
             from {s}.log l, pg_control_system() c",
         sqlite "select epoch, 0, 0 from {s}.log";
+    /// The same where the cluster may not be asked for.
+    epoch_timeline: "select epoch, 0::bigint,
+                ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint from {s}.log",
+        sqlite "select epoch, 0, 0 from {s}.log";
+    /// The same where the timeline may not be asked for.
+    epoch_cluster: "select l.epoch, c.system_identifier, 0::bigint from {s}.log l, pg_control_system() c",
+        sqlite "select epoch, 0, 0 from {s}.log";
+    /// The same where neither may be.
+    epoch_number: "select epoch, 0::bigint, 0::bigint from {s}.log",
+        sqlite "select epoch, 0, 0 from {s}.log";
     /// Names the log, if it has no name.
     set_epoch: "insert into {s}.log (one, epoch) values (1, $1) on conflict do nothing";
     /// The last entry of the audit log.
@@ -317,18 +331,52 @@ impl From<OutboxRow> for Emitted {
 /// # Errors
 /// What the engine says.
 pub(crate) async fn log_epoch(db: &super::Db) -> Result<u64, DbError> {
-    if let Some(epoch) = epoch_seen(&mut *db.read().await?).await? {
+    let named_by = log_named_by(db).await?;
+    if let Some(epoch) = epoch_seen(&mut *db.read().await?, named_by).await? {
         return Ok(epoch);
     }
-    db.write(|tx| {
+    db.write(move |tx| {
         Box::pin(async move {
             let outbox = tx.outbox();
             let new = crate::cache::random_log_epoch().cast_signed();
             tx.run(&outbox.set_epoch, params![new]).await?;
-            epoch_seen(tx).await?.ok_or(DbError::NoRow(outbox.epoch.text()))
+            epoch_seen(tx, named_by).await?.ok_or(DbError::NoRow(named_by.text()))
         })
     })
     .await
+}
+
+/// The statement that says which log this is, found out once. Some managed servers keep a part of it from the program,
+/// which is said once; then that part counts for nothing.
+///
+/// # Errors
+/// What the engine says, but for what it does not permit.
+pub(crate) async fn log_named_by(db: &super::Db) -> Result<&'static Sql, DbError> {
+    if let Some(known) = db.inner.log_named_by.get() {
+        return Ok(known);
+    }
+    let outbox = db.outbox();
+    let mut denied = None;
+    for statement in
+        [&outbox.epoch, &outbox.epoch_timeline, &outbox.epoch_cluster, &outbox.epoch_number]
+    {
+        let seen: Result<Option<(i64, i64, i64)>, _> =
+            db.read().await?.optional(statement, &[]).await;
+        match seen {
+            Ok(_) => {
+                if let Some(why) = denied {
+                    tracing::warn!(log = db.schema(), why, "{HIDDEN}");
+                }
+                return Ok(db.inner.log_named_by.get_or_init(|| statement));
+            }
+            Err(DbError::NotPermitted { message, .. }) => denied = denied.or(Some(message)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(DbError::NotPermitted {
+        statement: outbox.epoch_number.text().to_owned(),
+        message: denied.unwrap_or_default(),
+    })
 }
 
 /// Which log a transaction reads; `None` before it is named.
@@ -338,9 +386,11 @@ pub(crate) async fn log_epoch(db: &super::Db) -> Result<u64, DbError> {
 ///
 /// # Errors
 /// What the engine says.
-pub(crate) async fn epoch_seen(tx: &mut Tx) -> Result<Option<u64>, DbError> {
-    let outbox = tx.outbox();
-    let seen: Option<(i64, i64, i64)> = tx.optional(&outbox.epoch, &[]).await?;
+pub(crate) async fn epoch_seen(
+    tx: &mut Tx,
+    named_by: &'static Sql,
+) -> Result<Option<u64>, DbError> {
+    let seen: Option<(i64, i64, i64)> = tx.optional(named_by, &[]).await?;
     Ok(seen.map(|(named, cluster, timeline)| mixed(named, cluster, timeline)))
 }
 

@@ -1,9 +1,9 @@
 //! Snapshots: what a service's records say now, told once more as facts.
 //!
-//! A log is kept for so many days, so what is older is no longer in it. Who is new, or has lost records, takes the facts
-//! of a snapshot instead: one for each record, with the version that it is at. They are facts of their own that say
-//! what is and not what happened, so that nobody is told of an old like again, and whoever knows that version or a newer
-//! one passes them over. So a snapshot may be told at any time, in part, and as often as one likes.
+//! A log is kept for so many days, so what is older is no longer in it. Who is new, or has lost records, takes the
+//! facts of a snapshot instead: one for each record, with the version that it is at. They are facts of their own that
+//! say what is and not what happened, so that nobody is told of an old like again, and whoever knows that version or a
+//! newer one passes them over. So a snapshot may be told at any time, in part, and as often as one likes.
 
 use std::sync::Arc;
 

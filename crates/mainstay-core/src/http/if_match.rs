@@ -25,8 +25,8 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
-    /// Sees that the record, which is at `version`, is one that the change was meant for. To be asked in the transaction
-    /// of the change, behind whatever makes writers of the record queue up.
+    /// Sees that the record, which is at `version`, is one that the change was meant for. To be asked in the
+    /// transaction of the change, behind whatever makes writers of the record queue up.
     ///
     /// # Errors
     /// `PreconditionFailed`, with the version that it is at, if it is none of them.

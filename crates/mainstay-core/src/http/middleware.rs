@@ -106,6 +106,8 @@ pub struct Gate {
     in_flight: AtomicUsize,
     draining: AtomicBool,
     error_page: OnceLock<ErrorPage>,
+    /// What pages may load, if that is more than what is here.
+    page_policy: OnceLock<HeaderValue>,
     followed: OnceLock<Followed>,
 }
 
@@ -190,6 +192,7 @@ impl Gate {
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             error_page: OnceLock::new(),
+            page_policy: OnceLock::new(),
             followed: OnceLock::new(),
         }
     }
@@ -208,6 +211,14 @@ impl Gate {
     /// Names what draws problems on pages; without it they are JSON. The first one given stays.
     pub fn error_page(&self, page: ErrorPage) {
         self.error_page.get_or_init(|| page);
+    }
+
+    /// Lets pages show pictures and films from `url`, an address on the web; nothing changes if it is empty. The first
+    /// one given stays.
+    pub fn show_media_from(&self, url: &str) {
+        if let Some(policy) = answer::page_policy_with(url) {
+            self.page_policy.get_or_init(|| policy);
+        }
     }
 
     /// Names the logs whose positions consistency tokens hold. The first ones given stay.

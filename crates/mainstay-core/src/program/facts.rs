@@ -1,5 +1,5 @@
-//! Facts as operators see them: what consumers put aside, and state that is told once more, on the command line and over
-//! the API; and figures.
+//! Facts as operators see them: what consumers put aside, and state that is told once more, on the command line and
+//! over the API; and figures.
 
 mod replay;
 
@@ -295,9 +295,9 @@ impl Facts {
                 .admins()
                 .about("Have a service tell its present state again")
                 .details(
-                    "Writes a fact for each of its records, some at a time: ask again with `next` until there is none. For \
-                     consumers that are new, or have lost what they knew; who knows a record at its version already passes \
-                     it over, so it may be repeated and needs no idempotency key.",
+                    "Writes a fact for each of its records, some at a time: ask again with `next` until there is none. \
+                     For consumers that are new, or have lost what they knew; who knows a record at its version \
+                     already passes it over, so it may be repeated and needs no idempotency key.",
                 )
                 .unkeyed()
                 .timeout_ms(60_000)

@@ -224,6 +224,33 @@ fn rules_between_keys_are_checked_and_point_at_the_place() {
 }
 
 #[test]
+fn where_public_media_are_fetched_from_is_a_place_on_the_web_and_no_more() {
+    let load = |url: &str| {
+        let variables = [("MAINSTAY_BLOBS__PUBLIC_URL", url)];
+        Config::load(sections(), sources(None, &variables, &[]))
+    };
+    for url in ["", "https://cdn.example.org", "http://10.0.0.1:8080/media/of/us/"] {
+        assert_eq!(load(url).unwrap().core().blobs.public_url, url);
+    }
+    for (url, says) in [
+        ("cdn.example.org", "no web address"),
+        ("//cdn.example.org", "no web address"),
+        ("ftp://cdn.example.org", "no web address"),
+        ("https://cdn.example.org/?token=1", "more than a place"),
+        ("https://cdn.example.org/#top", "more than a place"),
+        ("https://me:secret@cdn.example.org", "more than a place"),
+    ] {
+        let found = match load(url) {
+            Err(ConfigError::Invalid(faults)) => faults,
+            other => panic!("{url} should have been refused, but: {other:?}"),
+        };
+        assert_eq!(found.len(), 1, "{url}");
+        let said = found[0].to_string();
+        assert!(said.contains("`blobs.public_url`") && said.contains(says), "{said}");
+    }
+}
+
+#[test]
 fn tables_and_lists_can_be_set_by_a_variable() {
     let variables = [
         ("MAINSTAY_LIMIT__READ", "{ per_min = 7, burst = 8 }"),

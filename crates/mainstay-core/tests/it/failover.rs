@@ -65,6 +65,36 @@ async fn a_standby_that_takes_over_begins_another_log() {
     write(log, 3).await.unwrap();
 }
 
+/// Managed servers keep some functions from their customers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_ask_for_cluster_or_timeline_follows_a_log_all_the_same() {
+    let url = Postgres::shared().create_database().await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let name = url.rsplit('/').next().unwrap();
+    let run = async |statement: &str| client.batch_execute(statement).await.unwrap();
+    run(&format!("create role managed login; grant create on database {name} to managed")).await;
+    let of_plain = url.replace("mainstay@", "managed@");
+    let (cluster, timeline) = ("pg_control_system()", "pg_walfile_name(pg_lsn)");
+    let mut epochs = std::collections::BTreeSet::new();
+    for (order, function) in
+        [("revoke", cluster), ("revoke", timeline), ("grant", cluster), ("grant", timeline)]
+    {
+        let whom = if order == "revoke" { "from" } else { "to" };
+        run(&format!("{order} execute on function {function} {whom} public")).await;
+        let log = open(&of_plain).await;
+        write(&log, 1).await.unwrap();
+        log.poll_once().await.unwrap();
+        let epoch = log.epochs().log_epoch();
+        assert_eq!(open(&of_plain).await.epochs().log_epoch(), epoch, "a restart finds the same");
+        epochs.insert(epoch);
+    }
+    // Timeline alone, neither, cluster alone, both.
+    assert_eq!(epochs.len(), 4);
+    drop(client);
+    driver.await.unwrap().unwrap();
+}
+
 /// Who runs the program need not be a superuser to read which log it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plain_role_may_follow_a_log() {

@@ -1,5 +1,5 @@
-//! `mainstay facts`: what could not be taken is seen, and taken after all; state is told again. With the program stopped
-//! and running.
+//! `mainstay facts`: what could not be taken is seen, and taken after all; state is told again. With the program
+//! stopped and running.
 
 use mainstay_testkit::program::eventually;
 use rusqlite::Connection;

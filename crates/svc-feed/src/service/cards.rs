@@ -122,7 +122,8 @@ impl Feed {
         posts: &[PostId],
         stamp: Stamp,
     ) -> Result<Vec<Arc<Card>>, DbError> {
-        let cards: Vec<Arc<Card>> = load(tx, posts).await?.into_iter().map(Arc::new).collect();
+        let cards: Vec<Arc<Card>> =
+            load(tx, posts, self.public_url()).await?.into_iter().map(Arc::new).collect();
         // What others do not see changes without a fact that would outdate it.
         for card in cards.iter().filter(|card| card.sight.state == post_state::PUBLISHED) {
             let loaded = Loaded::found(card.clone(), card.tags(), stamp);
@@ -132,8 +133,12 @@ impl Feed {
     }
 }
 
-/// Reads posts as they are shown, in any order.
-pub(crate) async fn load(tx: &mut Tx, posts: &[PostId]) -> Result<Vec<Card>, DbError> {
+/// Reads posts as they are shown, in any order. Media of those that everybody sees are at `public_url`.
+pub(crate) async fn load(
+    tx: &mut Tx,
+    posts: &[PostId],
+    public_url: &str,
+) -> Result<Vec<Card>, DbError> {
     let held = store::posts::held_many(tx, posts, None).await?;
     let mut authors: Vec<UserId> = held.iter().map(|post| post.sight.author).collect();
     authors.sort_unstable();
@@ -145,10 +150,19 @@ pub(crate) async fn load(tx: &mut Tx, posts: &[PostId]) -> Result<Vec<Card>, DbE
     }
     let cards = held.iter().filter_map(|post| {
         let author = people.get(&post.sight.author)?.clone();
-        let media = media.remove(&post.id).unwrap_or_default();
+        let mut media = media.remove(&post.id).unwrap_or_default();
+        if post.sight.is_open() {
+            media.iter_mut().for_each(|media| publish(media, public_url));
+        }
         Some(Card::new(post_view(post, author, media), post))
     });
     Ok(cards.collect())
+}
+
+/// Puts the place before the addresses of an upload.
+fn publish(media: &mut MediaView, public_url: &str) {
+    let copies = media.variants.iter_mut().map(|copy| &mut copy.url);
+    copies.chain([&mut media.url]).for_each(|url| url.insert_str(0, public_url));
 }
 
 /// People as they are shown, by id.

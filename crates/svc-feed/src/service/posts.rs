@@ -149,9 +149,11 @@ impl Feed {
         // Under the lock of the author's row, whose privacy decides what is counted and whose counter changes. New rows
         // of all authors stand side by side, which at SERIALIZABLE is a conflict between any two that post.
         let own = vec![user];
+        let public_url = self.public_url().clone();
         self.db()
             .write_locking(&store::relations::LOCK, params![own], once, move |tx| {
                 let (new, caption, handle) = (new.clone(), caption.clone(), handle.clone());
+                let public_url = public_url.clone();
                 Box::pin(async move {
                     let now = tx.now();
                     store::people::ensure(tx, user, &handle, now).await?;
@@ -174,7 +176,7 @@ impl Feed {
                     if state == post_state::PUBLISHED {
                         publish(tx, id, &weights).await?;
                     }
-                    shown(tx, id).await
+                    shown(tx, id, &public_url).await
                 })
             })
             .await
@@ -202,8 +204,8 @@ impl Feed {
     /// or media change.
     ///
     /// # Errors
-    /// `NotFound` unless it is the caller's; `Refused` with the present version if that is another; `Invalid` with every fault; `Conflict` if a published post would become a
-    /// draft again.
+    /// `NotFound` unless it is the caller's; `Refused` with the present version if that is another; `Invalid` with every
+    /// fault; `Conflict` if a published post would become a draft again.
     pub(crate) async fn edit_post(
         &self,
         user: UserId,
@@ -212,10 +214,12 @@ impl Feed {
         wanted: IfMatch,
         once: Option<Once>,
     ) -> Result<PostView, Error> {
+        let public_url = self.public_url().clone();
         let weights = self.inner.config.weights;
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![id], once, move |tx| {
                 let (edit, wanted) = (edit.clone(), wanted.clone());
+                let public_url = public_url.clone();
                 Box::pin(async move {
                     let held = visible(tx, id, Some(user)).await?;
                     if held.sight.author != user {
@@ -223,7 +227,7 @@ impl Feed {
                     }
                     wanted.check(held.version)?;
                     apply_edit(tx, held, edit, &weights).await?;
-                    let mut view = shown(tx, id).await?;
+                    let mut view = shown(tx, id, &public_url).await?;
                     view.liked_by_me = store::likes::liked(tx, user, id).await?;
                     Ok(view)
                 })
@@ -332,8 +336,8 @@ fn all_attached(attached: &[bool]) -> Result<(), Error> {
 }
 
 /// A post as its author sees it, read in the transaction that wrote it.
-async fn shown(tx: &mut Tx, id: PostId) -> Result<PostView, Error> {
-    load(tx, &[id]).await?.pop().map(|card| card.view).ok_or(Error::NotFound)
+async fn shown(tx: &mut Tx, id: PostId, public_url: &str) -> Result<PostView, Error> {
+    load(tx, &[id], public_url).await?.pop().map(|card| card.view).ok_or(Error::NotFound)
 }
 
 async fn apply_edit(

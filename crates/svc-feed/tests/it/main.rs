@@ -18,6 +18,7 @@ mod moderation;
 mod posts;
 mod power;
 mod privacy;
+mod public_media;
 mod removal;
 mod replay;
 mod routes;

@@ -94,6 +94,10 @@ pub struct BlobSettings {
     /// Where they are: empty for the folder `blobs` in the data folder, a path for another folder, `s3://bucket/prefix`
     /// for an object store.
     pub url: String,
+    /// Where browsers fetch pictures and films of public posts from, such as `https://cdn.example.org`: a CDN that
+    /// asks this program for `/media/…` and keeps the answer as its `Cache-Control` says. Private ones never go there.
+    /// What was public once stays in the CDN until it is purged there. Empty: from this program.
+    pub public_url: String,
     /// The object store's address if it is not Amazon's, such as `https://minio.example.org:9000`.
     pub endpoint: String,
     /// Where the bucket's name stands: `path` for `https://endpoint/bucket`, which every store takes; `host` for
@@ -139,6 +143,16 @@ impl Settings for BlobSettings {
             faults.push(SettingFault::new("secret_key", message));
         }
         faults.extend(not_http("endpoint", &self.endpoint));
+        faults.extend(not_http("public_url", &self.public_url));
+        // An address is made by writing a path behind it.
+        let more = url::Url::parse(&self.public_url).is_ok_and(|url| {
+            let named = !url.username().is_empty() || url.password().is_some();
+            named || url.query().is_some() || url.fragment().is_some()
+        });
+        if more {
+            let message = "is more than a place; write scheme, host and path, such as https://cdn.example.org";
+            faults.push(SettingFault::new("public_url", message));
+        }
         faults
     }
 }

@@ -380,6 +380,10 @@ fn refused(error: &Error, statement: &str) -> DbError {
         "23" => DbError::Constraint(db.constraint().unwrap_or(db.message()).to_owned()),
         // Connection, resources, operator intervention, system: later may help.
         "08" | "53" | "57" | "58" => DbError::Unavailable(db.message().to_owned()),
+        _ if ["42501", "0A000"].contains(&db.code().code()) => DbError::NotPermitted {
+            statement: statement.to_owned(),
+            message: db.message().to_owned(),
+        },
         _ => {
             DbError::Statement { statement: statement.to_owned(), message: db.message().to_owned() }
         }

@@ -24,6 +24,18 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 const API_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
+/// The policy of pages that show media from another place; `None` if that is no address on the web.
+pub(super) fn page_policy_with(url: &str) -> Option<HeaderValue> {
+    let place = url::Url::parse(url).ok()?.origin().ascii_serialization();
+    let own = PAGE_POLICY;
+    let with = own
+        .to_str()
+        .ok()?
+        .replace("img-src 'self'", &format!("img-src 'self' {place}"))
+        .replace("media-src 'self'", &format!("media-src 'self' {place}"));
+    HeaderValue::from_str(&with).ok()
+}
+
 impl Gate {
     /// Writes the problem or the whole body out, with entity tag and compression.
     pub(super) async fn finish(
@@ -155,7 +167,11 @@ impl Gate {
             header::REFERRER_POLICY,
             HeaderValue::from_static("strict-origin-when-cross-origin"),
         );
-        let policy = if route.kind == Kind::Page { PAGE_POLICY } else { API_POLICY };
+        let policy = match (route.kind, self.page_policy.get()) {
+            (Kind::Page, Some(policy)) => policy.clone(),
+            (Kind::Page, None) => PAGE_POLICY,
+            _ => API_POLICY,
+        };
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
         if self.settings.https {
             let a_year = HeaderValue::from_static("max-age=31536000; includeSubDomains");

@@ -54,9 +54,9 @@ pub struct Replayed {
 }
 
 impl Facts {
-    /// Has a service tell the state of some of its records, in one transaction. To tell all of it, ask again with `next`
-    /// until there is none. Whoever knows a record at that version or a newer one passes it over, so this may be broken
-    /// off, repeated, and done while others write.
+    /// Has a service tell the state of some of its records, in one transaction. To tell all of it, ask again with
+    /// `next` until there is none. Whoever knows a record at that version or a newer one passes it over, so this may
+    /// be broken off, repeated, and done while others write.
     ///
     /// # Errors
     /// `NoState` if no service of that name tells its state; `NoPlace` if `from` is of no answer of this service; `Db`
