@@ -141,12 +141,12 @@ impl Tx {
         rows.map(|row| row.map(|values| T::from_row(&mut Row::new(values))).transpose()).collect()
     }
 
-    /// Runs a statement whose answer this transaction does not need. On Postgres it is sent with the next statement that
-    /// is waited for, or with the commit.
+    /// Runs a statement whose answer this transaction does not need. On Postgres it is sent with the next statement
+    /// that is waited for, or with the commit.
     ///
     /// # Errors
-    /// What the engine says of it, or, on Postgres, of one before it. An error that comes later fails what was sent with
-    /// it, and the transaction with that.
+    /// What the engine says of it, or, on Postgres, of one before it. An error that comes later fails what was sent
+    /// with it, and the transaction with that.
     pub async fn run(&mut self, sql: &'static Sql, params: &[Param<'_>]) -> Result<(), DbError> {
         match &mut self.conn {
             Conn::Sqlite(conn) => conn.execute(sql, params).map(drop),

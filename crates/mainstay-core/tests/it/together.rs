@@ -101,7 +101,8 @@ async fn a_statement_that_nobody_waits_for_fails_the_transaction_however_late_it
     }
 }
 
-/// SQLite takes back the statement alone; Postgres refuses whatever comes after it, and the commit must not pass for one.
+/// SQLite takes back the statement alone; Postgres refuses whatever comes after it, and its commit must not pass for
+/// one.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_goes_on_after_a_failed_statement_is_told_of_no_more_than_was_written() {
     for place in Place::on_each_engine().await {

@@ -178,7 +178,8 @@ impl Shown {
         let posts: Vec<PostId> = posts.into_iter().collect();
         let mut held = store::posts::held_many(tx, &posts, Some(user)).await?;
         held.retain(|post| post.sight.visible_to(Some(user)));
-        let actors = actors(tx, user, rows, &held).await?;
+        let mut actors = written_down(tx, user, rows).await?;
+        actors.extend(likers(tx, user, rows, &held).await?);
         let known: BTreeSet<UserId> =
             actors.values().flat_map(|of| of.newest.iter().copied()).collect();
         let people = cards::people(tx, &known.into_iter().collect::<Vec<_>>()).await?;
@@ -228,18 +229,15 @@ impl Shown {
     }
 }
 
-/// The people of each line: those written down with it, or, of a line without a count, those who like its post.
-async fn actors(
+/// The people of lines that have a count: those who were written down with them.
+async fn written_down(
     tx: &mut Tx,
     user: UserId,
     rows: &[LineRow],
-    held: &[HeldPost],
 ) -> Result<HashMap<String, Actors>, Error> {
-    let mut actors: HashMap<String, Actors> = HashMap::new();
     let counted = rows.iter().filter_map(|row| Some((row.key.clone(), row.actor_count?)));
-    for (key, count) in counted {
-        actors.insert(key, Actors { count, newest: Vec::new() });
-    }
+    let mut actors: HashMap<String, Actors> =
+        counted.map(|(key, count)| (key, Actors { count, newest: Vec::new() })).collect();
     let keys: Vec<String> = actors.keys().cloned().collect();
     for (key, actor) in store::notifications::actors(tx, user, &keys, ACTORS_SHOWN).await? {
         actors.entry(key).or_default().newest.push(actor);
@@ -247,27 +245,32 @@ async fn actors(
     for (key, suspended) in store::notifications::suspended(tx, user, &keys).await? {
         actors.entry(key).or_default().count -= suspended;
     }
-    let liked: HashMap<PostId, &str> = rows
-        .iter()
-        .filter(|row| row.actor_count.is_none())
-        .filter_map(|row| Some((row.post?, row.key.as_str())))
+    Ok(actors)
+}
+
+/// The people of lines of likes: those who like the posts, as far as they are told of.
+async fn likers(
+    tx: &mut Tx,
+    user: UserId,
+    rows: &[LineRow],
+    held: &[HeldPost],
+) -> Result<HashMap<String, Actors>, Error> {
+    let of_likes = rows.iter().filter(|row| row.actor_count.is_none());
+    let keys: HashMap<PostId, &str> =
+        of_likes.filter_map(|row| Some((row.post?, row.key.as_str()))).collect();
+    let posts: Vec<PostId> = keys.keys().copied().collect();
+    let liked = held.iter().filter(|post| keys.contains_key(&post.id));
+    let mut actors: HashMap<PostId, Actors> = liked
+        .map(|post| (post.id, Actors { count: post.counts.likes, newest: Vec::new() }))
         .collect();
-    let posts: Vec<PostId> = liked.keys().copied().collect();
-    let mut of_post = |post: PostId, change: &dyn Fn(&mut Actors)| {
-        if let Some(key) = liked.get(&post) {
-            change(actors.entry((*key).to_owned()).or_default());
-        }
-    };
-    for post in held {
-        of_post(post.id, &|actors| actors.count += post.counts.likes);
-    }
     for (post, untold) in store::like_lines::untold(tx, user, &posts).await? {
-        of_post(post, &|actors| actors.count -= untold);
+        actors.entry(post).or_default().count -= untold;
     }
     for (post, actor) in store::like_lines::actors(tx, user, &posts, ACTORS_SHOWN).await? {
-        of_post(post, &|actors| actors.newest.push(actor));
+        actors.entry(post).or_default().newest.push(actor);
     }
-    Ok(actors)
+    let by_key = actors.into_iter().filter_map(|(post, of)| Some(((*keys.get(&post)?).into(), of)));
+    Ok(by_key.collect())
 }
 
 /// The beginning of a caption; it says so when that is not all.

@@ -204,8 +204,8 @@ impl Feed {
     /// or media change.
     ///
     /// # Errors
-    /// `NotFound` unless it is the caller's; `Refused` with the present version if that is another; `Invalid` with every
-    /// fault; `Conflict` if a published post would become a draft again.
+    /// `NotFound` unless it is the caller's; `Refused` with the present version if that is another; `Invalid` with
+    /// every fault; `Conflict` if a published post would become a draft again.
     pub(crate) async fn edit_post(
         &self,
         user: UserId,

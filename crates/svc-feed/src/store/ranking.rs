@@ -29,8 +29,8 @@ statements! {
               coalesce((select jsonb_agg(x::text::bigint) from pg_snapshot_xip(s) x), '[]')
             from pg_current_snapshot() s where $1::bigint is not null",
         sqlite "select $1, $1, '[]'";
-    /// Notes how a place was before it changed. Postgres knows by itself which transaction this is, and without a number
-    /// takes that of the last fact.
+    /// Notes how a place was before it changed. Postgres knows by itself which transaction this is, and without a
+    /// number takes that of the last fact.
     NOTE = "insert into feed.rank_move (xid, seq, post_id, key_before, published_at, at)
             values (coalesce($1, pg_current_xact_id()::text::bigint), coalesce($2, currval('feed.outbox_seq_seq')),
                 $3, $4, $5, $6)",
