@@ -22,9 +22,11 @@ use crate::{
 const BATCH_OF_SQLITE: i64 = 512;
 /// Fewer, because a transaction that is open keeps every reader of a log from what was committed after it began.
 const BATCH_OF_POSTGRES: i64 = 64;
-/// The pause after a look that took something, unless somebody waits for the next: facts that come close together are
-/// then taken together, and a page of records that many of them change is written once.
+/// The pause after a look that met many facts, unless somebody waits for the next: what comes close together is then
+/// taken together, and a page of records that much of it changes is written once.
 const PACE: Duration = Duration::from_millis(100);
+/// How many facts are many.
+const PACED_LEN: usize = 32;
 /// Batches above what is final that one look takes.
 const AHEAD_MAX: usize = 256;
 /// Attempts before a fact is put aside.
@@ -167,24 +169,25 @@ impl Consumer {
         let mut failing = Failing::default();
         while !*stop.borrow() {
             progress.begin();
-            let took = match self.look(&source, &target, &failing, &progress).await {
-                Ok(took) => {
+            let met = match self.look(&source, &target, &failing, &progress).await {
+                Ok(met) => {
                     failing = Failing::default();
-                    took
+                    met
                 }
                 Err(failure) => {
                     failing.count(&failure);
                     let attempt = failing.attempts;
                     tracing::warn!(consumer = self.name, attempt, error = %failure.error, "take a fact");
-                    false
+                    0
                 }
             };
             let fails = failing.attempts > 0;
             let pause = async {
-                match took {
+                match met {
                     _ if fails => tokio::time::sleep(failing.pause()).await,
-                    true => tokio::time::sleep(PACE).await,
-                    false => source.db().changed(POLL).await,
+                    0 => source.db().changed(POLL).await,
+                    PACED_LEN.. => tokio::time::sleep(PACE).await,
+                    _ => {}
                 }
             };
             tokio::select! {
@@ -206,19 +209,19 @@ impl Consumer {
             .map_err(|failure| failure.error)
     }
 
-    /// Takes what is there, batch by batch; `true` if there was something.
+    /// Takes what is there, batch by batch; how many facts it met.
     async fn look(
         &self,
         source: &Log,
         target: &Db,
         failing: &Failing,
         progress: &Progress,
-    ) -> Result<bool, Failure> {
+    ) -> Result<usize, Failure> {
         let batch_len = match target.engine() {
             EngineKind::Sqlite => BATCH_OF_SQLITE,
             EngineKind::Postgres => BATCH_OF_POSTGRES,
         };
-        let mut took = false;
+        let mut met = 0;
         let mut position = self.position(target).await?;
         let mut from = position;
         let mut ahead = 0;
@@ -229,13 +232,13 @@ impl Consumer {
             drop(tx);
             let last = facts.last().map(|fact| fact.position);
             let full = facts.len() as i64 == batch_len;
+            met += facts.len();
             if last.is_some() {
-                took = true;
                 let facts: Vec<Arc<Emitted>> = facts.into_iter().map(Arc::new).collect();
                 let batch = Batch { facts: facts.into(), position, xmin };
                 let Some(moved) = self.take_batch(target, batch, failing).await? else {
                     // Another instance has taken them.
-                    return Ok(took);
+                    return Ok(met);
                 };
                 ahead = if moved == position { ahead + 1 } else { 0 };
                 position = moved;
@@ -243,10 +246,10 @@ impl Consumer {
             progress.end(position, !full);
             match last {
                 Some(last) if full => from = last,
-                _ => return Ok(took),
+                _ => return Ok(met),
             }
         }
-        Ok(took)
+        Ok(met)
     }
 
     async fn position(&self, target: &Db) -> Result<Position, DbError> {

@@ -91,7 +91,7 @@ row! {
         pub(crate) state: i64,
         /// Since when it stands; `None` if it was taken back.
         pub(crate) since: Option<Ts>,
-        /// Both are there, neither blocks, and it is not muted.
+        /// The author may be told of it.
         pub(crate) may_tell: bool,
     }
 }

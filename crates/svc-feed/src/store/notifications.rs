@@ -11,16 +11,17 @@ use mainstay_core::{
 
 use crate::model::notify::Line;
 
-/// Whether one person may be told of what another did: both are there, neither blocks, and it is not muted.
+/// Whether one person may be told of what another did: they are there, who did it is not suspended, neither blocks, and
+/// it is not muted. Whose account was made a moment ago may have no profile yet.
 macro_rules! may_be_told {
     ($told:literal, $actor:literal) => {
         concat!(
             "exists (select 1 from feed.profile where user_id = ",
             $told,
             ")
-             and exists (select 1 from feed.profile where user_id = ",
+             and not exists (select 1 from feed.profile where user_id = ",
             $actor,
-            " and not suspended)
+            " and suspended)
              and not exists (select 1 from feed.block where blocker_id = ",
             $told,
             " and blocked_id = ",
