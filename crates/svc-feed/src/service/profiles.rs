@@ -160,6 +160,8 @@ impl Feed {
                 Box::pin(async move {
                     let now = tx.now();
                     store::people::ensure(tx, user, &handle, now).await?;
+                    // The row may have come after the lock that was to be taken on it.
+                    store::tags::lock_author(tx, user).await?;
                     let mut row = store::profiles::get(tx, user).await?.ok_or(Error::NotFound)?;
                     wanted.check(row.version)?;
                     row.display_name = edit.display_name.unwrap_or(row.display_name);
