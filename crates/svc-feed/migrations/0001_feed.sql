@@ -247,7 +247,8 @@ create table feed.mute (
 ); -- without rowid
 
 -- One line of somebody's notifications: the same act of one or more people on the same object. `actor_count` is null in
--- a line of likes: its people are those who like the post, and nobody is written down twice.
+-- a line of likes: its people are those who like the post, and nobody is written down twice; it has the time of the
+-- newest like that it was brought up for.
 create table feed.notification (
     user_id uuid not null,
     group_key text not null,
@@ -255,6 +256,7 @@ create table feed.notification (
     post_id uuid,
     comment_id uuid,
     actor_count bigint check (actor_count >= 0),
+    liked_at timestamptz,
     updated_at timestamptz not null,
     primary key (user_id, group_key)
 ); -- without rowid

@@ -209,7 +209,7 @@ impl Consumer {
             .map_err(|failure| failure.error)
     }
 
-    /// Takes what is there, batch by batch; how many facts it met.
+    /// Takes what is there, batch by batch; how many facts it met on its way on.
     async fn look(
         &self,
         source: &Log,
@@ -232,7 +232,7 @@ impl Consumer {
             drop(tx);
             let last = facts.last().map(|fact| fact.position);
             let full = facts.len() as i64 == batch_len;
-            met += facts.len();
+            let len = facts.len();
             if last.is_some() {
                 let facts: Vec<Arc<Emitted>> = facts.into_iter().map(Arc::new).collect();
                 let batch = Batch { facts: facts.into(), position, xmin };
@@ -240,6 +240,8 @@ impl Consumer {
                     // Another instance has taken them.
                     return Ok(met);
                 };
+                // What was taken ahead is met again until it is final, which is nothing new.
+                met += if moved == position { 0 } else { len };
                 ahead = if moved == position { ahead + 1 } else { 0 };
                 position = moved;
             }

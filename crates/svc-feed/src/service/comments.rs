@@ -71,8 +71,10 @@ impl Feed {
             .write_locking(&store::posts::LOCK_STAT, params![post], once, move |tx| {
                 let (words, handle) = (words.clone(), handle.clone());
                 Box::pin(async move {
+                    let asked_at = tx.now();
+                    store::people::ensure(tx, user, &handle, asked_at).await?;
+                    // Behind the lock, so that times and ids follow the order in which comments are written.
                     let now = tx.now();
-                    store::people::ensure(tx, user, &handle, now).await?;
                     let held = visible(tx, post, Some(user)).await?;
                     if !held.comments_enabled {
                         return Err(Error::Conflict("This post does not take comments."));

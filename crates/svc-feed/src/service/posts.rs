@@ -155,8 +155,10 @@ impl Feed {
                 let (new, caption, handle) = (new.clone(), caption.clone(), handle.clone());
                 let public_url = public_url.clone();
                 Box::pin(async move {
+                    let asked_at = tx.now();
+                    store::people::ensure(tx, user, &handle, asked_at).await?;
+                    // Behind the lock, so that times and ids follow the order in which posts are written.
                     let now = tx.now();
-                    store::people::ensure(tx, user, &handle, now).await?;
                     let published_at =
                         if state == post_state::PUBLISHED { Some(now) } else { published_at };
                     let fields = PostFields {

@@ -85,7 +85,9 @@ impl Feed {
                         .filter_map(|keyed| {
                             let (before, published_at) = (keyed.key?, keyed.published_at?);
                             let after = rank_key(keyed.counts(), published_at, &weights);
-                            (after != before).then_some((keyed.post, before, after, published_at))
+                            let before =
+                                PlaceBefore { post: keyed.post, key: Some(before), published_at };
+                            (Some(after) != before.key).then_some((before, after))
                         })
                         .collect();
                     if last.is_none() || !moved.is_empty() {
@@ -93,12 +95,7 @@ impl Feed {
                         let fact = RankingChangedV1 { generation, complete: last.is_none() };
                         tx.emit(&fact, &[tags::EXPLORE]).await?;
                     }
-                    // They share a fact; which of them comes first says nothing, as each is of another post.
-                    for (number, (post, before, after, published_at)) in (0..).zip(moved) {
-                        let before = PlaceBefore { post, key: Some(before), published_at };
-                        ranking::note(tx, before, Some(number)).await?;
-                        ranking::set_key(tx, post, after).await?;
-                    }
+                    ranking::set_keys(tx, &moved).await?;
                     Ok(if last.is_some() { Walked::Some } else { Walked::All })
                 })
             })

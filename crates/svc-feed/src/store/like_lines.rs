@@ -43,16 +43,19 @@ statements! {
     LIKE = concat!("select p.author_id, p.state,
                 (select created_at from feed.post_like where user_id = $2 and post_id = p.id), ",
                 may_be_told!("p.author_id", "$2"), " from feed.post p where p.id = $1");
-    /// Makes a line or brings it up, above everything that was read, if the like is newer than the line.
-    RAISE = "insert into feed.notification (user_id, group_key, kind, post_id, comment_id, actor_count, updated_at)
-             values ($1, $2, $3, $4, null, null, greatest($5,
+    /// Makes a line or brings it up, above everything that was read, if the like is newer than its newest.
+    RAISE = "insert into feed.notification (user_id, group_key, kind, post_id, liked_at, updated_at)
+             values ($1, $2, $3, $4, $5, greatest($5,
                  (select r.updated_at + interval '1 microsecond' from feed.notification_read r where r.user_id = $1)))
-             on conflict (user_id, group_key) do update set updated_at = excluded.updated_at
-             where $5 > feed.notification.updated_at",
-        sqlite "insert into feed.notification (user_id, group_key, kind, post_id, comment_id, actor_count, updated_at)
-             values ($1, $2, $3, $4, null, null, max($5, coalesce(
+             on conflict (user_id, group_key) do update
+             set liked_at = excluded.liked_at, updated_at = excluded.updated_at
+             where excluded.liked_at > feed.notification.liked_at",
+        sqlite "insert into feed.notification (user_id, group_key, kind, post_id, liked_at, updated_at)
+             values ($1, $2, $3, $4, $5, max($5, coalesce(
                  (select r.updated_at + 1 from feed.notification_read r where r.user_id = $1), $5)))
-             on conflict (user_id, group_key) do update set updated_at = excluded.updated_at where $5 > updated_at";
+             on conflict (user_id, group_key) do update
+             set liked_at = excluded.liked_at, updated_at = excluded.updated_at
+             where excluded.liked_at > liked_at";
     /// Removes a line if nobody is left in it.
     DROP_EMPTY = concat!("delete from feed.notification where user_id = $1 and group_key = $2 and ", nobody_likes!("$3"));
     /// Removes the lines in which only one person stood, who is not told of any more.
@@ -113,7 +116,7 @@ pub(crate) async fn likes(
     tx.optional_all(&LIKE, &params.collect::<Vec<_>>()).await
 }
 
-/// Brings up the line of each post that was liked after it was last brought up; returns whose were.
+/// Brings up the line of each post that was liked after its newest like that is known; returns whose were.
 pub(crate) async fn raise(
     tx: &mut Tx,
     posts: &BTreeMap<PostId, Liked>,

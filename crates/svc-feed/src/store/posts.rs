@@ -326,7 +326,7 @@ pub(crate) async fn set_stat(
     tx.run(&SET_STAT, params![id, likes, comments, views, published_at, rank_key]).await?;
     if let (true, Some(published_at)) = (before != rank_key, published_at) {
         let before = PlaceBefore { post: id, key: before, published_at };
-        super::ranking::note(tx, before, None).await?;
+        super::ranking::note(tx, before).await?;
     }
     Ok(())
 }

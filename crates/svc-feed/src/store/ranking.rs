@@ -5,7 +5,7 @@ use mainstay_contract::{
     ts::Ts,
 };
 use mainstay_core::{
-    db::{DbError, FromRow, Json, Row, Tx},
+    db::{DbError, FromRow, Json, Param, Row, Sql, Tx},
     params, row, statements,
 };
 
@@ -216,17 +216,27 @@ pub(crate) async fn moves_since(
     tx.all(&MOVES_SINCE, params![since, limit as i64]).await
 }
 
-/// Notes that a post stood where `place` says until the fact that was emitted last. Of several posts in one transaction
-/// each has its own `number`.
-pub(crate) async fn note(
-    tx: &mut Tx,
+/// Notes that a post stood where `place` says until the fact that was emitted last.
+pub(crate) async fn note(tx: &mut Tx, place: PlaceBefore) -> Result<(), DbError> {
+    let (sql, params) = note_of(tx, place, None);
+    tx.run(sql, &params).await
+}
+
+fn note_of(
+    tx: &Tx,
     place: PlaceBefore,
     number: Option<i64>,
-) -> Result<(), DbError> {
-    let PlaceBefore { post, key, published_at } = place;
+) -> (&'static Sql, Vec<Param<'static>>) {
     let fact = tx.last_position();
-    let (xid, seq) = (fact.map(|fact| fact.xid), number.or(fact.map(|fact| fact.seq)));
-    tx.run(&NOTE, params![xid, seq, post, key, published_at, tx.now()]).await
+    let whole = |number: Option<i64>| number.map_or(Param::Null, Param::I64);
+    let seq = number.or(fact.map(|fact| fact.seq));
+    let (post, key) = (id(place.post), place.key.map_or(Param::Null, Param::F64));
+    let (published_at, now) = (Param::Ts(place.published_at), Param::Ts(tx.now()));
+    (&NOTE, vec![whole(fact.map(|fact| fact.xid)), whole(seq), post, key, published_at, now])
+}
+
+fn id(post: PostId) -> Param<'static> {
+    Param::Id(post.bits().to_be_bytes())
 }
 
 /// Which weights the keys follow; `None` before the first.
@@ -256,9 +266,15 @@ pub(crate) async fn places_after(
     tx.all(&PLACES_AFTER, params![post, limit as i64]).await
 }
 
-/// Gives `post` another key.
-pub(crate) async fn set_key(tx: &mut Tx, post: PostId, key: f64) -> Result<(), DbError> {
-    tx.run(&SET_KEY, params![post, key]).await
+/// Gives posts other keys, with a note of where each stood until the fact that was emitted last, which they share.
+pub(crate) async fn set_keys(tx: &mut Tx, moved: &[(PlaceBefore, f64)]) -> Result<(), DbError> {
+    let mut statements = Vec::with_capacity(moved.len() * 2);
+    // Which of them comes first says nothing, as each is of another post.
+    for (number, (before, key)) in (0..).zip(moved) {
+        statements.push(note_of(tx, *before, Some(number)));
+        statements.push((&SET_KEY, vec![id(before.post), Param::F64(*key)]));
+    }
+    tx.execute_all(&statements).await.map(drop)
 }
 
 /// Forgets changes before `before`, at most `limit`; returns how many.

@@ -155,6 +155,13 @@ async fn nobody_is_told_of_those_they_mute_or_block_or_of_what_they_may_not_see(
             (2, vec!["cem", "eve"]),
             "an end of muting is an end"
         );
+        let fay = town.person("fay").await;
+        let other = town.post(&ada, "another").await.id;
+        town.feed.like(fay.user, other, None).await.unwrap();
+        assert_eq!(town.told(&ada).await.unread_count, 2);
+        town.tie(&ada, &fay, Tie::Mute, true).await.unwrap();
+        let told = town.told(&ada).await;
+        assert_eq!((told.items.len(), told.unread_count), (1, 1), "nobody is left in that line");
         town.make_private(&ada).await;
         town.post(&ada, "only for followers @eve").await;
         assert_eq!(town.kinds(&eve).await, []);

@@ -169,8 +169,9 @@ impl PgConn {
         sql: &'static Sql,
         params: &[Param<'_>],
     ) -> Result<(), DbError> {
-        if let Self::Own(own) = self {
-            own.unsent.push(Unsent::Append(sql, owned(params)));
+        match self {
+            Self::Own(own) => own.unsent.push(Unsent::Append(sql, owned(params))),
+            Self::Shared(_) => return Err(DbError::Unavailable("this transaction reads".into())),
         }
         self.send_if_many().await
     }
@@ -190,9 +191,7 @@ impl PgConn {
         if let Self::Own(Own { failed: Some(statement), conflicted, .. }) = self {
             let (again, statement) = (*conflicted, *statement);
             self.roll_back().await;
-            let message = "it failed, so the transaction that went on was not written";
-            let error = DbError::Statement { statement: statement.into(), message: message.into() };
-            return if again { Ok(false) } else { Err(error) };
+            return if again { Ok(false) } else { Err(gone_on(statement)) };
         }
         if !self.asked() {
             self.release();
@@ -258,15 +257,25 @@ impl PgConn {
     /// Takes what waits, prepared, so that it is sent in order and ahead of what is sent next.
     async fn prepare_unsent(&mut self) -> Result<Vec<(Unsent, Option<Statement>)>, DbError> {
         let Self::Own(own) = self else { return Ok(Vec::new()) };
+        if let Some(statement) = own.failed {
+            return Err(gone_on(statement));
+        }
         let unsent = std::mem::take(&mut own.unsent);
         let mut ahead = Vec::with_capacity(unsent.len());
         for unsent in unsent {
             let text = unsent.text();
             let statement = match unsent {
                 Unsent::Begin(_) => None,
-                Unsent::Lock(..) | Unsent::Run(..) | Unsent::Append(..) => {
+                Unsent::Lock(_, ref params)
+                | Unsent::Run(_, ref params)
+                | Unsent::Append(_, ref params) => {
                     let prepared = self.object()?.prepare_cached(text).await;
-                    Some(self.settled(prepared, text)?)
+                    let statement = self.settled(prepared, text)?;
+                    // What the server never sees it does not refuse, nor what comes after it.
+                    if statement.params().len() != params.len() {
+                        return Err(self.mistaken(text));
+                    }
+                    Some(statement)
                 }
             };
             ahead.push((unsent, statement));
@@ -292,6 +301,15 @@ impl PgConn {
         Ok(())
     }
 
+    /// A statement that was given another number of parameters than it has.
+    fn mistaken(&mut self, text: &'static str) -> DbError {
+        if let Self::Own(own) = self {
+            own.failed.get_or_insert(text);
+        }
+        let message = "it has another number of parameters";
+        DbError::Statement { statement: text.into(), message: message.into() }
+    }
+
     /// Remembers a failure.
     fn settled<T>(&mut self, result: Result<T, Error>, text: &'static str) -> Result<T, DbError> {
         if let (Err(error), Self::Own(own)) = (&result, self) {
@@ -311,6 +329,12 @@ impl Drop for Own {
             drop(Object::take(*object));
         }
     }
+}
+
+/// The error of whoever goes on after `statement` has failed.
+fn gone_on(statement: &str) -> DbError {
+    let message = "it failed, so the transaction that went on was not written";
+    DbError::Statement { statement: statement.into(), message: message.into() }
 }
 
 fn owned(params: &[Param<'_>]) -> Vec<Param<'static>> {

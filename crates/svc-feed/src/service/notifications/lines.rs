@@ -201,6 +201,11 @@ pub(crate) async fn relation(
             forget(tx, told, user, target).await?;
             forget(tx, told, target, user).await
         }
+        RelationActV1::Mute if now.muting => {
+            let emptied = store::like_lines::drop_without(tx, user, target).await?;
+            told.extend(emptied.then_some(user));
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

@@ -45,8 +45,15 @@ impl Feed {
         }
         let comments = now.plus_s(-DELETED_COMMENT_LIFE_S);
         for post in self.posts_of_gone_comments(comments).await? {
-            if let Err(error) = self.erase_comments(post, comments).await {
-                tracing::error!(%post, %error, "erase comments that are gone");
+            for _ in 0..BATCHES_MAX {
+                match self.erase_comments(post, comments).await {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::error!(%post, %error, "erase comments that are gone");
+                        break;
+                    }
+                }
             }
         }
         let (views, reports) = (now.plus_s(-VIEW_LIFE_S), now.plus_s(-REPORT_LIFE_S));
