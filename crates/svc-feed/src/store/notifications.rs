@@ -185,24 +185,15 @@ impl LinePlace {
     }
 }
 
-/// Puts people into lines; for each, whether they did not stand in it.
-pub(crate) async fn add(
-    tx: &mut Tx,
-    acts: &[(Line, UserId)],
-    now: Ts,
-) -> Result<Vec<bool>, DbError> {
-    let actors = acts
-        .iter()
-        .map(|(line, actor)| (&ADD_ACTOR, params![line.user, line.key, *actor, now].to_vec()));
-    let added = tx.execute_all(&actors.collect::<Vec<_>>()).await?;
-    let is_new = added.into_iter().map(|rows| rows == 1).collect::<Vec<_>>();
-    let raised = acts.iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|((line, _), _)| {
-        let kind = line.kind_name();
-        let params = params![line.user, line.key, *kind, line.post, line.comment, now];
-        (&RAISE, params.to_vec())
-    });
-    tx.execute_all(&raised.collect::<Vec<_>>()).await?;
-    Ok(is_new)
+/// Puts `actor` into a line; `true` if they did not stand in it.
+pub(crate) async fn add(tx: &mut Tx, line: &Line, actor: UserId, now: Ts) -> Result<bool, DbError> {
+    if tx.execute(&ADD_ACTOR, params![line.user, line.key, actor, now]).await? == 0 {
+        return Ok(false);
+    }
+    let kind = line.kind_name();
+    let params = params![line.user, line.key, *kind, line.post, line.comment, now];
+    tx.run(&RAISE, params).await?;
+    Ok(true)
 }
 
 /// `actor`, who stands in the line, did the same again.

@@ -249,9 +249,9 @@ async fn tell(
     post: Option<&HeldPost>,
 ) -> Result<(), DbError> {
     if may_tell(tx, &line, actor, post).await? {
-        let (user, now) = (line.user, tx.now());
-        let added = store::notifications::add(tx, &[(line, actor)], now).await?;
-        told.extend(added.contains(&true).then_some(user));
+        let now = tx.now();
+        let added = store::notifications::add(tx, &line, actor, now).await?;
+        told.extend(added.then_some(line.user));
     }
     Ok(())
 }
@@ -282,11 +282,9 @@ async fn tell_again(
     if !may_tell(tx, &line, actor, Some(&held)).await? {
         return Ok(());
     }
-    let (act, now) = ([(line, actor)], tx.now());
-    let added = store::notifications::add(tx, &act, now).await?;
-    let [(line, _)] = &act;
-    if !added.contains(&true) {
-        store::notifications::touch(tx, line, actor, now).await?;
+    let now = tx.now();
+    if !store::notifications::add(tx, &line, actor, now).await? {
+        store::notifications::touch(tx, &line, actor, now).await?;
     }
     told.insert(line.user);
     Ok(())

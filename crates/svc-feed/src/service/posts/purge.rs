@@ -45,15 +45,8 @@ impl Feed {
         }
         let comments = now.plus_s(-DELETED_COMMENT_LIFE_S);
         for post in self.posts_of_gone_comments(comments).await? {
-            for _ in 0..BATCHES_MAX {
-                match self.erase_comments(post, comments).await {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::error!(%post, %error, "erase comments that are gone");
-                        break;
-                    }
-                }
+            if let Err(error) = self.erase_comments(post, comments).await {
+                tracing::error!(%post, %error, "erase comments that are gone");
             }
         }
         let (views, reports) = (now.plus_s(-VIEW_LIFE_S), now.plus_s(-REPORT_LIFE_S));
@@ -102,8 +95,18 @@ impl Feed {
         Ok(purge::posts_of_gone(&mut tx, before, BATCH).await?)
     }
 
-    /// Erases comments that are gone under a post that stays, a batch of them.
-    async fn erase_comments(&self, post: PostId, before: Ts) -> Result<u64, Error> {
+    /// Erases comments that are gone under a post that stays, in transactions of a batch each. What is left waits for
+    /// the next run.
+    async fn erase_comments(&self, post: PostId, before: Ts) -> Result<(), Error> {
+        for _ in 0..BATCHES_MAX {
+            if self.erase_some_comments(post, before).await? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn erase_some_comments(&self, post: PostId, before: Ts) -> Result<u64, Error> {
         self.db()
             .write_locking(&store::posts::LOCK_STAT, params![post], None, move |tx| {
                 Box::pin(
