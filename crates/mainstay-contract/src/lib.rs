@@ -25,6 +25,7 @@ pub mod id;
 pub mod ts;
 
 pub mod account;
+pub mod boards;
 pub mod feed;
 
 /// A fact's payload: what happened, in the past tense, with a name that never changes meaning.
@@ -44,5 +45,6 @@ pub trait Visit {
 /// Visits each fact of every service once.
 pub fn visit_facts(visit: &mut impl Visit) {
     account::visit_facts(visit);
+    boards::visit_facts(visit);
     feed::visit_facts(visit);
 }

@@ -24,7 +24,9 @@ pub mod server;
 
 pub use self::{
     cursor::Cursors,
-    extract::{Body, Form, MaybeCaller, NoBody, PageQuery, Path, Query},
+    extract::{
+        Body, Form, ListBody, MaybeCaller, NoBody, OneOrList, PageQuery, Path, Path2, Query,
+    },
     if_match::IfMatch,
     key::Key,
     parts::Parts,

@@ -40,7 +40,8 @@ impl Limit {
         Self::within(count, 60 * NS_PER_S, burst)
     }
 
-    const fn within(count: u32, period_ns: i64, burst: u32) -> Self {
+    /// `count` requests in `period_ns` nanoseconds in the long run, `burst` at once. Zeros count as one.
+    pub const fn within(count: u32, period_ns: i64, burst: u32) -> Self {
         let count = if count == 0 { 1 } else { count };
         let burst = if burst == 0 { 1 } else { burst };
         let interval_ns = period_ns / count as i64;

@@ -34,6 +34,7 @@ use crate::{
 const SERVICES: &[Service] = &[
     // One line for each; `cargo xtask new-service` adds it.
     svc_feed::SERVICE,
+    svc_boards::SERVICE,
 ];
 
 /// The settings of every service.

@@ -129,11 +129,13 @@ struct KeyForm {
     write: Option<String>,
     moderate: Option<String>,
     admin: Option<String>,
+    #[serde(rename = "boards:write")]
+    boards_write: Option<String>,
 }
 
 impl KeyForm {
     fn scopes(&self) -> Vec<Scope> {
-        let ticked = [&self.read, &self.write, &self.moderate, &self.admin];
+        let ticked = [&self.read, &self.write, &self.moderate, &self.admin, &self.boards_write];
         let all = Scope::ALL.iter().zip(ticked);
         all.filter(|(_, tick)| tick.is_some()).map(|(scope, _)| *scope).collect()
     }

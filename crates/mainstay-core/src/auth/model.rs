@@ -82,6 +82,8 @@ words! {
         Moderate = "moderate",
         /// Acts as an administrator.
         Admin = "admin",
+        /// Makes boards and writes anybody's scores and activity, as a game's server does.
+        BoardsWrite = "boards:write",
     }
 }
 
@@ -91,7 +93,7 @@ impl Scope {
         match self {
             Self::Read | Self::Write => Role::User,
             Self::Moderate => Role::Moderator,
-            Self::Admin => Role::Admin,
+            Self::Admin | Self::BoardsWrite => Role::Admin,
         }
     }
 }

@@ -198,6 +198,12 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 }
 
 async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Problem> {
+    let (bytes, once) = json_body(request).await?;
+    Ok(Body { value: one_value(&bytes)?, once })
+}
+
+/// The bytes of a body that says it is JSON, and the idempotency key.
+async fn json_body(request: Request) -> Result<(Bytes, Option<Once>), Problem> {
     if !is_json(request.headers()) {
         let detail = "Send JSON with `Content-Type: application/json`.";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
@@ -205,21 +211,76 @@ async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Pro
     let (parts, body) = request.into_parts();
     let bytes = whole_body(body).await?;
     let once = Key::of(&parts)?.over(&[&bytes]);
+    Ok((bytes, once))
+}
+
+fn one_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // Serde would read a struct from a list of its fields' values, which no document of ours allows.
-    if bytes.trim_ascii_start().first() == Some(&b'[')
-        && serde_json::from_slice::<IgnoredAny>(&bytes).is_ok()
-    {
+    if is_list(bytes) && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
         let detail = "Send a JSON object.".to_owned();
         return Err(Problem::invalid(vec![Fault::new("", "wrong_shape", detail)]));
     }
-    if has_nul_escape(&bytes) {
+    if has_nul_escape(bytes) {
         return Err(Problem::invalid(vec![Fault::new("", "malformed", NO_NUL)]));
     }
-    let mut json = serde_json::Deserializer::from_slice(&bytes);
+    let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| not_this_shape(error.path().to_string(), error.inner()))?;
     json.end().map_err(|error| not_this_shape(String::new(), &error))?;
-    Ok(Body { value, once })
+    Ok(value)
+}
+
+fn is_list(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().first() == Some(&b'[')
+}
+
+/// One thing, or several in a list: for routes that a loop would call otherwise.
+#[derive(Debug)]
+pub enum OneOrList<T> {
+    /// An object.
+    One(T),
+    /// A list; what could not be read of it stands in its place as the problem that it would be alone.
+    List(Vec<Result<T, Problem>>),
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for OneOrList<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrList", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = generator.subschema_for::<T>();
+        let list = generator.subschema_for::<Vec<T>>();
+        schemars::json_schema!({ "anyOf": [one, list] })
+    }
+}
+
+/// A JSON body of one thing or a list, and the idempotency key if the caller sent one.
+#[derive(Debug)]
+pub struct ListBody<T> {
+    /// What was sent.
+    pub value: OneOrList<T>,
+    /// The key, bound to the caller, the route and these bytes.
+    pub once: Option<Once>,
+}
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for ListBody<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Response> {
+        read_list(request).await.map_err(IntoResponse::into_response)
+    }
+}
+
+async fn read_list<T: DeserializeOwned>(request: Request) -> Result<ListBody<T>, Problem> {
+    let (bytes, once) = json_body(request).await?;
+    if !is_list(&bytes) {
+        return Ok(ListBody { value: OneOrList::One(one_value(&bytes)?), once });
+    }
+    let items: Vec<&serde_json::value::RawValue> = serde_json::from_slice(&bytes)
+        .map_err(|error| not_this_shape(String::new(), &error))?;
+    let items = items.into_iter().map(|item| one_value(item.get().as_bytes())).collect();
+    Ok(ListBody { value: OneOrList::List(items), once })
 }
 
 /// Malformed JSON is 400; JSON of another shape is 422 with a pointer to the place.

@@ -1,0 +1,85 @@
+//! Facts of Boards.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{define_id, ts::Ts};
+
+define_id!(
+    /// A competition in Boards.
+    Competition => CompetitionId, "comp"
+);
+
+/// How an owner stands after a score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoredV1 {
+    /// Whose entry.
+    pub owner: String,
+    /// One for each column, in its smallest unit.
+    pub scores: Vec<i64>,
+    /// The submission that brought the scores to what they are; what carries a lower number is older.
+    pub seq: i64,
+    /// Slices that the owner is in, such as a country.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slices: BTreeMap<String, String>,
+}
+
+facts! {
+    /// Scores changed entries of a board: at most 1,000 in one fact, in the order in which they were taken.
+    ScoresRecordedV1 = "boards.scores_recorded.v1" {
+        /// The board's name.
+        board: String,
+        /// The board's number: another one when a board of that name was deleted and made again.
+        board_no: i64,
+        /// Which build of the board's entries.
+        edition: i64,
+        /// The period, counted from the board's first.
+        period: i64,
+        /// The entries as they are now.
+        entries: Vec<ScoredV1>,
+    }
+    /// Entries of a board were removed: by their owners, by an administrator, by a ban. At most 1,000 in one fact.
+    EntriesRemovedV1 = "boards.entries_removed.v1" {
+        /// The board's name.
+        board: String,
+        /// The board's number.
+        board_no: i64,
+        /// Which build of the board's entries.
+        edition: i64,
+        /// The period.
+        period: i64,
+        /// Whose.
+        owners: Vec<String>,
+        /// The submission that removed them; scores with a higher number came after it.
+        seq: i64,
+    }
+    /// A board was made, changed, built anew or deleted.
+    BoardChangedV1 = "boards.board_changed.v1" {
+        /// The board's name.
+        board: String,
+        /// The board's number.
+        board_no: i64,
+        /// The build of its entries that counts from now on.
+        edition: i64,
+        /// It is gone.
+        deleted: bool,
+        /// The row's version.
+        version: i64,
+    }
+    /// A period of a board is over: its ranks are final.
+    PeriodClosedV1 = "boards.period_closed.v1" {
+        /// The board's name.
+        board: String,
+        /// The board's number.
+        board_no: i64,
+        /// The build of the board's entries that counted.
+        edition: i64,
+        /// The period that is over; the next one has the next number.
+        period: i64,
+        /// When it began.
+        starts_at: Ts,
+        /// When it ended.
+        ends_at: Ts,
+    }
+}

@@ -1,0 +1,1 @@
+-- Activity that people sync: steps, distance and whatever else is measured.

@@ -1,0 +1,1 @@
+-- Money as it was promised and paid, in double entries.

@@ -1,0 +1,1 @@
+-- Competitions: who takes part, from when to when, for what.

@@ -1,0 +1,1 @@
+-- Rules: what is added to which board when something happens.

@@ -1,0 +1,29 @@
+//! Boards' routes, as data; each handler extracts, calls one use case, and shows what it answers.
+
+mod activities;
+mod boards;
+mod competitions;
+mod entries;
+mod ledger;
+mod rules;
+mod scores;
+
+use mainstay_core::http::Route;
+
+use crate::service::Boards;
+
+/// Every route of Boards.
+pub(crate) fn routes(boards: &Boards) -> Vec<Route> {
+    [
+        boards::routes(boards),
+        scores::routes(boards),
+        entries::routes(boards),
+        competitions::routes(boards),
+        activities::routes(boards),
+        ledger::routes(boards),
+        rules::routes(boards),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

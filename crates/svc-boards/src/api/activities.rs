@@ -1,0 +1,9 @@
+//! People's activity.
+
+use mainstay_core::http::Route;
+
+use crate::service::Boards;
+
+pub(super) fn routes(_boards: &Boards) -> Vec<Route> {
+    Vec::new()
+}

@@ -1,0 +1,91 @@
+//! Reading boards.
+
+use axum::extract::State;
+use mainstay_core::{
+    error::Code,
+    http::{Body, Json, LimitClass, MaybeCaller, Path, Path2, Query, Route, route::Routes},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    error::Error,
+    service::{Boards, EntriesPage, EntriesQuery, StandingQuery, StandingView},
+};
+
+/// Whose entries.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Lookup {
+    /// At most 1,000.
+    #[schemars(length(max = 1_000))]
+    owners: Vec<String>,
+}
+
+pub(super) fn routes(boards: &Boards) -> Vec<Route> {
+    let r = Routes::api(boards, "Boards");
+    vec![
+        r.get("/api/v1/boards/{board}/entries", entries)
+            .about("Page through a board")
+            .details(
+                "Later pages show the board as it stood at the first one, for ten minutes, whoever moves meanwhile. After \
+                 that the cursor has expired (410).",
+            )
+            .query::<EntriesQuery>()
+            .answers::<EntriesPage>(200)
+            .refuses(&[Code::CursorExpired]),
+        r.get("/api/v1/boards/{board}/entries/{owner}", entry)
+            .about("Read how an owner stands")
+            .query::<StandingQuery>()
+            .answers::<StandingView>(200),
+        r.get("/api/v1/boards/{board}/entries/{owner}/around", around)
+            .about("Read an owner's neighbourhood")
+            .query::<StandingQuery>()
+            .answers::<EntriesPage>(200),
+        r.post("/api/v1/boards/{board}/entries/lookup", lookup)
+            .about("Read how several owners stand")
+            .public()
+            .limit(LimitClass::Read)
+            .unkeyed()
+            .query::<StandingQuery>()
+            .takes::<Lookup>(256 << 10)
+            .answers::<EntriesPage>(200),
+    ]
+}
+
+async fn entries(
+    State(boards): State<Boards>,
+    MaybeCaller(caller): MaybeCaller,
+    Path(board): Path<String>,
+    Query(query): Query<EntriesQuery>,
+) -> Result<Json<EntriesPage>, Error> {
+    boards.entries(caller.as_ref(), &board, &query).await.map(Json)
+}
+
+async fn entry(
+    State(boards): State<Boards>,
+    MaybeCaller(caller): MaybeCaller,
+    Path2(board, owner): Path2<String, String>,
+    Query(query): Query<StandingQuery>,
+) -> Result<Json<StandingView>, Error> {
+    boards.entry(caller.as_ref(), &board, &owner, &query).await.map(Json)
+}
+
+async fn around(
+    State(boards): State<Boards>,
+    MaybeCaller(caller): MaybeCaller,
+    Path2(board, owner): Path2<String, String>,
+    Query(query): Query<StandingQuery>,
+) -> Result<Json<EntriesPage>, Error> {
+    boards.around(caller.as_ref(), &board, &owner, &query).await.map(Json)
+}
+
+async fn lookup(
+    State(boards): State<Boards>,
+    MaybeCaller(caller): MaybeCaller,
+    Path(board): Path<String>,
+    Query(query): Query<StandingQuery>,
+    body: Body<Lookup>,
+) -> Result<Json<EntriesPage>, Error> {
+    boards.lookup(caller.as_ref(), &board, &body.value.owners, &query).await.map(Json)
+}

@@ -1,0 +1,94 @@
+//! Boards: leaderboards and competitions that are live, exact and fast.
+//!
+//! Reading order: [`engine`] (who ranks where), [`model`] (rules as values), `service` (use cases, each one
+//! transaction), `store` (statements), `api` (routes), `events` (facts), [`config`].
+//!
+//! # Invariants
+//! - Entries follow from submissions, bans and settings: a rebuild makes the same again, and after any restart a board
+//!   in memory equals its records.
+//! - A record is applied to memory only if its number is newer, so the order in which facts arrive does not matter.
+//! - Every transfer of the ledger sums to zero.
+//!
+//! # Limits
+//! 5 columns of 64 bits, owners of 128 bytes, 10,000 scores in a request, 1,000 entries a page.
+
+pub mod config;
+pub mod engine;
+pub mod model;
+
+mod api;
+mod error;
+mod events;
+mod service;
+mod store;
+
+use std::{sync::Arc, time::Duration};
+
+use mainstay_core::{
+    config::Section,
+    db::{BoxFuture, Sql, migrate::Migration},
+    jobs::Periodic,
+    migrations,
+    mount::{Core, Mount, MountError, Service},
+};
+
+pub use self::{config::Config, service::Boards};
+
+static MIGRATIONS: &[Migration] = migrations![
+    1 "boards" "../migrations/0001_boards.sql",
+    2 "activity" "../migrations/0002_activity.sql",
+    3 "ledger" "../migrations/0003_ledger.sql",
+    4 "competitions" "../migrations/0004_competitions.sql",
+    5 "rules" "../migrations/0005_rules.sql",
+];
+
+/// Boards, for the program.
+pub const SERVICE: Service = Service {
+    section: || Section::of::<Config>("boards"),
+    mount: |core, config| {
+        Box::pin(async move { Ok(mount(core, config.section("boards")?).await?.1) })
+    },
+};
+
+/// Opens the records of Boards and returns what the program runs.
+///
+/// # Errors
+/// If the records cannot be opened.
+pub async fn mount(core: &Core, config: Config) -> Result<(Boards, Mount), MountError> {
+    let boards = Boards::open(core, config).await?;
+    let mount = Mount {
+        name: "boards",
+        log: boards.log().clone(),
+        routes: api::routes(&boards),
+        consumers: events::consumers(&boards),
+        snapshots: Vec::new(),
+        jobs: Vec::new(),
+        periodic: periodic(&boards),
+        statements: statements(),
+    };
+    Ok((boards, mount))
+}
+
+/// What Boards does again and again; each is harmless when two instances do it at once.
+fn periodic(boards: &Boards) -> Vec<Periodic> {
+    let task = |name, every_s, run: fn(Boards) -> BoxFuture<'static, Result<(), error::Error>>| {
+        let boards = boards.clone();
+        let run = move || -> BoxFuture<'static, Result<(), String>> {
+            let work = run(boards.clone());
+            Box::pin(async move { work.await.map_err(|error| error.to_string()) })
+        };
+        Periodic { name, every: Duration::from_secs(every_s), run: Arc::new(run) }
+    };
+    vec![
+        task("boards.close_periods", 1, |boards| {
+            Box::pin(async move { boards.close_periods().await })
+        }),
+        task("boards.forget_idle", 30, |boards| {
+            Box::pin(async move { boards.forget_idle().await })
+        }),
+    ]
+}
+
+fn statements() -> Vec<&'static Sql> {
+    store::ALL.iter().flat_map(|module| module.iter().copied()).collect()
+}

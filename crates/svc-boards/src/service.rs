@@ -1,0 +1,110 @@
+//! Boards' handle: one method is one use case, and a use case that writes is one transaction.
+
+mod activities;
+mod boards;
+mod competitions;
+mod entries;
+mod ledger;
+mod rates;
+mod rules;
+pub(crate) mod scores;
+mod standings;
+
+use std::sync::Arc;
+
+use mainstay_core::{
+    cache::{Class, Policy},
+    clock::Clock,
+    db::Db,
+    error::Problem,
+    events::Log,
+    http::Cursors,
+    mount::{Core, MountError},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use self::{boards::Board, rates::Rates, standings::Standings};
+use crate::{Config, MIGRATIONS, error::Error};
+
+pub(crate) use self::{
+    boards::{BoardView, EditBoard, PeriodView},
+    entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
+    scores::NewScore,
+};
+
+/// Boards. Cloning is cheap.
+#[derive(Clone)]
+pub struct Boards {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    log: Log,
+    clock: Clock,
+    cursors: Cursors,
+    config: Config,
+    /// Boards by name.
+    known: Class<String, Arc<Board>>,
+    standings: Arc<Standings>,
+    rates: Rates,
+}
+
+impl Boards {
+    pub(crate) async fn open(core: &Core, config: Config) -> Result<Self, MountError> {
+        let log = core.log("boards", MIGRATIONS).await?;
+        let policy = Policy {
+            capacity_bytes: 16 << 20,
+            items: 10_000,
+            soft_ttl_ms: 300_000,
+            hard_ttl_ms: 3_600_000,
+            ..Policy::new("boards_board")
+        };
+        let weigh = |id: &String, board: &Arc<Board>| id.len() + board.weight();
+        let known = Class::new(policy, log.epochs().clone(), &core.cache_metrics, weigh);
+        let standings = Standings::new(log.db().clone(), core.clock.clone());
+        standings.follow(&log);
+        let inner = Inner {
+            log,
+            clock: core.clock.clone(),
+            cursors: core.cursors.clone(),
+            config,
+            known,
+            standings,
+            rates: Rates::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Boards' log, which other services and the program follow.
+    pub fn log(&self) -> &Log {
+        &self.inner.log
+    }
+
+    /// Where a cursor into `list` stands, if there is one.
+    ///
+    /// # Errors
+    /// `MalformedCursor` if it was not made here, or for another list.
+    pub(crate) fn open_cursor<T: DeserializeOwned>(
+        &self,
+        list: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<T>, Problem> {
+        cursor.map(|cursor| self.inner.cursors.open(list, cursor)).transpose()
+    }
+
+    /// A cursor into `list`.
+    pub(crate) fn seal_cursor<T: Serialize>(&self, list: &str, place: &T) -> String {
+        self.inner.cursors.seal(list, place)
+    }
+
+    /// Drops from memory what nobody has asked for.
+    pub(crate) async fn forget_idle(&self) -> Result<(), Error> {
+        let now = self.inner.clock.now();
+        self.inner.standings.forget_idle(now.plus_s(-i64::from(self.inner.config.idle_s)), now);
+        Ok(())
+    }
+
+    fn db(&self) -> &Db {
+        self.inner.log.db()
+    }
+}

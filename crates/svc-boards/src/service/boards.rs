@@ -1,0 +1,509 @@
+//! Boards: made, changed, deleted; their periods.
+
+use std::sync::Arc;
+
+use mainstay_contract::{
+    boards::{BoardChangedV1, CompetitionId, PeriodClosedV1},
+    ts::Ts,
+};
+use mainstay_core::{
+    auth::Caller,
+    cache::{Loaded, Stamp, Tag},
+    db::{DbError, Once, Tx},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Boards;
+use crate::{
+    error::Error,
+    model::board::{self, Audience, BoardSettings},
+    store::{
+        self,
+        boards::{BoardRow, Head, PeriodRow},
+        scores::Place,
+    },
+};
+
+/// Resets that are looked at to find the one that a pause of a board ends with.
+const RESETS_SKIPPED_MAX: usize = 10_000;
+
+/// What outdates a board that is kept in memory.
+fn tag_of(id: &str) -> Tag {
+    Tag::text("boards board", id)
+}
+
+/// A board as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Board {
+    pub(crate) id: String,
+    pub(crate) no: i64,
+    pub(crate) settings: BoardSettings,
+    pub(crate) competition: Option<CompetitionId>,
+    pub(crate) created_at: Ts,
+    pub(crate) updated_at: Ts,
+    pub(crate) version: i64,
+}
+
+impl From<BoardRow> for Board {
+    fn from(row: BoardRow) -> Self {
+        let BoardRow { id, no, settings, competition, created_at, updated_at, version } = row;
+        Self { id, no, settings: settings.0, competition, created_at, updated_at, version }
+    }
+}
+
+impl Board {
+    /// About how many bytes it takes.
+    pub(crate) fn weight(&self) -> usize {
+        512 + self.settings.columns.len() * 64
+    }
+
+    /// The entries that count now.
+    pub(crate) fn place(&self, head: Head) -> Place {
+        Place { board_no: self.no, edition: head.edition, period: head.period }
+    }
+
+    fn may_see(&self, caller: Option<&Caller>) -> bool {
+        match self.settings.audience {
+            Audience::Everybody => true,
+            Audience::SignedIn => caller.is_some(),
+            Audience::Administrators => caller.is_some_and(super::scores::is_server),
+        }
+    }
+}
+
+/// A board as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct BoardView {
+    /// Its name.
+    pub(crate) id: String,
+    /// How it is configured.
+    #[serde(flatten)]
+    pub(crate) settings: BoardSettings,
+    /// The competition that it belongs to, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) competition_id: Option<CompetitionId>,
+    /// The period that scores go to now.
+    pub(crate) period: PeriodView,
+    /// When it was made.
+    pub(crate) created_at: Ts,
+    /// When its settings were changed last.
+    pub(crate) updated_at: Ts,
+    /// Its version, for `If-Match`.
+    pub(crate) version: i64,
+}
+
+/// A period: from one reset to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct PeriodView {
+    /// Counted from the board's first, which is 1.
+    pub(crate) number: i64,
+    /// When it began.
+    pub(crate) starts_at: Ts,
+    /// When it ends or ended; absent if the board is never reset.
+    pub(crate) ends_at: Option<Ts>,
+}
+
+impl From<PeriodRow> for PeriodView {
+    fn from(row: PeriodRow) -> Self {
+        Self { number: row.no, starts_at: row.starts_at, ends_at: row.ends_at }
+    }
+}
+
+/// What to change of a board; what is absent stays.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EditBoard {
+    /// What people see.
+    pub(crate) title: Option<String>,
+    /// Who sees it.
+    pub(crate) audience: Option<Audience>,
+    /// Only administrators submit scores.
+    pub(crate) authoritative: Option<bool>,
+    /// When the board begins anew; `null` for never.
+    #[serde(deserialize_with = "given")]
+    pub(crate) reset: Option<Option<crate::model::schedule::Reset>>,
+    /// How often one owner may submit; `null` for no limit.
+    #[serde(deserialize_with = "given")]
+    pub(crate) rate: Option<Option<board::Rate>>,
+    /// People send evidence with each score.
+    pub(crate) evidence: Option<bool>,
+}
+
+/// `null` is something else than nothing.
+fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl EditBoard {
+    fn apply(&self, settings: &BoardSettings) -> BoardSettings {
+        let mut new = settings.clone();
+        if let Some(title) = &self.title {
+            new.title.clone_from(title);
+        }
+        if let Some(reset) = &self.reset {
+            new.reset.clone_from(reset);
+        }
+        new.audience = self.audience.unwrap_or(new.audience);
+        new.authoritative = self.authoritative.unwrap_or(new.authoritative);
+        new.rate = self.rate.unwrap_or(new.rate);
+        new.evidence = self.evidence.unwrap_or(new.evidence);
+        new
+    }
+}
+
+impl Boards {
+    /// The board of this name as `caller` may see it.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none for them.
+    pub(crate) async fn board(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+    ) -> Result<Arc<Board>, Error> {
+        let found = self.known_board(id).await?;
+        found.filter(|board| board.may_see(caller)).ok_or(Error::NotFound)
+    }
+
+    async fn known_board(&self, id: &str) -> Result<Option<Arc<Board>>, Error> {
+        let load = || async {
+            let mut tx = self.db().read().await?;
+            let stamp = Stamp(tx.stamp().await?);
+            let row = store::boards::board(&mut tx, id).await?;
+            Ok::<_, DbError>(match row {
+                Some(row) => Loaded::found(Arc::new(Board::from(row)), [tag_of(id)], stamp),
+                None => Loaded::absent([tag_of(id)], stamp),
+            })
+        };
+        let found = self.inner.known.get_or_load(&id.to_owned(), load).await;
+        let found = found.map_err(|error| Error::Db(shared(&error)))?;
+        Ok(found.map(|hit| Arc::clone(&hit)))
+    }
+
+    /// A board with its present period.
+    ///
+    /// # Errors
+    /// As [`Boards::board`].
+    pub(crate) async fn show_board(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+    ) -> Result<BoardView, Error> {
+        let board = self.board(caller, id).await?;
+        let mut tx = self.db().read().await?;
+        view(&mut tx, &board).await
+    }
+
+    /// Boards that `caller` may see, by name, after `after`; and the name to go on from.
+    pub(crate) async fn list_boards(
+        &self,
+        caller: Option<&Caller>,
+        after: &str,
+        limit: usize,
+    ) -> Result<(Vec<BoardView>, Option<String>), Error> {
+        let mut tx = self.db().read().await?;
+        let rows = store::boards::boards(&mut tx, after, limit as i64 + 1).await?;
+        let more = rows.len() > limit;
+        let mut views = Vec::new();
+        let mut last = None;
+        for row in rows.into_iter().take(limit) {
+            let board = Board::from(row);
+            last = Some(board.id.clone());
+            if board.may_see(caller) {
+                views.push(view(&mut tx, &board).await?);
+            }
+        }
+        Ok((views, last.filter(|_| more)))
+    }
+
+    /// Makes a board, or gives the one of this name these settings. Entries stay; what the new settings make of them is
+    /// computed anew where it can differ.
+    ///
+    /// # Errors
+    /// `Invalid` with every fault; `Conflict` for a board that a competition has made.
+    pub(crate) async fn put_board(
+        &self,
+        id: &str,
+        settings: BoardSettings,
+        once: Option<Once>,
+    ) -> Result<BoardView, Error> {
+        if !board::is_board_id(id) {
+            return Err(Error::NotFound);
+        }
+        let faults = settings.faults();
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults));
+        }
+        let id = id.to_owned();
+        self.db()
+            .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
+                let (id, settings) = (id.clone(), settings.clone());
+                Box::pin(async move {
+                    match store::boards::board(tx, &id).await? {
+                        Some(row) => change_in(tx, row.into(), settings).await,
+                        None => {
+                            let board = create_in(tx, &id, settings, None).await?;
+                            view(tx, &board).await
+                        }
+                    }
+                })
+            })
+            .await
+    }
+
+    /// Changes some settings of a board.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Conflict` as [`Boards::put_board`]; what `wanted` says of another version.
+    pub(crate) async fn edit_board(
+        &self,
+        id: &str,
+        edit: EditBoard,
+        wanted: mainstay_core::http::IfMatch,
+        once: Option<Once>,
+    ) -> Result<BoardView, Error> {
+        let id = id.to_owned();
+        self.db()
+            .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
+                let (id, edit, wanted) = (id.clone(), edit.clone(), wanted.clone());
+                Box::pin(async move {
+                    let row = store::boards::board(tx, &id).await?.ok_or(Error::NotFound)?;
+                    wanted.check(row.version)?;
+                    let board = Board::from(row);
+                    let settings = edit.apply(&board.settings);
+                    let faults = settings.faults();
+                    if !faults.is_empty() {
+                        return Err(Error::Invalid(faults));
+                    }
+                    change_in(tx, board, settings).await
+                })
+            })
+            .await
+    }
+
+    /// Deletes a board with all that it holds. Its name is free at once.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` for a board of a competition.
+    pub(crate) async fn delete_board(
+        &self,
+        id: &str,
+        wanted: mainstay_core::http::IfMatch,
+        once: Option<Once>,
+    ) -> Result<(), Error> {
+        let id = id.to_owned();
+        self.db()
+            .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
+                let (id, wanted) = (id.clone(), wanted.clone());
+                Box::pin(async move {
+                    let row = store::boards::board(tx, &id).await?.ok_or(Error::NotFound)?;
+                    wanted.check(row.version)?;
+                    let board = Board::from(row);
+                    owned_by_nobody(&board)?;
+                    let head = hold(tx, board.no).await?;
+                    let now = tx.now();
+                    store::boards::delete(tx, board.no, now).await?;
+                    say_changed(tx, &board, head, board.version + 1, true).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Periods of a board before `before`, newest first.
+    ///
+    /// # Errors
+    /// As [`Boards::board`].
+    pub(crate) async fn periods(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+        before: i64,
+        limit: usize,
+    ) -> Result<Vec<PeriodView>, Error> {
+        let board = self.board(caller, id).await?;
+        let mut tx = self.db().read().await?;
+        let rows = store::boards::periods(&mut tx, board.no, before, limit as i64).await?;
+        Ok(rows.into_iter().map(PeriodView::from).collect())
+    }
+
+    /// Ends every period whose time has come.
+    pub(crate) async fn close_periods(&self) -> Result<(), Error> {
+        let now = self.inner.clock.now();
+        let due = store::boards::due(&mut *self.db().read().await?, now).await?;
+        for id in due {
+            let Some(board) = self.known_board(&id).await? else { continue };
+            let no = board.no;
+            let lock = mainstay_core::params![no];
+            self.db()
+                .write_queued(&store::boards::LOCK_HEAD, lock, move |tx| {
+                    let board = board.clone();
+                    Box::pin(async move {
+                        let Some(row) = store::boards::board(tx, &board.id).await? else {
+                            return Ok::<_, Error>(());
+                        };
+                        let board = Board::from(row);
+                        let head = hold(tx, board.no).await?;
+                        let moved = advance(tx, &board, head).await?;
+                        if moved != head {
+                            store::boards::move_head(tx, board.no, moved).await?;
+                        }
+                        Ok(())
+                    })
+                })
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// The error that several callers got.
+fn shared(error: &DbError) -> DbError {
+    DbError::Unavailable(error.to_string())
+}
+
+/// Makes a board; `competition` if only that writes it.
+pub(crate) async fn create_in(
+    tx: &mut Tx,
+    id: &str,
+    settings: BoardSettings,
+    competition: Option<CompetitionId>,
+) -> Result<Board, Error> {
+    let (no, now) = (store::boards::next_no(tx).await?, tx.now());
+    let ends_at = settings.reset.as_ref().and_then(|reset| reset.next(now));
+    store::boards::add(tx, (id, no), &settings, competition, (now, ends_at)).await?;
+    let id = id.to_owned();
+    let (created_at, updated_at, version) = (now, now, 1);
+    let board = Board { id, no, settings, competition, created_at, updated_at, version };
+    let head = Head { edition: 1, period: 1, last_seq: 0, period_ends_at: ends_at };
+    say_changed(tx, &board, head, version, false).await?;
+    Ok(board)
+}
+
+async fn change_in(
+    tx: &mut Tx,
+    board: Board,
+    settings: BoardSettings,
+) -> Result<BoardView, Error> {
+    owned_by_nobody(&board)?;
+    if board.settings == settings {
+        return view(tx, &board).await;
+    }
+    keeps_columns(tx, &board, &settings).await?;
+    let now = tx.now();
+    let head = hold(tx, board.no).await?;
+    let mut head = advance(tx, &board, head).await?;
+    let mut new = board.clone();
+    (new.version, new.updated_at, new.settings) = (board.version + 1, now, settings);
+    if new.settings.reset != board.settings.reset {
+        head.period_ends_at = new.settings.reset.as_ref().and_then(|reset| reset.next(now));
+        store::boards::plan_period(tx, board.no, head.period, head.period_ends_at).await?;
+    }
+    if super::scores::differ(&board.settings, &new.settings) {
+        head = super::scores::rebuild(tx, &new, head).await?;
+    }
+    store::boards::change(tx, board.no, &new.settings, now, new.version).await?;
+    store::boards::move_head(tx, board.no, head).await?;
+    say_changed(tx, &new, head, new.version, false).await?;
+    view(tx, &new).await
+}
+
+/// Scores that are there mean what they meant: their columns and decimals stay.
+async fn keeps_columns(tx: &mut Tx, board: &Board, new: &BoardSettings) -> Result<(), Error> {
+    let scales = |settings: &BoardSettings| {
+        settings.columns.iter().map(|column| column.scale).collect::<Vec<_>>()
+    };
+    let used = hold(tx, board.no).await?.last_seq > 0;
+    if used && scales(&board.settings) != scales(new) {
+        return Err(Error::conflict(
+            "There are scores already: the columns stay as many as they are, with their decimals. Make another board.",
+        ));
+    }
+    Ok(())
+}
+
+fn owned_by_nobody(board: &Board) -> Result<(), Error> {
+    match board.competition {
+        None => Ok(()),
+        Some(_) => Err(Error::conflict(
+            "This board belongs to a competition, which alone changes it.",
+        )),
+    }
+}
+
+/// Where a board stands, locked for whoever writes it.
+pub(crate) async fn hold(tx: &mut Tx, board_no: i64) -> Result<Head, Error> {
+    store::boards::lock_head(tx, board_no).await?.ok_or(Error::NotFound)
+}
+
+/// Ends the period if its time has come, and begins the one that `now` is in. Time that steps back changes nothing: a
+/// period that has ended stays so. The caller keeps what is returned.
+pub(crate) async fn advance(tx: &mut Tx, board: &Board, head: Head) -> Result<Head, Error> {
+    let now = tx.now();
+    let (Some(ends_at), Some(reset)) = (head.period_ends_at, &board.settings.reset) else {
+        return Ok(head);
+    };
+    if now < ends_at {
+        return Ok(head);
+    }
+    let row = store::boards::period(tx, board.no, head.period).await?.ok_or(Error::NotFound)?;
+    store::boards::close_period(tx, board.no, head.period, (now, ends_at)).await?;
+    let fact = PeriodClosedV1 {
+        board: board.id.clone(),
+        board_no: board.no,
+        edition: head.edition,
+        period: head.period,
+        starts_at: row.starts_at,
+        ends_at,
+    };
+    tx.emit(&fact, &[]).await?;
+    // Periods in which nobody could have written are left out.
+    let mut starts_at = ends_at;
+    let mut next = reset.next(starts_at);
+    for _ in 0..RESETS_SKIPPED_MAX {
+        match next {
+            Some(end) if end <= now => (starts_at, next) = (end, reset.next(end)),
+            _ => break,
+        }
+    }
+    if next.is_some_and(|end| end <= now) {
+        (starts_at, next) = (now, reset.next(now));
+    }
+    let period = head.period + 1;
+    store::boards::add_period(tx, board.no, period, (starts_at, next)).await?;
+    Ok(Head { period, period_ends_at: next, ..head })
+}
+
+async fn say_changed(
+    tx: &mut Tx,
+    board: &Board,
+    head: Head,
+    version: i64,
+    deleted: bool,
+) -> Result<(), Error> {
+    let fact = BoardChangedV1 {
+        board: board.id.clone(),
+        board_no: board.no,
+        edition: head.edition,
+        deleted,
+        version,
+    };
+    Ok(tx.emit(&fact, &[tag_of(&board.id)]).await?)
+}
+
+async fn view(tx: &mut Tx, board: &Board) -> Result<BoardView, Error> {
+    let head = store::boards::head(tx, board.no).await?.ok_or(Error::NotFound)?;
+    let period = store::boards::period(tx, board.no, head.period).await?.ok_or(Error::NotFound)?;
+    Ok(BoardView {
+        id: board.id.clone(),
+        settings: board.settings.clone(),
+        competition_id: board.competition,
+        period: period.into(),
+        created_at: board.created_at,
+        updated_at: board.updated_at,
+        version: board.version,
+    })
+}

@@ -1,0 +1,433 @@
+//! Reading a board: pages that stay as they were when they were begun, one owner, those around them, several at once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use mainstay_contract::ts::Ts;
+use mainstay_core::{
+    auth::Caller,
+    db::Json,
+    error::{Fault, Problem},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    Boards,
+    boards::{Board, PeriodView},
+    scores::Recorded,
+    standings::{FrozenName, Slice, Standing},
+};
+use crate::{
+    engine::Ranked,
+    error::Error,
+    model::{board::BoardSettings, score::Written},
+    store::{
+        self,
+        boards::PeriodRow,
+        scores::{EntryRow, Place},
+    },
+};
+
+/// The most entries of a page.
+const PAGE_MAX: u32 = 1_000;
+/// The most entries around one.
+const AROUND_MAX: u32 = 100;
+/// The most owners that are looked up at once.
+const LOOKUP_MAX: usize = 1_000;
+
+/// An entry as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct EntryView {
+    /// From 1. With `shared` and `dense` ties several entries can have it.
+    pub(crate) rank: u64,
+    /// Whose.
+    pub(crate) owner: String,
+    /// One for each column.
+    pub(crate) scores: Vec<Written>,
+    /// When the scores came to what they are.
+    pub(crate) updated_at: Ts,
+    /// What was sent with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) metadata: Option<Value>,
+}
+
+impl EntryView {
+    /// What was recorded, with its rank.
+    pub(super) fn of(settings: &BoardSettings, recorded: Recorded, rank: u64) -> Self {
+        Self {
+            rank,
+            owner: recorded.owner,
+            scores: settings.show_scores(&recorded.scores),
+            updated_at: recorded.updated_at,
+            metadata: recorded.metadata,
+        }
+    }
+}
+
+/// A page of a board.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct EntriesPage {
+    /// In the order of ranks.
+    pub(crate) items: Vec<EntryView>,
+    /// Asks for the next page of the same standing; absent at the end.
+    pub(crate) next_cursor: Option<String>,
+    /// Entries in all.
+    pub(crate) count: u64,
+    /// The period that was read.
+    pub(crate) period: PeriodView,
+    /// The newest submission that is counted: a number that grows with each one.
+    pub(crate) as_of: u64,
+}
+
+/// One owner's entry.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct StandingView {
+    /// The entry.
+    #[serde(flatten)]
+    pub(crate) entry: EntryView,
+    /// How many of all entries rank behind it, in per cent: 100 for the first of many.
+    pub(crate) percentile: f64,
+    /// Entries in all.
+    pub(crate) count: u64,
+    /// The newest submission that is counted.
+    pub(crate) as_of: u64,
+}
+
+/// Which entries.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EntriesQuery {
+    /// How many, 1 to 1,000; 20 if absent.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub(crate) limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub(crate) cursor: Option<String>,
+    /// `current` (if absent), `previous`, a period's number, or an instant in it.
+    pub(crate) window: Option<String>,
+    /// Ranks among one's like only: kind and value, such as `country:IN`.
+    pub(crate) slice: Option<String>,
+    /// The rank to begin with, if there is no cursor.
+    pub(crate) from_rank: Option<u64>,
+}
+
+/// Whose entry, and in which period.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StandingQuery {
+    /// How many entries around it, 1 to 100; 11 if absent.
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) limit: Option<u32>,
+    /// `current` (if absent), `previous`, a period's number, or an instant in it.
+    pub(crate) window: Option<String>,
+    /// Ranks among one's like only: kind and value, such as `country:IN`.
+    pub(crate) slice: Option<String>,
+}
+
+/// Where a cursor stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Mark {
+    place: Place,
+    frozen: FrozenName,
+    /// The first entry of the page, from 0.
+    next: u64,
+}
+
+/// A board's period in memory.
+struct Read {
+    board: Arc<Board>,
+    place: Place,
+    period: PeriodRow,
+    standing: Arc<Standing>,
+}
+
+impl Boards {
+    /// A page of a board.
+    ///
+    /// # Errors
+    /// `NotFound` for a board or period that the caller may not see; `Invalid`; `CursorExpired` ten minutes after the
+    /// first page, or when the board was built anew.
+    pub(crate) async fn entries(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+        query: &EntriesQuery,
+    ) -> Result<EntriesPage, Error> {
+        let limit = limit_of(query.limit, 20, PAGE_MAX)? as usize;
+        let slice = slice_of(query.slice.as_deref())?;
+        let read = self.read_period(caller, id, query.window.as_deref()).await?;
+        let list = format!("entries {id} {:?} {:?}", query.window, slice);
+        let now = self.inner.clock.now();
+        let (snapshot, name, first) = match &query.cursor {
+            Some(cursor) => {
+                let mark: Mark = self.inner.cursors.open(&list, cursor)?;
+                let frozen = (mark.place == read.place)
+                    .then(|| read.standing.frozen(mark.frozen, slice.as_ref()))
+                    .flatten()
+                    .ok_or(Error::CursorExpired)?;
+                (frozen, Some(mark.frozen), mark.next)
+            }
+            None => {
+                let first = query.from_rank.unwrap_or(1).max(1) - 1;
+                match read.standing.freeze(slice.as_ref(), now) {
+                    Some((name, frozen)) => (frozen, Some(name), first),
+                    None => return Ok(read.nobody()),
+                }
+            }
+        };
+        let ranked: Vec<Ranked> = snapshot.range(first, limit);
+        let next = first + ranked.len() as u64;
+        let next_cursor = name.filter(|_| next < snapshot.len()).map(|frozen| {
+            self.inner.cursors.seal(&list, &Mark { place: read.place, frozen, next })
+        });
+        Ok(EntriesPage {
+            items: self.show(&read.board, read.place, ranked).await?,
+            next_cursor,
+            count: snapshot.len(),
+            period: read.period.into(),
+            as_of: name.map_or(0, |name| name.as_of),
+        })
+    }
+
+    /// How one owner stands.
+    ///
+    /// # Errors
+    /// `NotFound` if the owner has no entry there.
+    pub(crate) async fn entry(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+        owner: &str,
+        query: &StandingQuery,
+    ) -> Result<StandingView, Error> {
+        let slice = slice_of(query.slice.as_deref())?;
+        let read = self.read_period(caller, id, query.window.as_deref()).await?;
+        let found = read.standing.look(|sliced| {
+            let ranking = sliced.ranking(slice.as_ref())?;
+            let standing = ranking.standing(owner)?;
+            let ranked = ranking.range(standing.place, 1).into_iter().next()?;
+            Some((ranked, standing.place, ranking.len(), sliced.as_of()))
+        });
+        let (ranked, place, count, as_of) = found.flatten().ok_or(Error::NotFound)?;
+        let entry = self.show(&read.board, read.place, vec![ranked]).await?.pop();
+        let behind = count.saturating_sub(place + 1);
+        let percentile = match count {
+            0 | 1 => 100.0,
+            _ => (behind as f64 / (count - 1) as f64 * 10_000.0).round() / 100.0,
+        };
+        Ok(StandingView { entry: entry.ok_or(Error::NotFound)?, percentile, count, as_of })
+    }
+
+    /// An owner and those around them: half of the rest behind, the other half before, moved at the ends.
+    ///
+    /// # Errors
+    /// `NotFound` if the owner has no entry there.
+    pub(crate) async fn around(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+        owner: &str,
+        query: &StandingQuery,
+    ) -> Result<EntriesPage, Error> {
+        let limit = u64::from(limit_of(query.limit, 11, AROUND_MAX)?);
+        let slice = slice_of(query.slice.as_deref())?;
+        let read = self.read_period(caller, id, query.window.as_deref()).await?;
+        let found = read.standing.look(|sliced| {
+            let ranking = sliced.ranking(slice.as_ref())?;
+            let place = ranking.standing(owner)?.place;
+            let behind = limit / 2;
+            let before = limit - 1 - behind;
+            let first = place.saturating_sub(before).min(ranking.len().saturating_sub(limit));
+            let ranked = ranking.range(first, limit as usize);
+            Some((ranked, ranking.len(), sliced.as_of()))
+        });
+        let (ranked, count, as_of) = found.flatten().ok_or(Error::NotFound)?;
+        Ok(EntriesPage {
+            items: self.show(&read.board, read.place, ranked).await?,
+            next_cursor: None,
+            count,
+            period: read.period.into(),
+            as_of,
+        })
+    }
+
+    /// How several owners stand, in the order of their ranks; those without an entry are left out.
+    ///
+    /// # Errors
+    /// `Invalid` for more than 1,000 owners.
+    pub(crate) async fn lookup(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+        owners: &[String],
+        query: &StandingQuery,
+    ) -> Result<EntriesPage, Error> {
+        if owners.len() > LOOKUP_MAX {
+            let detail = format!("Ask for at most {LOOKUP_MAX} owners.");
+            return Err(Error::invalid("/owners", "too_many", detail));
+        }
+        let slice = slice_of(query.slice.as_deref())?;
+        let read = self.read_period(caller, id, query.window.as_deref()).await?;
+        let found = read.standing.look(|sliced| {
+            let ranking = sliced.ranking(slice.as_ref())?;
+            let mut places: Vec<u64> =
+                owners.iter().filter_map(|owner| Some(ranking.standing(owner)?.place)).collect();
+            places.sort_unstable();
+            places.dedup();
+            let ranked: Vec<Ranked> =
+                places.into_iter().flat_map(|place| ranking.range(place, 1)).collect();
+            Some((ranked, ranking.len(), sliced.as_of()))
+        });
+        let Some((ranked, count, as_of)) = found.flatten() else { return Ok(read.nobody()) };
+        Ok(EntriesPage {
+            items: self.show(&read.board, read.place, ranked).await?,
+            next_cursor: None,
+            count,
+            period: read.period.into(),
+            as_of,
+        })
+    }
+
+    async fn read_period(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+        window: Option<&str>,
+    ) -> Result<Read, Error> {
+        let board = self.board(caller, id).await?;
+        let mut tx = self.db().read().await?;
+        let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
+        let now = self.inner.clock.now();
+        // A period that is over is so for readers too, before anybody has written that down.
+        let over = head.period_ends_at.is_some_and(|ends_at| ends_at <= now);
+        let period = match Window::parse(window)? {
+            Window::Current if over => None,
+            Window::Current => store::boards::period(&mut tx, board.no, head.period).await?,
+            Window::Previous => {
+                let previous = if over { head.period } else { head.period - 1 };
+                store::boards::period(&mut tx, board.no, previous).await?
+            }
+            Window::Number(no) => store::boards::period(&mut tx, board.no, no).await?,
+            Window::At(at) => store::boards::period_at(&mut tx, board.no, at)
+                .await?
+                .filter(|period| period.ends_at.is_none_or(|ends_at| at < ends_at)),
+        };
+        drop(tx);
+        let period = match period {
+            Some(period) => period,
+            None if over && matches!(Window::parse(window)?, Window::Current) => {
+                self.close_periods().await?;
+                let mut tx = self.db().read().await?;
+                let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
+                let period = store::boards::period(&mut tx, board.no, head.period).await?;
+                period.ok_or(Error::NotFound)?
+            }
+            None => return Err(Error::NotFound),
+        };
+        let place = Place { board_no: board.no, edition: head.edition, period: period.no };
+        let standing = self.inner.standings.get(&board.settings, place).await?;
+        Ok(Read { board, place, period, standing })
+    }
+
+    /// Entries with what the records say of them besides.
+    async fn show(
+        &self,
+        board: &Board,
+        place: Place,
+        ranked: Vec<Ranked>,
+    ) -> Result<Vec<EntryView>, Error> {
+        let owners: Vec<String> = ranked.iter().map(|ranked| ranked.owner.to_string()).collect();
+        let mut tx = self.db().read().await?;
+        let rows = store::scores::entries_among(&mut tx, place, &owners).await?;
+        let rows: HashMap<String, EntryRow> =
+            rows.into_iter().map(|row| (row.owner.clone(), row)).collect();
+        let current = |ranked: &Ranked| {
+            rows.get(&*ranked.owner).filter(|row| row.seq.unsigned_abs() == ranked.seq)
+        };
+        // What has moved on since: its submission says how it was.
+        let moved: Vec<i64> = ranked
+            .iter()
+            .filter(|ranked| current(ranked).is_none())
+            .map(|ranked| ranked.seq.cast_signed())
+            .collect();
+        let found = store::scores::submissions(&mut tx, board.no, &moved).await?;
+        let earlier: HashMap<i64, (Ts, Option<Json<Value>>)> = moved
+            .into_iter()
+            .zip(found)
+            .filter_map(|(seq, found)| found.map(|found| (seq, found)))
+            .collect();
+        let view = |ranked: &Ranked| {
+            let (updated_at, metadata) = match current(ranked) {
+                Some(row) => (row.updated_at, row.metadata.clone()),
+                None => earlier.get(&ranked.seq.cast_signed())?.clone(),
+            };
+            Some(EntryView {
+                rank: ranked.rank,
+                owner: ranked.owner.to_string(),
+                scores: board.settings.show_scores(&ranked.scores),
+                updated_at,
+                metadata: metadata.map(|Json(value)| value),
+            })
+        };
+        Ok(ranked.iter().filter_map(view).collect())
+    }
+}
+
+impl Read {
+    fn nobody(&self) -> EntriesPage {
+        EntriesPage {
+            items: Vec::new(),
+            next_cursor: None,
+            count: 0,
+            period: self.period.into(),
+            as_of: self.standing.look(|sliced| sliced.as_of()).unwrap_or_default(),
+        }
+    }
+}
+
+/// Which period is asked for.
+enum Window {
+    Current,
+    Previous,
+    Number(i64),
+    At(Ts),
+}
+
+impl Window {
+    fn parse(text: Option<&str>) -> Result<Self, Error> {
+        let text = match text {
+            None | Some("current") => return Ok(Self::Current),
+            Some("previous") => return Ok(Self::Previous),
+            Some(text) => text,
+        };
+        if let Ok(number) = text.parse() {
+            return Ok(Self::Number(number));
+        }
+        text.parse().map(Self::At).map_err(|_odd| {
+            let detail = "Ask for `current`, `previous`, a period's number, or an instant such as 2026-03-01T12:00:00Z.";
+            Error::invalid("?window", "malformed", detail)
+        })
+    }
+}
+
+fn slice_of(text: Option<&str>) -> Result<Option<Slice>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    match text.split_once(':') {
+        Some((kind, value)) => Ok(Some((kind.to_owned(), value.to_owned()))),
+        None => Err(Error::invalid(
+            "?slice",
+            "malformed",
+            "Write kind and value with a colon between them, such as `country:IN`.",
+        )),
+    }
+}
+
+fn limit_of(limit: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> {
+    match limit.unwrap_or(usual) {
+        limit if (1..=most).contains(&limit) => Ok(limit),
+        _ => {
+            let detail = format!("Ask for 1 to {most} entries.");
+            Err(Problem::invalid(vec![Fault::new("?limit", "out_of_range", detail)]))
+        }
+    }
+}

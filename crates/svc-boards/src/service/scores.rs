@@ -1,0 +1,316 @@
+//! Scores as they are submitted: who may, what is looked at, what is answered. `record` writes them.
+
+mod record;
+
+use std::sync::Arc;
+
+use mainstay_contract::ts::Ts;
+use mainstay_core::{
+    auth::{Caller, Scope},
+    db::Once,
+    error::{Code, Fault, Problem},
+    params,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub(crate) use self::record::{differ, rebuild, record, remove};
+use super::{Boards, boards::Board, entries::EntryView};
+use crate::{
+    error::Error,
+    model::{
+        board::{BoardSettings, OWNER_BYTES_MAX, is_owner},
+        operate::Operator,
+        score::Written,
+    },
+    store::{
+        self,
+        scores::{Place, Slices},
+    },
+};
+
+/// The most scores in one request.
+pub(crate) const SCORES_MAX: usize = 10_000;
+/// The longest metadata and evidence, in bytes of JSON.
+const METADATA_BYTES_MAX: usize = 4 << 10;
+/// The longest value of a slice, in bytes.
+const SLICE_BYTES_MAX: usize = 64;
+
+/// Whether `caller` writes for others, as a game's server does.
+pub(crate) fn is_server(caller: &Caller) -> bool {
+    caller.has(Scope::BoardsWrite)
+}
+
+/// A score as it is submitted.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewScore {
+    /// Whose, 1 to 128 bytes. On a board that people submit to, the caller's own id, which may be left out.
+    #[serde(default)]
+    #[schemars(length(max = 128))]
+    pub(crate) owner: Option<String>,
+    /// One for each column.
+    pub(crate) scores: Vec<Written>,
+    /// Kept with the entry when the score changes it; at most 4 KiB of JSON.
+    #[serde(default)]
+    pub(crate) metadata: Option<Value>,
+    /// What shows that the score is real, such as a replay's address; at most 4 KiB of JSON.
+    #[serde(default)]
+    pub(crate) evidence: Option<Value>,
+    /// Another operator than the board's, for this score. Only from those who write for others.
+    #[serde(default)]
+    pub(crate) operator: Option<Operator>,
+    /// Slices that the owner is in, such as `{"country": "IN"}`; those of the board. What is absent stays.
+    #[serde(default)]
+    pub(crate) slices: Option<Slices>,
+}
+
+/// A score that was found to be sound.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Submission {
+    pub(crate) owner: String,
+    pub(crate) scores: Vec<i64>,
+    pub(crate) operator: Option<Operator>,
+    pub(crate) metadata: Option<Value>,
+    pub(crate) evidence: Option<Value>,
+    pub(crate) slices: Option<Slices>,
+    /// Who made it happen, if it was not the owner.
+    pub(crate) cause: Option<String>,
+}
+
+impl Submission {
+    /// Of `owner`, with these scores and nothing else.
+    pub(crate) fn of(owner: impl Into<String>, scores: Vec<i64>) -> Self {
+        Self {
+            owner: owner.into(),
+            scores,
+            operator: None,
+            metadata: None,
+            evidence: None,
+            slices: None,
+            cause: None,
+        }
+    }
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    /// It was taken; this is how its owner stands.
+    Taken(Recorded),
+    /// The owner is banned.
+    Banned,
+    /// A sum would leave 64 bits.
+    Overflow {
+        /// The column, from 0.
+        column: usize,
+    },
+}
+
+/// How an owner stands after a submission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    pub(crate) owner: String,
+    pub(crate) scores: Vec<i64>,
+    pub(crate) seq: i64,
+    pub(crate) metadata: Option<Value>,
+    pub(crate) attempts: i64,
+    pub(crate) updated_at: Ts,
+    pub(crate) changed: bool,
+}
+
+/// Looks at a score as `caller` sends it.
+///
+/// # Errors
+/// What is wrong with it, all at once.
+pub(crate) fn check(
+    settings: &BoardSettings,
+    caller: &Caller,
+    new: NewScore,
+) -> Result<Submission, Error> {
+    let (own, server) = (caller.user.to_string(), is_server(caller));
+    let mut faults = Vec::new();
+    let owner = match new.owner {
+        Some(owner) => owner,
+        None if !settings.authoritative => own.clone(),
+        None => {
+            let detail = format!("Say whose score it is, in 1 to {OWNER_BYTES_MAX} bytes.");
+            faults.push(Fault::new("/owner", "required", detail));
+            String::new()
+        }
+    };
+    if !server && owner != own && faults.is_empty() {
+        return Err(Error::Forbidden("People submit their own scores here.".into()));
+    }
+    if faults.is_empty() && !is_owner(&owner) {
+        let detail = format!("Use 1 to {OWNER_BYTES_MAX} bytes without control characters.");
+        faults.push(Fault::new("/owner", "characters", detail));
+    }
+    let scores = settings.read_scores(&new.scores, "").unwrap_or_else(|more| {
+        faults.extend(more);
+        Vec::new()
+    });
+    for (at, value) in [("/metadata", &new.metadata), ("/evidence", &new.evidence)] {
+        if value.as_ref().is_some_and(|value| value.to_string().len() > METADATA_BYTES_MAX) {
+            let detail = format!("Send at most {METADATA_BYTES_MAX} bytes of JSON.");
+            faults.push(Fault::new(at, "too_long", detail));
+        }
+    }
+    if settings.evidence && !server && new.evidence.is_none() {
+        let detail = "Send what shows that the score is real.";
+        faults.push(Fault::new("/evidence", "required", detail));
+    }
+    if new.operator.is_some() && !server {
+        return Err(Error::Forbidden("The board says how scores are taken.".into()));
+    }
+    check_slices(settings, new.slices.as_ref(), &mut faults);
+    if !faults.is_empty() {
+        return Err(Error::Invalid(faults));
+    }
+    let NewScore { metadata, evidence, operator, slices, .. } = new;
+    Ok(Submission { owner, scores, operator, metadata, evidence, slices, cause: None })
+}
+
+fn check_slices(settings: &BoardSettings, slices: Option<&Slices>, faults: &mut Vec<Fault>) {
+    for (kind, value) in slices.into_iter().flatten() {
+        let at = format!("/slices/{kind}");
+        if !settings.slices.contains(kind) {
+            let detail = format!("This board knows no slices by `{kind}`.");
+            faults.push(Fault::new(at, "unknown", detail));
+        } else if !(1..=SLICE_BYTES_MAX).contains(&value.len()) {
+            let detail = format!("Use 1 to {SLICE_BYTES_MAX} bytes.");
+            faults.push(Fault::new(at, "length", detail));
+        }
+    }
+}
+
+impl Boards {
+    /// Takes scores in the order of the list, and says how each owner stands afterwards.
+    ///
+    /// # Errors
+    /// `NotFound` for a board that the caller may not see; `Forbidden` if only servers write it; `Conflict` if only its
+    /// competition does. What is wrong with a score stands in its place of the answer.
+    pub(crate) async fn submit(
+        &self,
+        caller: &Caller,
+        id: &str,
+        list: Vec<Result<NewScore, Problem>>,
+        once: Option<Once>,
+    ) -> Result<Vec<Result<EntryView, Problem>>, Error> {
+        let board = self.board(Some(caller), id).await?;
+        if board.competition.is_some() {
+            return Err(Error::conflict(
+                "The scores of a competition come from activity: send that instead.",
+            ));
+        }
+        if board.settings.authoritative && !is_server(caller) {
+            return Err(Error::Forbidden(
+                "Only administrators and keys with the scope `boards:write` write this board.".into(),
+            ));
+        }
+        self.allow(&board, caller, list.len())?;
+        let checked: Vec<Result<Submission, Problem>> = list
+            .into_iter()
+            .map(|new| check(&board.settings, caller, new?).map_err(Problem::from))
+            .collect();
+        let sound: Arc<[Submission]> =
+            checked.iter().filter_map(|one| one.as_ref().ok().cloned()).collect();
+        let (place, outcomes) = self.take(&board, sound, once).await?;
+        let standing = self.inner.standings.get(&board.settings, place).await?;
+        let mut outcomes = outcomes.into_iter();
+        let answers = checked.into_iter().map(|one| match one.map(|_| outcomes.next()) {
+            Err(problem) => Err(problem),
+            Ok(Some(Outcome::Taken(recorded))) => {
+                let rank = standing.rank_of(&recorded.owner);
+                Ok(EntryView::of(&board.settings, recorded, rank))
+            }
+            Ok(refused) => Err(refusal(refused.as_ref())),
+        });
+        Ok(answers.collect())
+    }
+
+    async fn take(
+        &self,
+        board: &Arc<Board>,
+        list: Arc<[Submission]>,
+        once: Option<Once>,
+    ) -> Result<(Place, Vec<Outcome>), Error> {
+        let (board, no) = (board.clone(), board.no);
+        let lock = params![no];
+        self.db()
+            .write_locking(&store::boards::LOCK_HEAD, lock, once, move |tx| {
+                let (board, list) = (board.clone(), list.clone());
+                Box::pin(async move {
+                    let row = store::boards::board(tx, &board.id).await?;
+                    let row = row.filter(|row| row.no == board.no).ok_or(Error::NotFound)?;
+                    record(tx, &row.into(), &list).await
+                })
+            })
+            .await
+    }
+
+    /// Holds an owner to the board's rate.
+    fn allow(&self, board: &Board, caller: &Caller, count: usize) -> Result<(), Error> {
+        let Some(rate) = board.settings.rate.filter(|_| !is_server(caller)) else { return Ok(()) };
+        let owner = caller.user.to_string();
+        let now_us = self.inner.clock.now().as_micros();
+        self.inner.rates.check((board.no, &owner), rate, count, now_us).map_err(|wait_s| {
+            let detail = format!(
+                "This board takes {} scores in {} s from each person.",
+                rate.max, rate.per_s
+            );
+            Problem::new(Code::RateLimited, detail).retry_after_s(wait_s).into()
+        })
+    }
+
+    /// Removes the entry of `owner` in the present period. What they submit afterwards counts from nothing.
+    ///
+    /// # Errors
+    /// `NotFound` for a board that the caller may not see, and for an owner without an entry; `Forbidden` unless it is
+    /// the caller's own on a board that people submit to, or the caller writes for others.
+    pub(crate) async fn remove_entry(
+        &self,
+        caller: &Caller,
+        id: &str,
+        owner: &str,
+        once: Option<Once>,
+    ) -> Result<(), Error> {
+        let board = self.board(Some(caller), id).await?;
+        let own = !board.settings.authoritative && owner == caller.user.to_string();
+        if board.competition.is_some() || !(own || is_server(caller)) {
+            return Err(Error::Forbidden("You may not remove this entry.".into()));
+        }
+        let (no, owner) = (board.no, owner.to_owned());
+        let lock = params![no];
+        self.db()
+            .write_locking(&store::boards::LOCK_HEAD, lock, once, move |tx| {
+                let (board, owner) = (board.clone(), owner.clone());
+                Box::pin(async move {
+                    let row = store::boards::board(tx, &board.id).await?;
+                    let row = row.filter(|row| row.no == board.no).ok_or(Error::NotFound)?;
+                    match remove(tx, &row.into(), &owner).await? {
+                        true => Ok(()),
+                        false => Err(Error::NotFound),
+                    }
+                })
+            })
+            .await
+    }
+}
+
+fn refusal(outcome: Option<&Outcome>) -> Problem {
+    match outcome {
+        Some(Outcome::Banned) => {
+            Problem::new(Code::Forbidden, "Scores of this owner do not count here.")
+        }
+        Some(Outcome::Overflow { column }) => Problem::invalid(vec![Fault::new(
+            format!("/scores/{column}"),
+            "too_large",
+            "The sum leaves the numbers of 64 bits.",
+        )]),
+        Some(Outcome::Taken(_)) | None => {
+            Problem::internal("a score was taken without an answer".to_owned())
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Writing scores: each is kept as it came, and the entry that follows from it. The only place where entries change.
+
+use std::collections::{BTreeMap, HashMap};
+
+use mainstay_contract::{
+    boards::{EntriesRemovedV1, ScoredV1, ScoresRecordedV1},
+    ts::Ts,
+};
+use mainstay_core::db::{Json, Tx};
+use serde_json::Value;
+
+use super::{Outcome, Recorded, Submission};
+use crate::{
+    error::Error,
+    model::{
+        board::BoardSettings,
+        operate::{Operator, Overflow, operate},
+    },
+    service::boards::{Board, advance, hold},
+    store::{
+        self,
+        boards::Head,
+        scores::{NewEntry, NewSubmission, Place, Slices, SubmissionKind},
+    },
+};
+
+/// The most entries in one fact.
+const FACT_ENTRIES_MAX: usize = 1_000;
+/// Submissions that a rebuild reads at a time.
+const REBUILD_BATCH: i64 = 5_000;
+
+/// An owner's entry while submissions are worked through.
+#[derive(Debug, Clone, PartialEq)]
+struct Held {
+    scores: Vec<i64>,
+    seq: i64,
+    metadata: Option<Value>,
+    slices: Option<Slices>,
+    attempts: i64,
+    updated_at: Ts,
+}
+
+/// What a submission says, kept or new.
+struct Given<'a> {
+    seq: i64,
+    scores: &'a [i64],
+    operator: Operator,
+    metadata: Option<&'a Value>,
+    slices: Option<&'a Slices>,
+    at: Ts,
+}
+
+impl Held {
+    /// How an owner who had `old` stands after `given`.
+    fn after(settings: &BoardSettings, old: Option<Self>, given: &Given<'_>) -> Result<Self, Overflow> {
+        let before = old.as_ref().map(|old| &*old.scores);
+        let scores = operate(given.operator, settings.directions(), before, given.scores)?;
+        let Some(mut held) = old else {
+            return Ok(Self {
+                scores,
+                seq: given.seq,
+                metadata: given.metadata.cloned(),
+                slices: given.slices.cloned(),
+                attempts: 1,
+                updated_at: given.at,
+            });
+        };
+        held.attempts += 1;
+        let moved = given.slices.is_some_and(|new| {
+            let slices = held.slices.get_or_insert_default();
+            let before = slices.clone();
+            slices.extend(new.iter().map(|(kind, value)| (kind.clone(), value.clone())));
+            *slices != before
+        });
+        if scores != held.scores {
+            (held.scores, held.seq, held.updated_at) = (scores, given.seq, given.at);
+            if let Some(metadata) = given.metadata {
+                held.metadata = Some(metadata.clone());
+            }
+        } else if moved {
+            // Whoever holds the entry in memory takes only what is newer.
+            held.seq = given.seq;
+        }
+        Ok(held)
+    }
+
+    fn scored(&self, owner: &str) -> ScoredV1 {
+        ScoredV1 {
+            owner: owner.to_owned(),
+            scores: self.scores.clone(),
+            seq: self.seq,
+            slices: self.slices.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// Takes `list` in its order, in this transaction, and says what became of each and where. On Postgres the board's
+/// head is locked here, if the caller has not locked it.
+pub(crate) async fn record(
+    tx: &mut Tx,
+    board: &Board,
+    list: &[Submission],
+) -> Result<(Place, Vec<Outcome>), Error> {
+    let before = hold(tx, board.no).await?;
+    let mut head = advance(tx, board, before).await?;
+    let place = board.place(head);
+    let mut owners: Vec<String> = list.iter().map(|new| new.owner.clone()).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    let banned = store::boards::banned_among(tx, board.no, &owners).await?;
+    let mut held: HashMap<String, Held> = HashMap::with_capacity(owners.len());
+    for row in store::scores::entries_among(tx, place, &owners).await? {
+        let scores = row.scores()?;
+        let (metadata, slices) = (row.metadata.map(|Json(v)| v), row.slices.map(|Json(v)| v));
+        let (seq, attempts, updated_at) = (row.seq, row.attempts, row.updated_at);
+        held.insert(row.owner, Held { scores, seq, metadata, slices, attempts, updated_at });
+    }
+    let now = tx.now();
+    let mut outcomes = Vec::with_capacity(list.len());
+    let mut touched: BTreeMap<&str, bool> = BTreeMap::new();
+    for new in list {
+        if banned.contains(&new.owner) {
+            outcomes.push(Outcome::Banned);
+            continue;
+        }
+        let operator = new.operator.unwrap_or(board.settings.operator);
+        let given = Given {
+            seq: head.last_seq + 1,
+            scores: &new.scores,
+            operator,
+            metadata: new.metadata.as_ref(),
+            slices: new.slices.as_ref(),
+            at: now,
+        };
+        let old = held.get(&new.owner).cloned();
+        let seq_before = old.as_ref().map(|old| old.seq);
+        let entry = match Held::after(&board.settings, old, &given) {
+            Ok(entry) => entry,
+            Err(Overflow { column }) => {
+                outcomes.push(Outcome::Overflow { column });
+                continue;
+            }
+        };
+        head.last_seq += 1;
+        keep(tx, board, head, new).await?;
+        let changed = seq_before != Some(entry.seq);
+        *touched.entry(&new.owner).or_default() |= changed;
+        outcomes.push(Outcome::Taken(Recorded {
+            owner: new.owner.clone(),
+            scores: entry.scores.clone(),
+            seq: entry.seq,
+            metadata: entry.metadata.clone(),
+            attempts: entry.attempts,
+            updated_at: entry.updated_at,
+            changed,
+        }));
+        held.insert(new.owner.clone(), entry);
+    }
+    let mut scored = Vec::new();
+    for (owner, changed) in touched {
+        let Some(entry) = held.get(owner) else { continue };
+        set(tx, place, owner, entry).await?;
+        if changed {
+            scored.push(entry.scored(owner));
+        }
+    }
+    if head != before {
+        store::boards::move_head(tx, board.no, head).await?;
+    }
+    scored.sort_unstable_by_key(|scored| scored.seq);
+    say_recorded(tx, board, place, scored).await?;
+    Ok((place, outcomes))
+}
+
+/// Keeps a submission as it came, as the newest one of `head`.
+async fn keep(tx: &mut Tx, board: &Board, head: Head, new: &Submission) -> Result<(), Error> {
+    let submission = NewSubmission {
+        seq: head.last_seq,
+        period: head.period,
+        owner: &new.owner,
+        kind: SubmissionKind::Score,
+        scores: &new.scores,
+        operator: new.operator.map(Operator::as_str),
+        metadata: new.metadata.as_ref(),
+        slices: new.slices.as_ref(),
+        evidence: new.evidence.as_ref(),
+        cause: new.cause.as_deref(),
+    };
+    let now = tx.now();
+    Ok(store::scores::add_submission(tx, board.no, submission, now).await?)
+}
+
+async fn set(tx: &mut Tx, place: Place, owner: &str, entry: &Held) -> Result<(), Error> {
+    let entry = NewEntry {
+        owner,
+        scores: &entry.scores,
+        seq: entry.seq,
+        metadata: entry.metadata.as_ref(),
+        slices: entry.slices.as_ref(),
+        attempts: entry.attempts,
+        updated_at: entry.updated_at,
+    };
+    Ok(store::scores::set_entry(tx, place, &entry).await?)
+}
+
+async fn say_recorded(
+    tx: &mut Tx,
+    board: &Board,
+    place: Place,
+    scored: Vec<ScoredV1>,
+) -> Result<(), Error> {
+    let mut scored = scored.into_iter().peekable();
+    while scored.peek().is_some() {
+        let fact = ScoresRecordedV1 {
+            board: board.id.clone(),
+            board_no: board.no,
+            edition: place.edition,
+            period: place.period,
+            entries: scored.by_ref().take(FACT_ENTRIES_MAX).collect(),
+        };
+        tx.emit(&fact, &[]).await?;
+    }
+    Ok(())
+}
+
+/// Removes the entry of `owner` in the present period, in this transaction; `true` if there was one.
+pub(crate) async fn remove(tx: &mut Tx, board: &Board, owner: &str) -> Result<bool, Error> {
+    let before = hold(tx, board.no).await?;
+    let mut head = advance(tx, board, before).await?;
+    let place = board.place(head);
+    if !store::scores::remove_entry(tx, place, owner).await? {
+        return Ok(false);
+    }
+    head.last_seq += 1;
+    let submission = NewSubmission {
+        seq: head.last_seq,
+        period: head.period,
+        owner,
+        kind: SubmissionKind::Removal,
+        scores: &[],
+        operator: None,
+        metadata: None,
+        slices: None,
+        evidence: None,
+        cause: None,
+    };
+    let now = tx.now();
+    store::scores::add_submission(tx, board.no, submission, now).await?;
+    store::boards::move_head(tx, board.no, head).await?;
+    let fact = EntriesRemovedV1 {
+        board: board.id.clone(),
+        board_no: board.no,
+        edition: place.edition,
+        period: place.period,
+        owners: vec![owner.to_owned()],
+        seq: head.last_seq,
+    };
+    tx.emit(&fact, &[]).await?;
+    Ok(true)
+}
+
+/// Whether the same submissions may make other entries under `new`.
+pub(crate) fn differ(old: &BoardSettings, new: &BoardSettings) -> bool {
+    let directions = |settings: &BoardSettings| settings.directions().collect::<Vec<_>>();
+    old.operator != new.operator
+        || directions(old) != directions(new)
+        || old.slices != new.slices
+        || old.ties != new.ties
+}
+
+/// Builds the entries of every kept period anew, from what was submitted, under the settings that `board` has now: the
+/// next edition. The caller keeps the head that is returned.
+pub(crate) async fn rebuild(tx: &mut Tx, board: &Board, head: Head) -> Result<Head, Error> {
+    let head = Head { edition: head.edition + 1, ..head };
+    let mut built: BTreeMap<(i64, String), Held> = BTreeMap::new();
+    let mut banned: HashMap<String, bool> = HashMap::new();
+    let mut after = 0;
+    loop {
+        let rows =
+            store::scores::submissions_after(tx, board.no, after, REBUILD_BATCH).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.seq;
+        learn_bans(tx, board, &rows, &mut banned).await?;
+        for row in rows {
+            let is_banned = |name: &String| banned.get(name).copied().unwrap_or_default();
+            let key = (row.period, row.owner.clone());
+            if row.kind() == SubmissionKind::Removal {
+                built.remove(&key);
+                continue;
+            }
+            let scores = row.scores()?;
+            let fits = scores.len() == board.settings.columns.len();
+            if !fits || is_banned(&row.owner) || row.cause.as_ref().is_some_and(is_banned) {
+                continue;
+            }
+            let given = Given {
+                seq: row.seq,
+                scores: &scores,
+                operator: row.operator().unwrap_or(board.settings.operator),
+                metadata: row.metadata.as_ref().map(|Json(value)| value),
+                slices: row.slices.as_ref().map(|Json(value)| value),
+                at: row.submitted_at,
+            };
+            // What does not fit now was not taken then either.
+            if let Ok(entry) = Held::after(&board.settings, built.get(&key).cloned(), &given) {
+                built.insert(key, entry);
+            }
+        }
+    }
+    for ((period, owner), entry) in &built {
+        let place = Place { board_no: board.no, edition: head.edition, period: *period };
+        set(tx, place, owner, entry).await?;
+    }
+    Ok(head)
+}
+
+/// Looks up owners and causes that were not met before.
+async fn learn_bans(
+    tx: &mut Tx,
+    board: &Board,
+    rows: &[store::scores::SubmissionRow],
+    known: &mut HashMap<String, bool>,
+) -> Result<(), Error> {
+    let names = rows.iter().flat_map(|row| [Some(&row.owner), row.cause.as_ref()]).flatten();
+    let mut new: Vec<String> = names.filter(|name| !known.contains_key(*name)).cloned().collect();
+    new.sort_unstable();
+    new.dedup();
+    let banned = store::boards::banned_among(tx, board.no, &new).await?;
+    known.extend(new.into_iter().map(|name| {
+        let is = banned.contains(&name);
+        (name, is)
+    }));
+    Ok(())
+}

@@ -1,0 +1,272 @@
+//! Who ranks where, in memory: loaded from records when somebody asks, kept current by facts, dropped when nobody does.
+//!
+//! A place that is being loaded collects the facts that arrive meanwhile and applies them afterwards. Each carries the
+//! number of its submission, and the engine takes what is newer only; so it does not matter which of a record and its
+//! fact comes first, and what is in memory equals the records.
+
+mod frozen;
+mod sliced;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use mainstay_contract::{
+    boards::{BoardChangedV1, EntriesRemovedV1, ScoredV1, ScoresRecordedV1},
+    ts::Ts,
+};
+use mainstay_core::{
+    clock::Clock,
+    db::{Db, DbError, Emitted, Json},
+    events::Log,
+};
+use tokio::sync::watch;
+
+pub(crate) use self::{
+    frozen::FrozenName,
+    sliced::{Slice, Sliced},
+};
+use self::frozen::FrozenPages;
+use crate::{
+    engine::Snapshot,
+    error::Error,
+    model::board::BoardSettings,
+    store::{self, scores::Place},
+};
+
+/// Entries that are read at a time.
+const BATCH: i64 = 10_000;
+
+/// Every place in memory.
+pub(crate) struct Standings {
+    db: Db,
+    clock: Clock,
+    places: Mutex<HashMap<Place, Arc<Standing>>>,
+}
+
+/// The entries of one period of a board.
+pub(crate) struct Standing {
+    state: RwLock<State>,
+    loaded: watch::Sender<Option<Result<(), Arc<DbError>>>>,
+    frozen: Mutex<FrozenPages>,
+    used_at: AtomicI64,
+}
+
+enum State {
+    /// What arrived since the loading began.
+    Loading(Vec<Change>),
+    Ready(Box<Sliced>),
+}
+
+/// What a fact does to an entry.
+#[derive(Debug, Clone)]
+enum Change {
+    Put(ScoredV1),
+    Remove { owner: String, seq: i64 },
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Standings {
+    /// Nothing is in memory yet.
+    pub(crate) fn new(db: Db, clock: Clock) -> Arc<Self> {
+        Arc::new(Self { db, clock, places: Mutex::default() })
+    }
+
+    /// Applies every fact of `log` from now on.
+    pub(crate) fn follow(self: &Arc<Self>, log: &Log) {
+        let weak = Arc::downgrade(self);
+        log.on_fact(Box::new(move |fact| {
+            if let Some(standings) = weak.upgrade() {
+                standings.apply(fact);
+            }
+        }));
+    }
+
+    /// The entries of `place`, from memory or loaded now.
+    ///
+    /// # Errors
+    /// What the records say when they are loaded.
+    pub(crate) async fn get(
+        self: &Arc<Self>,
+        settings: &BoardSettings,
+        place: Place,
+    ) -> Result<Arc<Standing>, Error> {
+        let (standing, new) = self.find(place);
+        standing.used_at.store(self.clock.now().as_micros(), Ordering::Relaxed);
+        if new {
+            // On its own, so that it goes on when the one who asked first has gone.
+            let (standings, settings) = (self.clone(), settings.clone());
+            let standing = standing.clone();
+            tokio::spawn(async move { standings.load(place, &settings, &standing).await });
+        }
+        let mut loaded = standing.loaded.subscribe();
+        let result = match loaded.wait_for(Option::is_some).await {
+            Ok(result) => result.clone(),
+            Err(_ended) => None,
+        };
+        match result {
+            Some(Ok(())) => Ok(standing),
+            Some(Err(error)) => Err(DbError::Unavailable(error.to_string()).into()),
+            None => Err(DbError::Unavailable("loading a board was cut short".into()).into()),
+        }
+    }
+
+    fn find(&self, place: Place) -> (Arc<Standing>, bool) {
+        let mut places = held(&self.places);
+        if let Some(standing) = places.get(&place) {
+            return (standing.clone(), false);
+        }
+        let standing = Arc::new(Standing {
+            state: RwLock::new(State::Loading(Vec::new())),
+            loaded: watch::Sender::new(None),
+            frozen: Mutex::default(),
+            used_at: AtomicI64::new(0),
+        });
+        places.insert(place, standing.clone());
+        (standing, true)
+    }
+
+    async fn load(&self, place: Place, settings: &BoardSettings, standing: &Arc<Standing>) {
+        let result = match self.read(place).await {
+            Ok(entries) => {
+                let settings = settings.clone();
+                let built = tokio::task::spawn_blocking(move || Sliced::load(&settings, entries));
+                built.await.map_err(|error| DbError::Unavailable(error.to_string()))
+            }
+            Err(error) => Err(error),
+        };
+        let result = result.map(|sliced| standing.begin(sliced)).map_err(Arc::new);
+        if result.is_err() {
+            held(&self.places).remove(&place);
+        }
+        standing.loaded.send_replace(Some(result));
+    }
+
+    async fn read(&self, place: Place) -> Result<Vec<ScoredV1>, DbError> {
+        let mut tx = self.db.read().await?;
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let rows = store::scores::entries_after(&mut tx, place, &after, BATCH).await?;
+            let full = rows.len() as i64 == BATCH;
+            if let Some(last) = rows.last() {
+                after.clone_from(&last.owner);
+            }
+            for row in rows {
+                let scores = row.scores()?;
+                let slices = row.slices.map(|Json(slices)| slices).unwrap_or_default();
+                all.push(ScoredV1 { owner: row.owner, scores, seq: row.seq, slices });
+            }
+            if !full {
+                return Ok(all);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Applies a fact to what is in memory; other places learn of it when they are loaded.
+    fn apply(&self, fact: &Emitted) {
+        if let Some(told) = fact.read::<ScoresRecordedV1>() {
+            let ScoresRecordedV1 { board_no, edition, period, entries, .. } = told;
+            let changes = entries.into_iter().map(Change::Put);
+            self.change(Place { board_no, edition, period }, changes);
+        } else if let Some(told) = fact.read::<EntriesRemovedV1>() {
+            let EntriesRemovedV1 { board_no, edition, period, owners, seq, .. } = told;
+            let changes = owners.into_iter().map(|owner| Change::Remove { owner, seq });
+            self.change(Place { board_no, edition, period }, changes);
+        } else if let Some(told) = fact.read::<BoardChangedV1>() {
+            held(&self.places).retain(|place, _| {
+                place.board_no != told.board_no || place.edition >= told.edition && !told.deleted
+            });
+        }
+    }
+
+    fn change(&self, place: Place, changes: impl Iterator<Item = Change>) {
+        let standing = held(&self.places).get(&place).cloned();
+        if let Some(standing) = standing {
+            standing.change(changes);
+        }
+    }
+
+    /// Drops what nobody has asked for since `before`, and frozen pages whose time is over.
+    pub(crate) fn forget_idle(&self, before: Ts, now: Ts) {
+        held(&self.places).retain(|_, standing| {
+            held(&standing.frozen).forget_old(now);
+            let used_at = standing.used_at.load(Ordering::Relaxed);
+            used_at >= before.as_micros() || standing.loaded.borrow().is_none()
+        });
+    }
+
+    /// Places in memory.
+    pub(crate) fn len(&self) -> usize {
+        held(&self.places).len()
+    }
+}
+
+impl Standing {
+    /// From now on it is `sliced`, with what arrived meanwhile.
+    fn begin(&self, mut sliced: Sliced) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let State::Loading(changes) = &mut *state {
+            for change in std::mem::take(changes) {
+                apply(&mut sliced, change);
+            }
+            *state = State::Ready(Box::new(sliced));
+        }
+    }
+
+    fn change(&self, changes: impl Iterator<Item = Change>) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        match &mut *state {
+            State::Loading(waiting) => waiting.extend(changes),
+            State::Ready(sliced) => changes.for_each(|change| apply(sliced, change)),
+        }
+    }
+
+    /// Looks at the entries as they are now. `look` must be quick: writers wait.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Sliced) -> T) -> Option<T> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Ready(sliced) => Some(look(sliced)),
+            // Nobody has it before it is loaded.
+            State::Loading(_) => None,
+        }
+    }
+
+    /// The rank of `owner` among everybody; 0 without an entry.
+    pub(crate) fn rank_of(&self, owner: &str) -> u64 {
+        let standing = self.look(|sliced| sliced.ranking(None)?.standing(owner)).flatten();
+        standing.map_or(0, |standing| standing.rank)
+    }
+
+    /// The ranking as it is now, to be paged while it moves on; and the name by which a cursor finds it again.
+    pub(crate) fn freeze(&self, slice: Option<&Slice>, now: Ts) -> Option<(FrozenName, Arc<Snapshot>)> {
+        let as_of = self.look(|sliced| sliced.as_of())?;
+        let mut frozen = held(&self.frozen);
+        if let Some(kept) = frozen.newest(as_of, slice, now) {
+            return Some(kept);
+        }
+        let (as_of, snapshot) = self.look(|sliced| {
+            sliced.ranking(slice).map(|ranking| (sliced.as_of(), Arc::new(ranking.snapshot())))
+        })??;
+        Some(frozen.keep(as_of, slice, snapshot, now))
+    }
+
+    /// The ranking of that name, if it is still kept.
+    pub(crate) fn frozen(&self, name: FrozenName, slice: Option<&Slice>) -> Option<Arc<Snapshot>> {
+        held(&self.frozen).get(name, slice)
+    }
+}
+
+fn apply(sliced: &mut Sliced, change: Change) {
+    match change {
+        Change::Put(scored) => sliced.put(scored),
+        Change::Remove { owner, seq } => sliced.remove(&owner, seq),
+    }
+}

@@ -1,0 +1,110 @@
+//! A ranking of everybody, and one for each slice, such as a country: exact ranks among one's like.
+
+use std::collections::{BTreeMap, HashMap};
+
+use mainstay_contract::boards::ScoredV1;
+
+use crate::{
+    engine::{Order, Ranking},
+    model::board::BoardSettings,
+    store::scores::Slices,
+};
+
+/// One slice: its kind and value, such as `country` and `IN`.
+pub(crate) type Slice = (String, String);
+
+/// Rankings of the same entries.
+pub(crate) struct Sliced {
+    order: Order,
+    kinds: Vec<String>,
+    all: Ranking,
+    by_slice: BTreeMap<Slice, Ranking>,
+    /// Where owners are, for those who are in any.
+    slices_of: HashMap<String, Slices>,
+    /// The newest submission that was applied.
+    as_of: u64,
+}
+
+impl Sliced {
+    /// These entries under these settings.
+    pub(super) fn load(settings: &BoardSettings, entries: Vec<ScoredV1>) -> Self {
+        let order = settings.order();
+        let kinds = settings.slices.clone();
+        let as_of = entries.iter().map(|entry| seq_of(entry.seq)).max().unwrap_or_default();
+        let mut parts: BTreeMap<Slice, Vec<&ScoredV1>> = BTreeMap::new();
+        let mut slices_of = HashMap::new();
+        for entry in entries.iter().filter(|entry| !entry.slices.is_empty()) {
+            slices_of.insert(entry.owner.clone(), entry.slices.clone());
+            for (kind, value) in entry.slices.iter().filter(|(kind, _)| kinds.contains(kind)) {
+                parts.entry((kind.clone(), value.clone())).or_default().push(entry);
+            }
+        }
+        let by_slice = parts
+            .into_iter()
+            .map(|(slice, part)| (slice, Ranking::load(order.clone(), part.into_iter().map(as_loaded))))
+            .collect();
+        let all = Ranking::load(order.clone(), entries.iter().map(as_loaded));
+        Self { order, kinds, all, by_slice, slices_of, as_of }
+    }
+
+    pub(super) fn put(&mut self, scored: ScoredV1) {
+        let seq = seq_of(scored.seq);
+        self.as_of = self.as_of.max(seq);
+        if !self.all.put(&scored.owner, &scored.scores, seq).applied || self.kinds.is_empty() {
+            return;
+        }
+        let old = self.slices_of.get(&scored.owner).cloned().unwrap_or_default();
+        for (kind, value) in &old {
+            if scored.slices.get(kind) != Some(value)
+                && let Some(ranking) = self.by_slice.get_mut(&(kind.clone(), value.clone()))
+            {
+                ranking.remove(&scored.owner, seq);
+            }
+        }
+        for (kind, value) in scored.slices.iter().filter(|(kind, _)| self.kinds.contains(kind)) {
+            let ranking = self
+                .by_slice
+                .entry((kind.clone(), value.clone()))
+                .or_insert_with(|| Ranking::new(self.order.clone()));
+            ranking.put(&scored.owner, &scored.scores, seq);
+        }
+        if scored.slices.is_empty() {
+            self.slices_of.remove(&scored.owner);
+        } else {
+            self.slices_of.insert(scored.owner, scored.slices);
+        }
+    }
+
+    pub(super) fn remove(&mut self, owner: &str, seq: i64) {
+        let seq = seq_of(seq);
+        self.as_of = self.as_of.max(seq);
+        if self.all.remove(owner, seq) {
+            for (kind, value) in self.slices_of.remove(owner).unwrap_or_default() {
+                if let Some(ranking) = self.by_slice.get_mut(&(kind, value)) {
+                    ranking.remove(owner, seq);
+                }
+            }
+        }
+    }
+
+    /// The newest submission that is counted.
+    pub(crate) fn as_of(&self) -> u64 {
+        self.as_of
+    }
+
+    /// The ranking of everybody, or of a slice that somebody is in.
+    pub(crate) fn ranking(&self, slice: Option<&Slice>) -> Option<&Ranking> {
+        match slice {
+            None => Some(&self.all),
+            Some(slice) => self.by_slice.get(slice),
+        }
+    }
+}
+
+fn seq_of(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or_default()
+}
+
+fn as_loaded(entry: &ScoredV1) -> (&str, &[i64], u64) {
+    (&entry.owner, &entry.scores, seq_of(entry.seq))
+}

@@ -1,0 +1,20 @@
+//! Boards' statements: one function each, the transaction first. Nothing here begins, commits or decides.
+
+pub(crate) mod activities;
+pub(crate) mod boards;
+pub(crate) mod competitions;
+pub(crate) mod ledger;
+pub(crate) mod rules;
+pub(crate) mod scores;
+
+use mainstay_core::db::Sql;
+
+/// Every statement, for the test that prepares them on both engines.
+pub(crate) static ALL: &[&[&Sql]] = &[
+    activities::STATEMENTS,
+    boards::STATEMENTS,
+    competitions::STATEMENTS,
+    ledger::STATEMENTS,
+    rules::STATEMENTS,
+    scores::STATEMENTS,
+];

@@ -1,0 +1,5 @@
+//! People's activity.
+
+use mainstay_core::statements;
+
+statements! {}

@@ -1,0 +1,5 @@
+//! Competitions.
+
+use mainstay_core::statements;
+
+statements! {}

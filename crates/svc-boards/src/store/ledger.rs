@@ -1,0 +1,5 @@
+//! The ledger.
+
+use mainstay_core::statements;
+
+statements! {}

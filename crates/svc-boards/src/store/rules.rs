@@ -1,0 +1,5 @@
+//! Rules.
+
+use mainstay_core::statements;
+
+statements! {}

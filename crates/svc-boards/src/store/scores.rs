@@ -1,0 +1,275 @@
+//! Submissions and the entries that follow from them.
+
+use std::collections::BTreeMap;
+
+use mainstay_contract::ts::Ts;
+use mainstay_core::{
+    db::{DbError, Json, Param, ToParam as _, Tx},
+    params, row, statements,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::{operate::Operator, score};
+
+/// What an [`EntryRow`] reads.
+macro_rules! entry_columns {
+    () => {
+        "owner, scores, seq, metadata, slices, attempts, updated_at"
+    };
+}
+
+statements! {
+    /// Entries of these owners.
+    ENTRIES_AMONG = concat!("select ", entry_columns!(), " from boards.entry
+            where board_no = $1 and edition = $2 and period = $3 and owner = any($4)"),
+        sqlite concat!("select ", entry_columns!(), " from boards.entry
+            where board_no = $1 and edition = $2 and period = $3 and owner in (select value from json_each($4))");
+    /// Entries by owner, after one: what a board is loaded from.
+    ENTRIES_AFTER = "select owner, scores, seq, slices from boards.entry
+                     where board_no = $1 and edition = $2 and period = $3 and owner > $4 order by owner limit $5";
+    /// Adds a submission.
+    ADD_SUBMISSION = "insert into boards.submission
+        (board_no, seq, period, owner, kind, scores, operator, metadata, slices, evidence, cause, submitted_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    /// Sets an entry.
+    SET_ENTRY = "insert into boards.entry
+        (board_no, edition, period, owner, scores, seq, metadata, slices, attempts, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        on conflict (board_no, edition, period, owner) do update set scores = excluded.scores, seq = excluded.seq,
+            metadata = excluded.metadata, slices = excluded.slices, attempts = excluded.attempts,
+            updated_at = excluded.updated_at";
+    /// Removes an entry.
+    REMOVE_ENTRY = "delete from boards.entry where board_no = $1 and edition = $2 and period = $3 and owner = $4";
+    /// When a submission was made, and what was sent with it.
+    SUBMISSION = "select submitted_at, metadata from boards.submission where board_no = $1 and seq = $2";
+    /// Submissions in order, after one: what a board is built from.
+    SUBMISSIONS_AFTER = "select seq, period, owner, kind, scores, operator, metadata, slices, cause, submitted_at
+                         from boards.submission where board_no = $1 and seq > $2 order by seq limit $3";
+}
+
+/// Slices that an owner is in, by kind.
+pub(crate) type Slices = BTreeMap<String, String>;
+
+row! {
+    /// How an owner stands.
+    #[derive(Debug, Clone)]
+    pub(crate) struct EntryRow {
+        pub(crate) owner: String,
+        scores: Vec<u8>,
+        pub(crate) seq: i64,
+        pub(crate) metadata: Option<Json<Value>>,
+        pub(crate) slices: Option<Json<Slices>>,
+        pub(crate) attempts: i64,
+        pub(crate) updated_at: Ts,
+    }
+}
+
+impl EntryRow {
+    /// One for each column.
+    pub(crate) fn scores(&self) -> Result<Vec<i64>, DbError> {
+        read_scores(&self.scores)
+    }
+}
+
+row! {
+    /// An entry as the engine needs it.
+    #[derive(Debug, Clone)]
+    pub(crate) struct StandingRow {
+        pub(crate) owner: String,
+        scores: Vec<u8>,
+        pub(crate) seq: i64,
+        pub(crate) slices: Option<Json<Slices>>,
+    }
+}
+
+impl StandingRow {
+    /// One for each column.
+    pub(crate) fn scores(&self) -> Result<Vec<i64>, DbError> {
+        read_scores(&self.scores)
+    }
+}
+
+/// What a submission was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SubmissionKind {
+    /// A score.
+    Score,
+    /// The owner's entry was removed.
+    Removal,
+}
+
+/// A submission to be kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewSubmission<'a> {
+    pub(crate) seq: i64,
+    pub(crate) period: i64,
+    pub(crate) owner: &'a str,
+    pub(crate) kind: SubmissionKind,
+    pub(crate) scores: &'a [i64],
+    pub(crate) operator: Option<&'static str>,
+    pub(crate) metadata: Option<&'a Value>,
+    pub(crate) slices: Option<&'a Slices>,
+    pub(crate) evidence: Option<&'a Value>,
+    pub(crate) cause: Option<&'a str>,
+}
+
+/// An entry to be kept.
+#[derive(Debug, Clone)]
+pub(crate) struct NewEntry<'a> {
+    pub(crate) owner: &'a str,
+    pub(crate) scores: &'a [i64],
+    pub(crate) seq: i64,
+    pub(crate) metadata: Option<&'a Value>,
+    pub(crate) slices: Option<&'a Slices>,
+    pub(crate) attempts: i64,
+    pub(crate) updated_at: Ts,
+}
+
+/// Which entries are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) board_no: i64,
+    pub(crate) edition: i64,
+    pub(crate) period: i64,
+}
+
+fn read_scores(bytes: &[u8]) -> Result<Vec<i64>, DbError> {
+    score::from_bytes(bytes).ok_or(DbError::Decode { column: 1, expected: "scores" })
+}
+
+fn json<T: serde::Serialize>(value: Option<&T>) -> Param<'static> {
+    value.map_or(Param::Null, |value| Param::Json(serde_json::to_string(value).unwrap_or_default()))
+}
+
+/// Entries of `owners`, in no order; at most as many.
+pub(crate) async fn entries_among(
+    tx: &mut Tx,
+    place: Place,
+    owners: &[String],
+) -> Result<Vec<EntryRow>, DbError> {
+    let Place { board_no, edition, period } = place;
+    tx.all(&ENTRIES_AMONG, params![board_no, edition, period, owners.to_vec()]).await
+}
+
+/// Entries of owners after `after`, by owner.
+pub(crate) async fn entries_after(
+    tx: &mut Tx,
+    place: Place,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<StandingRow>, DbError> {
+    let Place { board_no, edition, period } = place;
+    tx.all(&ENTRIES_AFTER, params![board_no, edition, period, after, limit]).await
+}
+
+/// Keeps a submission.
+pub(crate) async fn add_submission(
+    tx: &mut Tx,
+    board_no: i64,
+    new: NewSubmission<'_>,
+    now: Ts,
+) -> Result<(), DbError> {
+    let kind: i64 = match new.kind {
+        SubmissionKind::Score => 0,
+        SubmissionKind::Removal => 1,
+    };
+    let scores = score::to_bytes(new.scores);
+    let params = [
+        Param::I64(board_no),
+        Param::I64(new.seq),
+        Param::I64(new.period),
+        new.owner.to_param(),
+        Param::I64(kind),
+        scores.to_param(),
+        new.operator.to_param(),
+        json(new.metadata),
+        json(new.slices),
+        json(new.evidence),
+        new.cause.to_param(),
+        Param::Ts(now),
+    ];
+    tx.run(&ADD_SUBMISSION, &params).await
+}
+
+/// Keeps an entry.
+pub(crate) async fn set_entry(
+    tx: &mut Tx,
+    place: Place,
+    new: &NewEntry<'_>,
+) -> Result<(), DbError> {
+    let scores = score::to_bytes(new.scores);
+    let params = [
+        Param::I64(place.board_no),
+        Param::I64(place.edition),
+        Param::I64(place.period),
+        new.owner.to_param(),
+        scores.to_param(),
+        Param::I64(new.seq),
+        json(new.metadata),
+        json(new.slices),
+        Param::I64(new.attempts),
+        Param::Ts(new.updated_at),
+    ];
+    tx.run(&SET_ENTRY, &params).await
+}
+
+/// Removes an entry; `true` if there was one.
+pub(crate) async fn remove_entry(tx: &mut Tx, place: Place, owner: &str) -> Result<bool, DbError> {
+    let Place { board_no, edition, period } = place;
+    Ok(tx.execute(&REMOVE_ENTRY, params![board_no, edition, period, owner]).await? == 1)
+}
+
+row! {
+    /// A submission as it was kept.
+    #[derive(Debug, Clone)]
+    pub(crate) struct SubmissionRow {
+        pub(crate) seq: i64,
+        pub(crate) period: i64,
+        pub(crate) owner: String,
+        kind: i64,
+        scores: Vec<u8>,
+        operator: Option<String>,
+        pub(crate) metadata: Option<Json<Value>>,
+        pub(crate) slices: Option<Json<Slices>>,
+        pub(crate) cause: Option<String>,
+        pub(crate) submitted_at: Ts,
+    }
+}
+
+impl SubmissionRow {
+    /// What it was.
+    pub(crate) fn kind(&self) -> SubmissionKind {
+        if self.kind == 0 { SubmissionKind::Score } else { SubmissionKind::Removal }
+    }
+
+    /// One for each column that the board had then.
+    pub(crate) fn scores(&self) -> Result<Vec<i64>, DbError> {
+        read_scores(&self.scores)
+    }
+
+    /// The operator, if it was another than the board's.
+    pub(crate) fn operator(&self) -> Option<Operator> {
+        self.operator.as_deref().and_then(Operator::parse)
+    }
+}
+
+/// Submissions above `after`, in order.
+pub(crate) async fn submissions_after(
+    tx: &mut Tx,
+    board_no: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<SubmissionRow>, DbError> {
+    tx.all(&SUBMISSIONS_AFTER, params![board_no, after, limit]).await
+}
+
+/// When submissions were made and what was sent with them, in the order of `seqs`.
+pub(crate) async fn submissions(
+    tx: &mut Tx,
+    board_no: i64,
+    seqs: &[i64],
+) -> Result<Vec<Option<(Ts, Option<Json<Value>>)>>, DbError> {
+    let params: Vec<_> = seqs.iter().map(|seq| params![board_no, *seq].to_vec()).collect();
+    tx.optional_all(&SUBMISSION, &params).await
+}

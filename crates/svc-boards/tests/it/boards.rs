@@ -1,0 +1,125 @@
+//! Boards as they are made, changed and deleted; who may; their periods.
+
+use mainstay_core::contract::ts::Ts;
+use serde_json::{Value, json};
+
+use crate::{admin, both_engines, both_engines_held, make_board, ranks, settings, submit};
+
+#[tokio::test]
+async fn a_board_is_made_read_listed_changed_and_deleted() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "weekly", json!({})).await;
+        make_board(&keeper, "daily", json!({ "ties": "shared" })).await;
+        let board = house.stranger().get("/api/v1/boards/weekly").await.expect(200);
+        assert_eq!(board["operator"], "best");
+        assert_eq!(board["period"]["number"], 1);
+        let list = house.stranger().get("/api/v1/boards?limit=1").await.expect(200);
+        assert_eq!(list["items"][0]["id"], "daily");
+        let next = format!("/api/v1/boards?limit=1&cursor={}", list["next_cursor"].as_str().unwrap());
+        let list = house.stranger().get(&next).await.expect(200);
+        assert_eq!((&list["items"][0]["id"], &list["next_cursor"]), (&json!("weekly"), &Value::Null));
+        let edited = keeper.patch("/api/v1/boards/weekly", json!({ "title": "Walks" }));
+        let edited = edited.header("if-match", "\"v1\"").await.expect(200);
+        assert_eq!((&edited["title"], &edited["version"]), (&json!("Walks"), &json!(2)));
+        let late = keeper.patch("/api/v1/boards/weekly", json!({ "title": "Late" }));
+        late.header("if-match", "\"v1\"").await.expect_problem(412, "precondition_failed");
+        submit(&keeper, "weekly", &[("ada", 5)]).await;
+        keeper.delete("/api/v1/boards/weekly").await.expect(204);
+        house.stranger().get("/api/v1/boards/weekly").await.expect_problem(404, "not_found");
+        make_board(&keeper, "weekly", json!({})).await;
+        let page = house.stranger().get("/api/v1/boards/weekly/entries").await.expect(200);
+        assert_eq!(page["count"], 0, "another board of the same name begins empty");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_administrators_make_boards_and_odd_settings_are_refused() {
+    both_engines(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let put = |id: &str| format!("/api/v1/boards/{id}");
+        ada.put(&put("mine")).json(&settings(json!({}))).await.expect_problem(403, "forbidden");
+        let odd = settings(json!({ "columns": [], "reset": { "cron": "* *" }, "title": "" }));
+        let problem = keeper.put(&put("odd")).json(&odd).await.expect_problem(422, "invalid");
+        let at = |fault: &Value| fault["pointer"].as_str().unwrap().to_owned();
+        let at: Vec<_> = problem["errors"].as_array().unwrap().iter().map(at).collect();
+        assert_eq!(at, ["/title", "/columns", "/reset/cron"]);
+        for id in ["rules", "a%20b", "a%2Fb"] {
+            let answer = keeper.put(&put(id)).json(&settings(json!({}))).await;
+            answer.expect_problem(404, "not_found");
+        }
+        let hidden = json!({ "audience": "administrators" });
+        make_board(&keeper, "hidden", hidden).await;
+        ada.get(&put("hidden")).await.expect_problem(404, "not_found");
+        ada.get("/api/v1/boards/hidden/entries").await.expect_problem(404, "not_found");
+        let list = ada.get("/api/v1/boards").await.expect(200);
+        assert_eq!(list["items"], json!([]));
+        keeper.get(&put("hidden")).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_board_begins_anew_at_each_reset_and_keeps_what_was() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        let zone = json!({ "reset": { "cron": "0 0 * * *", "time_zone": "Asia/Kolkata" } });
+        make_board(&keeper, "daily", zone).await;
+        submit(&keeper, "daily", &[("ada", 5), ("bea", 7)]).await;
+        let entries = "/api/v1/boards/daily/entries";
+        let before = keeper.get(entries).await.expect(200);
+        assert_eq!(ranks(&before), [("bea".into(), 1), ("ada".into(), 2)]);
+        let ends_at = before["period"]["ends_at"].as_str().unwrap();
+        assert!(ends_at.ends_with("T18:30:00.000000Z"), "midnight in Kolkata: {ends_at}");
+        let ends: Ts = ends_at.parse().unwrap();
+        let left_us = ends.micros_since(house.clock().now());
+        house.clock().advance_s(left_us / 1_000_000 + 1);
+        let now = keeper.get(entries).await.expect(200);
+        assert_eq!((&now["count"], &now["period"]["number"]), (&json!(0), &json!(2)));
+        submit(&keeper, "daily", &[("ada", 9)]).await;
+        for window in ["previous", "1", &ends.plus_s(-60).to_string()] {
+            let past = keeper.get(&format!("{entries}?window={window}")).await.expect(200);
+            assert_eq!(past["items"], before["items"], "{window}");
+            let one = format!("{entries}/ada?window={window}");
+            assert_eq!(keeper.get(&one).await.expect(200)["rank"], 2, "a past rank is kept");
+        }
+        assert_eq!(ranks(&keeper.get(entries).await.expect(200)), [("ada".into(), 1)]);
+        // A board that nobody used for a week does not count the days.
+        house.clock().advance_s(7 * 86_400);
+        submit(&keeper, "daily", &[("bea", 1)]).await;
+        let periods = keeper.get("/api/v1/boards/daily/periods").await.expect(200);
+        let numbers: Vec<_> =
+            periods["items"].as_array().unwrap().iter().map(|one| one["number"].clone()).collect();
+        assert_eq!(numbers, [3, 2, 1]);
+        keeper.get(&format!("{entries}?window=9")).await.expect_problem(404, "not_found");
+        keeper.get(&format!("{entries}?window=soon")).await.expect_problem(422, "invalid");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_changed_after_the_fact_are_applied_to_what_was_submitted() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "runs", json!({ "operator": "set" })).await;
+        submit(&keeper, "runs", &[("ada", 5), ("bea", 6), ("ada", 3), ("cid", 4)]).await;
+        let entries = "/api/v1/boards/runs/entries";
+        let order = async || ranks(&keeper.get(entries).await.expect(200));
+        let named = |names: [&str; 3]| names.map(str::to_owned).into_iter().zip(1..).collect::<Vec<_>>();
+        assert_eq!(order().await, named(["bea", "cid", "ada"]));
+        make_board(&keeper, "runs", json!({ "operator": "best" })).await;
+        assert_eq!(order().await, named(["bea", "ada", "cid"]));
+        make_board(&keeper, "runs", json!({ "operator": "incr" })).await;
+        assert_eq!(order().await, named(["ada", "bea", "cid"]));
+        let lowest = json!({ "operator": "incr", "columns": [{ "name": "points", "direction": "asc" }] });
+        make_board(&keeper, "runs", lowest).await;
+        assert_eq!(order().await, named(["cid", "bea", "ada"]));
+        let wider = settings(json!({ "columns": [{ "name": "points", "scale": 2 }] }));
+        keeper.put("/api/v1/boards/runs").json(&wider).await.expect_problem(409, "conflict");
+        submit(&keeper, "runs", &[("cid", 1)]).await;
+        let cid = keeper.get(&format!("{entries}/cid")).await.expect(200);
+        assert_eq!(cid["scores"], json!([5]), "it goes on from there");
+    })
+    .await;
+}

@@ -1,0 +1,124 @@
+//! Reading boards: pages that stand still, neighbourhoods, several owners, slices.
+
+use serde_json::{Value, json};
+
+use crate::{admin, both_engines, both_engines_held, make_board, ranks, submit};
+
+const ENTRIES: &str = "/api/v1/boards/b/entries";
+
+fn owners_of(page: &Value) -> Vec<String> {
+    ranks(page).into_iter().map(|(owner, _)| owner).collect()
+}
+
+#[tokio::test]
+async fn pages_stay_as_they_were_while_ranks_move() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "operator": "set" })).await;
+        let scores: Vec<(String, i64)> = (0..25).map(|n| (format!("owner{n:02}"), n)).collect();
+        let scores: Vec<(&str, i64)> = scores.iter().map(|(owner, n)| (&**owner, *n)).collect();
+        submit(&keeper, "b", &scores).await;
+        let reader = house.stranger();
+        let first = reader.get(&format!("{ENTRIES}?limit=10")).await.expect(200);
+        let mut seen = owners_of(&first);
+        let mut cursor = first["next_cursor"].as_str().unwrap().to_owned();
+        // The last ones overtake everybody, and the first one falls behind.
+        submit(&keeper, "b", &[("owner00", 100), ("owner01", 99), ("owner24", -1)]).await;
+        keeper.delete(&format!("{ENTRIES}/owner02")).await.expect(204);
+        loop {
+            let next = format!("{ENTRIES}?limit=10&cursor={cursor}");
+            let page = reader.get(&next).await.expect(200);
+            seen.extend(owners_of(&page));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => {
+                    let last = page["items"].as_array().unwrap().last().unwrap();
+                    assert_eq!((&last["rank"], &last["scores"]), (&json!(25), &json!([0])));
+                    break;
+                }
+            }
+        }
+        let expected: Vec<String> = (0..25).rev().map(|n| format!("owner{n:02}")).collect();
+        assert_eq!(seen, expected);
+        let fresh = reader.get(&format!("{ENTRIES}?limit=2")).await.expect(200);
+        assert_eq!(owners_of(&fresh), ["owner00", "owner01"]);
+        house.clock().advance_s(601);
+        house.work("boards.forget_idle").await;
+        let late = format!("{ENTRIES}?limit=10&cursor={cursor}");
+        reader.get(&late).await.expect_problem(410, "cursor_expired");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_neighbourhood_is_whole_also_at_the_ends() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({})).await;
+        let names = ["a", "b", "c", "d", "e", "f", "g"];
+        let scores: Vec<_> = names.iter().zip((0..7).rev()).map(|(name, n)| (*name, n)).collect();
+        submit(&keeper, "b", &scores).await;
+        let around = async |owner: &str, limit: u32| {
+            let path = format!("{ENTRIES}/{owner}/around?limit={limit}");
+            owners_of(&house.stranger().get(&path).await.expect(200)).join("")
+        };
+        assert_eq!(around("d", 3).await, "cde");
+        assert_eq!(around("d", 4).await, "cdef", "one more behind than before");
+        assert_eq!(around("a", 3).await, "abc");
+        assert_eq!(around("g", 3).await, "efg");
+        assert_eq!(around("d", 100).await, "abcdefg");
+        assert_eq!(around("d", 1).await, "d");
+        let stranger = house.stranger();
+        stranger.get(&format!("{ENTRIES}/nobody/around")).await.expect_problem(404, "not_found");
+        stranger.get(&format!("{ENTRIES}/d/around?limit=0")).await.expect_problem(422, "invalid");
+        stranger.get(&format!("{ENTRIES}?limit=1001")).await.expect_problem(422, "invalid");
+        let from = stranger.get(&format!("{ENTRIES}?limit=2&from_rank=4")).await.expect(200);
+        assert_eq!(ranks(&from), [("d".into(), 4), ("e".into(), 5)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn several_owners_are_looked_up_in_one_call() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({})).await;
+        submit(&keeper, "b", &[("ada", 1), ("bea", 2), ("cid", 3)]).await;
+        let lookup = format!("{ENTRIES}/lookup");
+        let asked = json!({ "owners": ["ada", "nobody", "cid", "ada"] });
+        let page = house.stranger().post(&lookup, asked).await.expect(200);
+        assert_eq!(ranks(&page), [("cid".into(), 1), ("ada".into(), 3)]);
+        let many = json!({ "owners": vec!["x"; 1_001] });
+        house.stranger().post(&lookup, many).await.expect_problem(422, "invalid");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ranks_among_ones_like_are_exact() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "operator": "set", "slices": ["country"] })).await;
+        let scores = "/api/v1/boards/b/scores";
+        let list = json!([
+            { "owner": "ada", "scores": [1], "slices": { "country": "IN" } },
+            { "owner": "bea", "scores": [2], "slices": { "country": "FR" } },
+            { "owner": "cid", "scores": [3], "slices": { "country": "IN" } },
+            { "owner": "dan", "scores": [4] },
+        ]);
+        keeper.post(scores, list).await.expect(200);
+        let india = async || {
+            let path = format!("{ENTRIES}?slice=country:IN");
+            ranks(&house.stranger().get(&path).await.expect(200))
+        };
+        assert_eq!(india().await, [("cid".into(), 1), ("ada".into(), 2)]);
+        let one = house.stranger().get(&format!("{ENTRIES}/ada?slice=country:IN")).await.expect(200);
+        assert_eq!((&one["rank"], &one["count"]), (&json!(2), &json!(2)));
+        let moves = json!({ "owner": "cid", "scores": [3], "slices": { "country": "FR" } });
+        keeper.post(scores, moves).await.expect(200);
+        assert_eq!(india().await, [("ada".into(), 1)]);
+        let unknown = json!({ "owner": "cid", "scores": [3], "slices": { "planet": "Mars" } });
+        keeper.post(scores, unknown).await.expect_problem(422, "invalid");
+    })
+    .await;
+}

@@ -1,0 +1,204 @@
+//! Scores as they are submitted: operators, ties, lists, players' own, bad input.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::{admin, both_engines, make_board, ranks, submit};
+
+const SCORES: &str = "/api/v1/boards/b/scores";
+const ENTRIES: &str = "/api/v1/boards/b/entries";
+
+#[tokio::test]
+async fn a_score_is_answered_with_its_rank() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({})).await;
+        submit(&keeper, "b", &[("ada", 5), ("bea", 7)]).await;
+        let new = json!({ "owner": "cid", "scores": [6], "metadata": { "level": 3 } });
+        let entry = keeper.post(SCORES, new).await.expect(200);
+        assert_eq!((&entry["rank"], &entry["scores"]), (&json!(2), &json!([6])));
+        assert_eq!(entry["metadata"]["level"], 3);
+        let worse = keeper.post(SCORES, json!({ "owner": "cid", "scores": [1] })).await.expect(200);
+        assert_eq!((&worse["rank"], &worse["scores"]), (&json!(2), &json!([6])), "the best one stays");
+        assert_eq!(worse["updated_at"], entry["updated_at"]);
+        let shown = house.stranger().get(&format!("{ENTRIES}/cid")).await.expect(200);
+        assert_eq!(shown["percentile"], 50.0);
+        assert_eq!(shown["metadata"]["level"], 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_is_taken_in_order_with_a_result_for_each() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        let columns = json!([{ "name": "points", "min": 0, "max": 100 }]);
+        make_board(&keeper, "b", json!({ "columns": columns, "operator": "incr" })).await;
+        let list = json!([
+            { "owner": "ada", "scores": [10] },
+            { "owner": "bea", "scores": [101] },
+            { "owner": "", "scores": [1] },
+            { "owner": "ada", "scores": [5] },
+            { "owner": "cid", "scores": [1.5] },
+            { "owner": "cid", "score": [1] },
+            17,
+        ]);
+        let answer = keeper.post(SCORES, list).await.expect(200);
+        let statuses: Vec<_> =
+            answer["items"].as_array().unwrap().iter().map(|item| item["status"].clone()).collect();
+        assert_eq!(statuses, [200, 422, 422, 200, 422, 422, 422]);
+        assert_eq!(answer["items"][3]["entry"]["scores"], json!([15]));
+        assert_eq!(answer["items"][1]["problem"]["errors"][0]["pointer"], "/scores/0");
+        let page = keeper.get(ENTRIES).await.expect(200);
+        assert_eq!(ranks(&page), [("ada".into(), 1)], "what was refused left nothing");
+        let many = vec![json!({ "owner": "ada", "scores": [0] }); 10_001];
+        keeper.post(SCORES, json!(many)).await.expect_problem(422, "invalid");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_counts_a_list_once() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "operator": "incr" })).await;
+        let list = json!([{ "owner": "ada", "scores": [2] }, { "owner": "bea", "scores": [1] }]);
+        let first = keeper.post(SCORES, list.clone()).once("k1").await.expect(200);
+        let again = keeper.post(SCORES, list).once("k1").await.expect(200);
+        assert_eq!(first, again);
+        assert_eq!(keeper.get(&format!("{ENTRIES}/ada")).await.expect(200)["scores"], json!([2]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sixty_four_at_once_lose_nothing() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "operator": "incr" })).await;
+        let writes = (0..64).map(|n| {
+            let owner = format!("owner{}", n % 4);
+            keeper.post(SCORES, json!({ "owner": owner, "scores": [1] })).into_future()
+        });
+        for answer in join_all(writes).await {
+            answer.expect(200);
+        }
+        let page = keeper.get(ENTRIES).await.expect(200);
+        let scores: Vec<_> =
+            page["items"].as_array().unwrap().iter().map(|item| item["scores"][0].clone()).collect();
+        assert_eq!(scores, [16, 16, 16, 16]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn players_submit_their_own_scores_and_nobody_elses() {
+    both_engines(async |house| {
+        let (keeper, ada, bea) =
+            (admin(house).await, house.person("ada").await, house.person("bea").await);
+        make_board(&keeper, "b", json!({ "authoritative": false, "evidence": true })).await;
+        let own = json!({ "scores": [5], "evidence": { "replay": "abc" } });
+        let entry = ada.post(SCORES, own.clone()).await.expect(200);
+        assert_eq!(entry["owner"], ada.id);
+        let others = json!({ "owner": bea.id, "scores": [5], "evidence": {} });
+        ada.post(SCORES, others).await.expect_problem(403, "forbidden");
+        let bare = json!({ "scores": [5] });
+        let problem = ada.post(SCORES, bare).await.expect_problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["pointer"], "/evidence");
+        house.stranger().post(SCORES, own.clone()).await.expect_problem(401, "unauthenticated");
+        let override_ = json!({ "scores": [5], "evidence": {}, "operator": "set" });
+        ada.post(SCORES, override_).await.expect_problem(403, "forbidden");
+        make_board(&keeper, "server", json!({})).await;
+        ada.post("/api/v1/boards/server/scores", own).await.expect_problem(403, "forbidden");
+        bea.delete(&format!("{ENTRIES}/{}", ada.id)).await.expect_problem(403, "forbidden");
+        ada.delete(&format!("{ENTRIES}/{}", ada.id)).await.expect(204);
+        ada.get(&format!("{ENTRIES}/{}", ada.id)).await.expect_problem(404, "not_found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_with_the_scope_for_boards_writes_for_everybody_and_does_nothing_else() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({})).await;
+        let new = json!({ "name": "server", "scopes": ["write", "boards:write"] });
+        let made = keeper.post("/api/v1/api-keys", new).await.expect(201);
+        let secret = ["secret", "key"].iter().find_map(|name| made.get(*name)?.as_str()).unwrap();
+        let server = house.stranger().with_token(secret);
+        server.post(SCORES, json!({ "owner": "ada", "scores": [1] })).await.expect(200);
+        server.put("/api/v1/boards/c").json(&crate::settings(json!({}))).await.expect(200);
+        server.get("/api/v1/users?limit=1").await.expect_problem(404, "not_found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rate_holds_each_person_for_themselves() {
+    crate::both_engines_held(async |house| {
+        let (keeper, ada, bea) =
+            (admin(house).await, house.person("ada").await, house.person("bea").await);
+        let rate = json!({ "authoritative": false, "rate": { "max": 2, "per_s": 60 } });
+        make_board(&keeper, "b", rate).await;
+        let own = json!({ "scores": [5] });
+        for _ in 0..2 {
+            ada.post(SCORES, own.clone()).await.expect(200);
+        }
+        let refused = ada.post(SCORES, own.clone()).await;
+        assert_eq!(refused.header("retry-after"), "30");
+        refused.expect_problem(429, "rate_limited");
+        bea.post(SCORES, own.clone()).await.expect(200);
+        house.clock().advance_s(31);
+        ada.post(SCORES, own).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn equal_scores_rank_as_the_board_says() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        let owners = [("cid", 5), ("bea", 7), ("ada", 7), ("dan", 7), ("eve", 1)];
+        let expected: [(&str, [(&str, u64); 5]); 4] = [
+            ("earliest", [("bea", 1), ("ada", 2), ("dan", 3), ("cid", 4), ("eve", 5)]),
+            ("owner", [("ada", 1), ("bea", 2), ("dan", 3), ("cid", 4), ("eve", 5)]),
+            ("shared", [("bea", 1), ("ada", 1), ("dan", 1), ("cid", 4), ("eve", 5)]),
+            ("dense", [("bea", 1), ("ada", 1), ("dan", 1), ("cid", 2), ("eve", 3)]),
+        ];
+        make_board(&keeper, "b", json!({})).await;
+        submit(&keeper, "b", &owners).await;
+        for (ties, order) in expected {
+            make_board(&keeper, "b", json!({ "ties": ties })).await;
+            let page = keeper.get(ENTRIES).await.expect(200);
+            let order: Vec<(String, u64)> =
+                order.iter().map(|(owner, rank)| ((*owner).to_owned(), *rank)).collect();
+            assert_eq!(ranks(&page), order, "{ties}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn decimals_and_several_columns_are_exact() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        let columns = json!([
+            { "name": "money", "scale": 2 }, { "name": "seconds", "direction": "asc", "scale": 3 },
+        ]);
+        make_board(&keeper, "b", json!({ "columns": columns })).await;
+        let put = async |owner: &str, scores: Value| {
+            keeper.post(SCORES, json!({ "owner": owner, "scores": scores })).await.expect(200)
+        };
+        put("ada", json!(["0.30", "12.500"])).await;
+        put("bea", json!(["0.30", "12.499"])).await;
+        let top = put("cid", json!(["92233720368547758.07", 1])).await;
+        assert_eq!(top["scores"], json!(["92233720368547758.07", "1.000"]));
+        let page = keeper.get(ENTRIES).await.expect(200);
+        assert_eq!(ranks(&page), [("cid".into(), 1), ("bea".into(), 2), ("ada".into(), 3)]);
+        for odd in [json!([0.3, 1]), json!(["0.305", 1]), json!(["NaN", 1]), json!([null, 1])] {
+            let body = json!({ "owner": "dan", "scores": odd });
+            keeper.post(SCORES, body).await.expect_problem(422, "invalid");
+        }
+    })
+    .await;
+}
