@@ -56,7 +56,9 @@ impl Reset {
     /// first instant after it, one that comes twice at its first.
     pub fn next(&self, now: Ts) -> Option<Ts> {
         let (Some(cron), Some(zone)) = self.parts() else { return None };
-        let now = DateTime::<Utc>::from_timestamp_micros(now.as_micros())?.with_timezone(&zone);
+        // Patterns know whole seconds; what is left of one would be carried into the result.
+        let second = now.as_micros().div_euclid(1_000_000);
+        let now = DateTime::<Utc>::from_timestamp(second, 0)?.with_timezone(&zone);
         let next = cron.find_next_occurrence(&now, false).ok()?;
         Some(Ts::from_micros(next.with_timezone(&Utc).timestamp_micros()))
     }
@@ -76,6 +78,7 @@ mod tests {
     fn days_begin_by_the_zones_clock_also_when_it_changes() {
         let berlin = |from| next("0 0 * * *", "Europe/Berlin", from).unwrap_or_default();
         assert_eq!(berlin("2026-03-28T12:00:00Z"), "2026-03-28T23:00:00.000000Z");
+        assert_eq!(berlin("2026-03-28T12:00:00.5Z"), "2026-03-28T23:00:00.000000Z", "no odd fraction");
         assert_eq!(berlin("2026-03-28T23:00:00Z"), "2026-03-29T22:00:00.000000Z", "23 hours long");
         assert_eq!(berlin("2026-10-24T22:00:00Z"), "2026-10-25T23:00:00.000000Z", "25 hours long");
     }
