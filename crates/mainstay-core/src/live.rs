@@ -16,6 +16,7 @@ mod figures;
 mod hub;
 mod protocol;
 mod ring;
+pub mod single;
 mod socket;
 mod stream;
 mod ticket;
@@ -50,6 +51,8 @@ use crate::{
     events::Log,
 };
 
+/// The kind of message by which a service says that its topic is to be loaded anew.
+pub const RELOAD: &str = "reload";
 /// Steps in which connections are ended.
 const DRAIN_STEP: Duration = Duration::from_millis(10);
 /// How long the last connections may take to go after they were told.
@@ -82,8 +85,11 @@ pub struct LiveMessage {
     pub kind: &'static str,
     /// The `data` that clients see; written once for all of them. A few kilobytes at most.
     pub data: Arc<RawValue>,
-    /// The fact it tells of. The messages of one fact are published in the same order on every instance.
-    pub origin: Origin,
+    /// The fact it tells of. The messages of one fact are published in the same order on every instance. Without one it
+    /// is a summary that this instance has made: only topics that are [`Subscription::local`] have those.
+    pub origin: Option<Origin>,
+    /// It says how things are and the next one will say it again: it is not kept for those who come back.
+    pub passing: bool,
     /// For filters, for example the author's id; 0 where there is nothing to say. Clients do not see it.
     pub about: [u128; 2],
 }
@@ -99,7 +105,23 @@ impl LiveMessage {
         origin: Origin,
     ) -> Result<Self, serde_json::Error> {
         let data = Arc::from(serde_json::value::to_raw_value(data)?);
-        Ok(Self { kind, data, origin, about: [0; 2] })
+        Ok(Self { kind, data, origin: Some(origin), passing: false, about: [0; 2] })
+    }
+
+    /// A summary of several facts, as this instance makes it.
+    ///
+    /// # Errors
+    /// If `data` cannot be written as JSON.
+    pub fn summary<T: Serialize>(kind: &'static str, data: &T) -> Result<Self, serde_json::Error> {
+        let data = Arc::from(serde_json::value::to_raw_value(data)?);
+        Ok(Self { kind, data, origin: None, passing: false, about: [0; 2] })
+    }
+
+    /// The same, not kept for those who come back.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.passing = true;
+        self
     }
 
     /// The same with something for filters.
@@ -114,6 +136,10 @@ impl LiveMessage {
 /// waiting, and never calling the hub.
 pub type Filter = Arc<dyn Fn(&LiveMessage) -> bool + Send + Sync>;
 
+/// A point in the order of this instance's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point(u64);
+
 /// What a topic is for one caller.
 #[derive(Clone, Default)]
 pub struct Subscription {
@@ -121,12 +147,22 @@ pub struct Subscription {
     pub channels: Vec<Tag>,
     /// What of them the caller gets; everything if none.
     pub filter: Option<Filter>,
+    /// Its messages are summaries, which every instance makes for itself, and without a gap since this point: who comes
+    /// from another instance, or from that point or before, loads it anew.
+    pub local: Option<Point>,
 }
 
 impl Subscription {
     /// Everything on one channel.
     pub fn to(channel: Tag) -> Self {
-        Self { channels: vec![channel], filter: None }
+        Self { channels: vec![channel], filter: None, local: None }
+    }
+
+    /// The same, of messages that are summaries and are made without a gap since `point`.
+    #[must_use]
+    pub fn local(mut self, point: Point) -> Self {
+        self.local = Some(point);
+        self
     }
 
     /// The same, but only what `filter` lets through.
@@ -246,6 +282,11 @@ impl Live {
     /// Tells everybody who follows `channel`. Takes well under a microsecond; never waits and never fails.
     pub fn publish(&self, channel: Tag, message: LiveMessage) {
         self.inner.hub.publish(channel, message);
+    }
+
+    /// The last message that was published.
+    pub fn point(&self) -> Point {
+        self.inner.hub.point()
     }
 
     /// A ticket: good for one connection as `caller` at this instance, within 60 s.

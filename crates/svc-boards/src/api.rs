@@ -5,6 +5,7 @@ mod boards;
 mod competitions;
 mod entries;
 mod ledger;
+mod live;
 mod rules;
 mod scores;
 
@@ -21,6 +22,7 @@ pub(crate) fn routes(boards: &Boards) -> Vec<Route> {
         competitions::routes(boards),
         activities::routes(boards),
         ledger::routes(boards),
+        live::routes(boards),
         rules::routes(boards),
     ]
     .into_iter()

@@ -83,6 +83,17 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
         task("boards.close_periods", 1, |boards| {
             Box::pin(async move { boards.close_periods().await })
         }),
+        Periodic {
+            name: "boards.tell",
+            every: service::TELL_EVERY,
+            run: {
+                let boards = boards.clone();
+                Arc::new(move || {
+                    let boards = boards.clone();
+                    Box::pin(async move { boards.tell().await.map_err(|error| error.to_string()) })
+                })
+            },
+        },
         task("boards.forget_idle", 30, |boards| {
             Box::pin(async move { boards.forget_idle().await })
         }),

@@ -5,6 +5,7 @@ mod boards;
 mod competitions;
 mod entries;
 mod ledger;
+mod live;
 mod rates;
 mod rules;
 pub(crate) mod scores;
@@ -19,16 +20,18 @@ use mainstay_core::{
     error::Problem,
     events::Log,
     http::Cursors,
+    live::Live,
     mount::{Core, MountError},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::{boards::Board, rates::Rates, standings::Standings};
+use self::{boards::Board, live::Watched, rates::Rates, standings::Standings};
 use crate::{Config, MIGRATIONS, error::Error};
 
 pub(crate) use self::{
     boards::{BoardView, EditBoard, PeriodView},
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
+    live::TELL_EVERY,
     scores::NewScore,
 };
 
@@ -47,6 +50,9 @@ struct Inner {
     known: Class<String, Arc<Board>>,
     standings: Arc<Standings>,
     rates: Rates,
+    live: Live,
+    /// Boards that somebody watches.
+    watched: Arc<Watched>,
 }
 
 impl Boards {
@@ -71,8 +77,12 @@ impl Boards {
             known,
             standings,
             rates: Rates::default(),
+            live: core.live.clone(),
+            watched: Arc::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let boards = Self { inner: Arc::new(inner) };
+        boards.go_live();
+        Ok(boards)
     }
 
     /// Boards' log, which other services and the program follow.
@@ -95,6 +105,11 @@ impl Boards {
     /// A cursor into `list`.
     pub(crate) fn seal_cursor<T: Serialize>(&self, list: &str, place: &T) -> String {
         self.inner.cursors.seal(list, place)
+    }
+
+    /// The live channel.
+    pub(crate) fn live(&self) -> &Live {
+        &self.inner.live
     }
 
     /// Drops from memory what nobody has asked for.

@@ -277,8 +277,8 @@ async fn read_list<T: DeserializeOwned>(request: Request) -> Result<ListBody<T>,
     if !is_list(&bytes) {
         return Ok(ListBody { value: OneOrList::One(one_value(&bytes)?), once });
     }
-    let items: Vec<&serde_json::value::RawValue> = serde_json::from_slice(&bytes)
-        .map_err(|error| not_this_shape(String::new(), &error))?;
+    let items: Vec<&serde_json::value::RawValue> =
+        serde_json::from_slice(&bytes).map_err(|error| not_this_shape(String::new(), &error))?;
     let items = items.into_iter().map(|item| one_value(item.get().as_bytes())).collect();
     Ok(ListBody { value: OneOrList::List(items), once })
 }

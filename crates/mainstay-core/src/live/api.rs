@@ -64,7 +64,7 @@ struct TicketView {
 
 /// What may stand in the address.
 #[derive(Debug, Deserialize)]
-struct LiveQuery {
+pub(super) struct LiveQuery {
     ticket: Option<String>,
     /// Of the event stream: the topics, separated by commas.
     topics: Option<String>,
@@ -81,7 +81,7 @@ async fn issue_ticket(
 }
 
 /// The upgrade, if the request asks for one; what is wrong with it is answered after the caller was looked at.
-struct Upgrade(Result<WebSocketUpgrade, WebSocketUpgradeRejection>);
+pub(super) struct Upgrade(pub(super) Result<WebSocketUpgrade, WebSocketUpgradeRejection>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
     type Rejection = std::convert::Infallible;
@@ -92,7 +92,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 }
 
 /// Everything about the request that decides who may connect.
-type Asked = (MaybeCaller, ClientAddress, HeaderMap, Uri, Query<LiveQuery>);
+pub(super) type Asked = (MaybeCaller, ClientAddress, HeaderMap, Uri, Query<LiveQuery>);
 
 async fn open_socket(
     State(live): State<Live>,
@@ -108,16 +108,21 @@ async fn open_socket(
         Ok(place) => place,
         Err(problem) => return problem.into_response(),
     };
+    bounded(upgrade)
+        .on_upgrade(move |socket| socket::serve(socket, place, request_id.0.to_string()))
+}
+
+/// The upgrade with our bounds.
+pub(super) fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
         .max_message_size(socket::MESSAGE_BYTES_MAX)
         .max_frame_size(socket::MESSAGE_BYTES_MAX)
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .max_write_buffer_size(WRITTEN_BYTES_MAX)
-        .on_upgrade(move |socket| socket::serve(socket, place, request_id.0.to_string()))
 }
 
-fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Problem {
+pub(super) fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Problem {
     let detail = "Open this address as a WebSocket (version 13), or use /api/v1/live/sse for an event stream.";
     Problem::new(Code::UpgradeRequired, detail).because(rejection.to_string())
 }
@@ -167,7 +172,7 @@ async fn follow(
 }
 
 /// Looks at where the request comes from and who sends it, and takes a place.
-fn admit(live: &Live, asked: &Asked) -> Result<Place, Problem> {
+pub(super) fn admit(live: &Live, asked: &Asked) -> Result<Place, Problem> {
     let (MaybeCaller(caller), address, headers, uri, Query(query)) = asked;
     check_origin(headers, uri, &live.inner.hub.settings.origins)?;
     let caller = match &query.ticket {

@@ -75,6 +75,8 @@ pub(super) struct Sub {
     pub(super) topic: Topic,
     pub(super) channels: Vec<crate::cache::Tag>,
     pub(super) filter: Option<Filter>,
+    /// Who comes from another instance, or from before this point, loads it anew.
+    pub(super) local: Option<super::Point>,
     ended: AtomicBool,
 }
 
@@ -85,10 +87,10 @@ impl Sub {
         topic: Topic,
         subscription: super::Subscription,
     ) -> Self {
-        let super::Subscription { mut channels, filter } = subscription;
+        let super::Subscription { mut channels, filter, local } = subscription;
         channels.sort_unstable();
         channels.dedup();
-        Self { id, conn, topic, channels, filter, ended: AtomicBool::new(false) }
+        Self { id, conn, topic, channels, filter, local, ended: AtomicBool::new(false) }
     }
 
     /// Asked when a message enters the queue and again when it leaves it, so that a block in between is heeded.

@@ -18,7 +18,7 @@ use mainstay_contract::id::UserId;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    Figures, LiveMessage, LiveSettings, Subscription,
+    Figures, LiveMessage, LiveSettings, Point, Subscription,
     connection::{Close, Conn, Item, Offered, Sub},
     figures::Numbers,
     protocol::{self, Frame, Topic},
@@ -112,7 +112,8 @@ impl Hub {
             let messages = std::mem::take(&mut inbox.messages);
             self.figures.lost.inc_by(messages.len() as u64);
             for (_, message) in messages {
-                let (log, xid) = (message.origin.log, message.origin.position.xid);
+                let Some(origin) = message.origin else { continue };
+                let (log, xid) = (origin.log, origin.position.xid);
                 match inbox.lost.iter_mut().find(|(name, _)| *name == log) {
                     Some((_, highest)) => *highest = xid.max(*highest),
                     None => inbox.lost.push((log, xid)),
@@ -143,7 +144,7 @@ impl Hub {
             table.tell_all_to_reset();
         }
         for (channel, message) in messages {
-            if table.ring.another_life(&message.origin) {
+            if message.origin.is_some_and(|origin| table.ring.another_life(&origin)) {
                 table.tell_all_to_reset();
             }
             let entry = table.ring.push(channel, message, now);
@@ -248,7 +249,9 @@ impl Hub {
         let subs: Vec<Arc<Sub>> = wanted.into_iter().map(new).collect();
         let mut missed = Vec::new();
         let mut from = Some(now.clone());
+        let mut stands = None;
         if let Some(after) = after {
+            stands = Some(table.ring.stands(after));
             let most = self.settings.replay_len_max.saturating_sub(conn.replay_len());
             match table.missed(after, &subs, most) {
                 Some(items) => {
@@ -260,6 +263,9 @@ impl Hub {
         }
         for sub in &subs {
             match &from {
+                Some(_) if sub.local.is_some_and(|since| stands.is_some_and(|at| at <= since)) => {
+                    answers.push(protocol::reset(&sub.topic, &now));
+                }
                 Some(from) if announce => {
                     answers.push(protocol::subscribed(&sub.topic, Some(from.clone())));
                 }
@@ -273,6 +279,13 @@ impl Hub {
         self.figures.subscriptions.inc_by(subs.len() as i64);
         conn.begin(&subs, answers, missed);
         from.unwrap_or(now)
+    }
+
+    /// The last message that was published.
+    pub(super) fn point(&self) -> Point {
+        let mut table = self.table();
+        while self.spread_in(&mut table) {}
+        table.ring.point()
     }
 
     /// Ends topics of a connection.

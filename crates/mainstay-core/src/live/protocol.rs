@@ -43,11 +43,38 @@ impl Topic {
 pub(super) struct Frame {
     pub(super) text: String,
     pub(super) id: Option<Arc<str>>,
+    /// Something may be missing before it.
+    pub(super) resets: bool,
+}
+
+impl Frame {
+    /// The same without topic and token, for sockets that have one topic: the type, and the fields of the data.
+    pub(super) fn into_single(self) -> String {
+        let parsed: Result<Single, _> = serde_json::from_str(&self.text);
+        match parsed {
+            Ok(Single { kind, data }) => match data.get().strip_prefix('{') {
+                Some("}") | None => format!("{{\"type\":\"{kind}\"}}"),
+                Some(fields) => format!("{{\"type\":\"{kind}\",{fields}"),
+            },
+            Err(_ours) => self.text,
+        }
+    }
+}
+
+/// What is left of a frame on a socket of one topic.
+#[derive(Deserialize)]
+struct Single<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(borrow)]
+    data: &'a serde_json::value::RawValue,
 }
 
 /// A message. Its data was written as JSON once, for all who get it.
 pub(super) fn event(topic: &Topic, entry: &Entry) -> Frame {
-    frame(&topic.json, entry.message.kind, Some(entry.id.clone()), entry.message.data.get())
+    let message = &entry.message;
+    let frame = frame(&topic.json, message.kind, Some(entry.id.clone()), message.data.get());
+    Frame { resets: message.kind == super::RELOAD, ..frame }
 }
 
 /// The topic begins, behind `id`; without one it had begun before.
@@ -57,7 +84,8 @@ pub(super) fn subscribed(topic: &Topic, id: Option<Arc<str>>) -> Frame {
 
 /// Something may be missing: load anew what the topic shows. `id` is from where messages follow.
 pub(super) fn reset(topic: &Topic, id: &Arc<str>) -> Frame {
-    frame(&topic.json, "reset", Some(id.clone()), "null")
+    let frame = frame(&topic.json, "reset", Some(id.clone()), "null");
+    Frame { resets: true, ..frame }
 }
 
 /// The caller may not have this topic.
@@ -95,7 +123,7 @@ fn frame(topic: &str, kind: &str, id: Option<Arc<str>>, data: &str) -> Frame {
     text.push_str(",\"data\":");
     text.push_str(data);
     text.push('}');
-    Frame { text, id }
+    Frame { text, id, resets: false }
 }
 
 fn quoted(text: &str) -> String {

@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    LiveMessage, Origin,
+    LiveMessage, Origin, Point,
     token::{ABOVE_MAX, Mark, Token},
 };
 use crate::{
@@ -132,18 +132,10 @@ impl Ring {
 
     /// Takes a message in.
     pub(super) fn push(&mut self, channel: Tag, message: LiveMessage, now: Instant) -> Arc<Entry> {
-        let origin = message.origin;
-        let mut part = 0;
-        match self.logs.iter_mut().find(|log| log.name == origin.log) {
-            Some(log) if log.epochs.is_some() => {
-                let parts = log.above.entry(origin.position).or_default();
-                part = *parts;
-                *parts = parts.saturating_add(1);
-            }
-            Some(_) => {}
-            None => {
-                self.logs.push(LogState::new(origin.log, origin.log_epoch, origin.position.xid));
-            }
+        let part = message.origin.map_or(0, |origin| self.part_of(origin));
+        if message.passing {
+            let seq = self.next - 1;
+            return Arc::new(Entry { seq, channel, message, id: self.id(), part, at: now });
         }
         let seq = self.next;
         self.next += 1;
@@ -152,6 +144,33 @@ impl Ring {
         self.entries.push_back(entry.clone());
         self.trim(now);
         entry
+    }
+
+    /// Which message of its fact the next one is.
+    fn part_of(&mut self, origin: Origin) -> u16 {
+        match self.logs.iter_mut().find(|log| log.name == origin.log) {
+            Some(log) if log.epochs.is_some() => {
+                let parts = log.above.entry(origin.position).or_default();
+                *parts = parts.saturating_add(1);
+                *parts - 1
+            }
+            Some(_) => 0,
+            None => {
+                self.logs.push(LogState::new(origin.log, origin.log_epoch, origin.position.xid));
+                0
+            }
+        }
+    }
+
+    /// The last message.
+    pub(super) fn point(&self) -> Point {
+        Point(self.next - 1)
+    }
+
+    /// Where somebody who has this token stands in the order of this hub; before everything, if another has made it.
+    pub(super) fn stands(&self, token: &str) -> Point {
+        let token = Token::decode(token).filter(|token| token.hub == self.hub);
+        Point(token.map_or(0, |token| token.seq))
     }
 
     /// Whether this is the first message of another life of its log, restored or failed over. What was told before may
@@ -194,7 +213,8 @@ impl Ring {
             }
             let origin = first.message.origin;
             self.bytes -= first.bytes();
-            if let Some(log) = self.logs.iter_mut().find(|log| log.name == origin.log) {
+            let of = |log: &&mut LogState| origin.is_some_and(|origin| origin.log == log.name);
+            if let Some((log, origin)) = self.logs.iter_mut().find(of).zip(origin) {
                 log.floor = log.floor.max(origin.position.xid.saturating_add(1));
             }
             self.entries.pop_front();
@@ -268,7 +288,8 @@ impl Ring {
 }
 
 fn covered(marks: &[Mark], entry: &Entry) -> bool {
-    let origin = entry.message.origin;
+    // Summaries are nothing to those who come from another instance.
+    let Some(origin) = entry.message.origin else { return true };
     let hash = log_hash(origin.log);
     let Some(mark) = marks.iter().find(|mark| mark.log == hash) else { return false };
     // A list of at most ABOVE_MAX.

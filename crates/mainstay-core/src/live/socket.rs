@@ -45,6 +45,68 @@ pub(super) async fn serve(socket: WebSocket, place: Place, request_id: String) {
     }
 }
 
+/// Serves a connection of one topic, whose messages go without their envelope. `greet` says how the topic stands: first,
+/// and whenever something may have been missed.
+pub(super) async fn serve_single(socket: WebSocket, place: Place, greet: super::single::Greet) {
+    let _open = Open::new(&place.live.figures().websockets);
+    let (mut sink, mut stream) = socket.split();
+    let life = tokio::time::sleep(place.live.life());
+    let why = tokio::select! {
+        biased;
+        why = place.conn.closed() => why,
+        why = listen(&mut stream, &place) => why,
+        why = write_single(&mut sink, &place, &greet) => why,
+        () = life => Close::Restart,
+    };
+    if why != Close::Gone {
+        let leave = say_goodbye(sink, stream, why);
+        tokio::time::timeout(GOODBYE, leave).await.tolerate("the client does not take its goodbye");
+    }
+}
+
+/// Reads until the client has gone or is silent; what it says means nothing here.
+async fn listen(stream: &mut Stream, place: &Place) -> Close {
+    let mut pace = Pace { since: Instant::now(), count: 0 };
+    loop {
+        pace.keep().await;
+        let silent_max = place.live.inner.hub.settings.silent_max;
+        match tokio::time::timeout(silent_max, stream.next()).await {
+            Ok(Some(Ok(Message::Close(_))) | None) => return Close::Gone,
+            Ok(Some(Ok(_))) => {}
+            Ok(Some(Err(error))) => return broken(error),
+            Err(_late) => return Close::Silent,
+        }
+    }
+}
+
+async fn write_single(sink: &mut Sink, place: &Place, greet: &super::single::Greet) -> Close {
+    let mut ping = tokio::time::interval(place.live.inner.hub.settings.ping_every);
+    ping.reset();
+    let mut next = None;
+    loop {
+        // Where it stands is asked for after the topic has begun, so that nothing falls between the two.
+        let text = match next.take() {
+            Some(frame @ protocol::Frame { resets: false, .. }) => Some(frame.into_single()),
+            _ => greet().await,
+        };
+        let Some(text) = text else { return Close::SessionEnded };
+        if sink.send(Message::Text(text.into())).await.is_err() {
+            return Close::Gone;
+        }
+        place.live.figures().delivered.inc();
+        next = loop {
+            tokio::select! {
+                frame = place.conn.next() => break Some(frame),
+                _ = ping.tick() => {
+                    if sink.send(Message::Ping(Default::default())).await.is_err() {
+                        return Close::Gone;
+                    }
+                }
+            }
+        };
+    }
+}
+
 /// Sends the close frame and waits for the client's: closing the socket at once could lose ours.
 async fn say_goodbye(mut sink: Sink, mut stream: Stream, why: Close) {
     let (code, reason) = why.frame();

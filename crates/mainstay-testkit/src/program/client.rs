@@ -142,7 +142,7 @@ impl Client {
                 }
             }
             Transport::WebSocket => {
-                let mut listener = Listener::new(self.open_socket().await);
+                let mut listener = Listener::new(self.open_socket("/api/v1/live").await);
                 let topics: Vec<&str> = topics.split(',').collect();
                 let after = (!after.is_empty()).then_some(after);
                 listener.subscribe(&topics, after).await;
@@ -151,8 +151,16 @@ impl Client {
         }
     }
 
-    async fn open_socket(&self) -> Source {
-        let mut request = match format!("ws://{}/api/v1/live", self.address).into_client_request() {
+    /// Listens to a WebSocket at an address of its own, which needs no subscribing.
+    ///
+    /// # Panics
+    /// If the connection is refused.
+    pub async fn listen_at(&self, path: &str) -> Listener {
+        Listener::new(self.open_socket(path).await)
+    }
+
+    async fn open_socket(&self, path: &str) -> Source {
+        let mut request = match format!("ws://{}{path}", self.address).into_client_request() {
             Ok(request) => request,
             Err(error) => panic!("a WebSocket cannot be asked for: {error}"),
         };

@@ -323,8 +323,13 @@ mod tests {
         let faults = settings(odd).faults();
         let at: Vec<&str> = faults.iter().map(|fault| &*fault.pointer).collect();
         let expected = [
-            "/title", "/columns/0/min", "/columns/1/name", "/columns/1/max", "/reset/cron",
-            "/reset/time_zone", "/slices/0",
+            "/title",
+            "/columns/0/min",
+            "/columns/1/name",
+            "/columns/1/max",
+            "/reset/cron",
+            "/reset/time_zone",
+            "/slices/0",
         ];
         assert_eq!(at, expected);
     }
@@ -340,7 +345,10 @@ mod tests {
             board.read_scores(&written, "")
         };
         assert_eq!(read(r#"[7, "1.250"]"#), Ok(vec![7, 1_250]));
-        assert_eq!(board.show_scores(&[7, 1_250]), [Written::Whole(7), Written::Text("1.250".into())]);
+        assert_eq!(
+            board.show_scores(&[7, 1_250]),
+            [Written::Whole(7), Written::Text("1.250".into())]
+        );
         let at = |json: &str| read(json).map_err(|faults| faults[0].pointer.to_string());
         assert_eq!(at("[7]"), Err("/scores".into()));
         assert_eq!(at("[101, 0]"), Err("/scores/0".into()));

@@ -70,7 +70,8 @@ mod tests {
 
     fn next(cron: &str, zone: &str, from: &str) -> Option<String> {
         let reset = Reset { cron: cron.into(), time_zone: zone.into() };
-        let from: Ts = serde_json::from_value(from.into()).unwrap_or_else(|error| panic!("{error}"));
+        let from: Ts =
+            serde_json::from_value(from.into()).unwrap_or_else(|error| panic!("{error}"));
         reset.next(from).map(|at| at.to_string())
     }
 
@@ -78,7 +79,11 @@ mod tests {
     fn days_begin_by_the_zones_clock_also_when_it_changes() {
         let berlin = |from| next("0 0 * * *", "Europe/Berlin", from).unwrap_or_default();
         assert_eq!(berlin("2026-03-28T12:00:00Z"), "2026-03-28T23:00:00.000000Z");
-        assert_eq!(berlin("2026-03-28T12:00:00.5Z"), "2026-03-28T23:00:00.000000Z", "no odd fraction");
+        assert_eq!(
+            berlin("2026-03-28T12:00:00.5Z"),
+            "2026-03-28T23:00:00.000000Z",
+            "no odd fraction"
+        );
         assert_eq!(berlin("2026-03-28T23:00:00Z"), "2026-03-29T22:00:00.000000Z", "23 hours long");
         assert_eq!(berlin("2026-10-24T22:00:00Z"), "2026-10-25T23:00:00.000000Z", "25 hours long");
     }
@@ -101,7 +106,10 @@ mod tests {
     fn what_never_comes_is_no_reset() {
         let mut faults = Faults::default();
         Reset { cron: "0 0 30 2 *".into(), time_zone: "UTC".into() }.check("", &mut faults);
-        assert_eq!(faults.into_vec().first().map(|fault| fault.code.to_string()), Some("never".into()));
+        assert_eq!(
+            faults.into_vec().first().map(|fault| fault.code.to_string()),
+            Some("never".into())
+        );
         assert_eq!(next("* * * * * *", "UTC", "2026-01-01T00:00:00Z"), None, "six fields");
     }
 }

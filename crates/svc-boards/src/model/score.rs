@@ -202,7 +202,8 @@ mod tests {
         assert_eq!(read("\"-0.07\"", 2), Ok(-7));
         assert_eq!(Written::of(-7, 2), Written::Text("-0.07".into()));
         assert_eq!(Written::of(1_250, 2), Written::Text("12.50".into()));
-        for odd in ["12.5", "\"12.505\"", "\".5\"", "\"5.\"", "\"1e3\"", "\"Infinity\"", "\"1 2\""] {
+        for odd in ["12.5", "\"12.505\"", "\".5\"", "\"5.\"", "\"1e3\"", "\"Infinity\"", "\"1 2\""]
+        {
             assert!(read(odd, 2).is_err(), "{odd}");
         }
         assert_eq!(read("9223372036854775807", 1), Err(NotAScore::Large(1)));

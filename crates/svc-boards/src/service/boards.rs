@@ -63,7 +63,7 @@ impl Board {
         Place { board_no: self.no, edition: head.edition, period: head.period }
     }
 
-    fn may_see(&self, caller: Option<&Caller>) -> bool {
+    pub(crate) fn may_see(&self, caller: Option<&Caller>) -> bool {
         match self.settings.audience {
             Audience::Everybody => true,
             Audience::SignedIn => caller.is_some(),
@@ -168,7 +168,7 @@ impl Boards {
         found.filter(|board| board.may_see(caller)).ok_or(Error::NotFound)
     }
 
-    async fn known_board(&self, id: &str) -> Result<Option<Arc<Board>>, Error> {
+    pub(crate) async fn known_board(&self, id: &str) -> Result<Option<Arc<Board>>, Error> {
         let load = || async {
             let mut tx = self.db().read().await?;
             let stamp = Stamp(tx.stamp().await?);
@@ -383,11 +383,7 @@ pub(crate) async fn create_in(
     Ok(board)
 }
 
-async fn change_in(
-    tx: &mut Tx,
-    board: Board,
-    settings: BoardSettings,
-) -> Result<BoardView, Error> {
+async fn change_in(tx: &mut Tx, board: Board, settings: BoardSettings) -> Result<BoardView, Error> {
     owned_by_nobody(&board)?;
     if board.settings == settings {
         return view(tx, &board).await;
@@ -428,9 +424,9 @@ async fn keeps_columns(tx: &mut Tx, board: &Board, new: &BoardSettings) -> Resul
 fn owned_by_nobody(board: &Board) -> Result<(), Error> {
     match board.competition {
         None => Ok(()),
-        Some(_) => Err(Error::conflict(
-            "This board belongs to a competition, which alone changes it.",
-        )),
+        Some(_) => {
+            Err(Error::conflict("This board belongs to a competition, which alone changes it."))
+        }
     }
 }
 

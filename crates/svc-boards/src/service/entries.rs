@@ -134,11 +134,11 @@ struct Mark {
 }
 
 /// A board's period in memory.
-struct Read {
-    board: Arc<Board>,
+pub(super) struct Read {
+    pub(super) board: Arc<Board>,
     place: Place,
     period: PeriodRow,
-    standing: Arc<Standing>,
+    pub(super) standing: Arc<Standing>,
 }
 
 impl Boards {
@@ -288,7 +288,8 @@ impl Boards {
         })
     }
 
-    async fn read_period(
+    /// A period that `caller` may see, in memory.
+    pub(super) async fn read_period(
         &self,
         caller: Option<&Caller>,
         id: &str,

@@ -206,7 +206,8 @@ impl Boards {
         }
         if board.settings.authoritative && !is_server(caller) {
             return Err(Error::Forbidden(
-                "Only administrators and keys with the scope `boards:write` write this board.".into(),
+                "Only administrators and keys with the scope `boards:write` write this board."
+                    .into(),
             ));
         }
         self.allow(&board, caller, list.len())?;

@@ -6,6 +6,7 @@
 
 mod frozen;
 mod sliced;
+mod touched;
 
 use std::{
     collections::HashMap,
@@ -26,11 +27,12 @@ use mainstay_core::{
 };
 use tokio::sync::watch;
 
+use self::frozen::FrozenPages;
 pub(crate) use self::{
     frozen::FrozenName,
     sliced::{Slice, Sliced},
+    touched::{TOP, Touched},
 };
-use self::frozen::FrozenPages;
 use crate::{
     engine::Snapshot,
     error::Error,
@@ -53,6 +55,8 @@ pub(crate) struct Standing {
     state: RwLock<State>,
     loaded: watch::Sender<Option<Result<(), Arc<DbError>>>>,
     frozen: Mutex<FrozenPages>,
+    /// Whom those who watch have to be told of; nothing is noted while nobody watches.
+    touched: Mutex<Option<Touched>>,
     used_at: AtomicI64,
 }
 
@@ -127,6 +131,7 @@ impl Standings {
             state: RwLock::new(State::Loading(Vec::new())),
             loaded: watch::Sender::new(None),
             frozen: Mutex::default(),
+            touched: Mutex::default(),
             used_at: AtomicI64::new(0),
         });
         places.insert(place, standing.clone());
@@ -199,13 +204,9 @@ impl Standings {
         held(&self.places).retain(|_, standing| {
             held(&standing.frozen).forget_old(now);
             let used_at = standing.used_at.load(Ordering::Relaxed);
-            used_at >= before.as_micros() || standing.loaded.borrow().is_none()
+            let watched = held(&standing.touched).is_some();
+            watched || used_at >= before.as_micros() || standing.loaded.borrow().is_none()
         });
-    }
-
-    /// Places in memory.
-    pub(crate) fn len(&self) -> usize {
-        held(&self.places).len()
     }
 }
 
@@ -215,7 +216,7 @@ impl Standing {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Loading(changes) = &mut *state {
             for change in std::mem::take(changes) {
-                apply(&mut sliced, change);
+                apply(&mut sliced, change, None);
             }
             *state = State::Ready(Box::new(sliced));
         }
@@ -225,7 +226,10 @@ impl Standing {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         match &mut *state {
             State::Loading(waiting) => waiting.extend(changes),
-            State::Ready(sliced) => changes.for_each(|change| apply(sliced, change)),
+            State::Ready(sliced) => {
+                let mut touched = held(&self.touched);
+                changes.for_each(|change| apply(sliced, change, touched.as_mut()));
+            }
         }
     }
 
@@ -239,6 +243,28 @@ impl Standing {
         }
     }
 
+    /// From now on it is noted whom scores move.
+    pub(crate) fn watch(&self) {
+        held(&self.touched).get_or_insert_default();
+    }
+
+    /// Nobody watches any more.
+    pub(crate) fn unwatch(&self) {
+        held(&self.touched).take();
+    }
+
+    /// Whom those who watch have to be told of since the last time.
+    pub(crate) fn take_touched(&self) -> Touched {
+        held(&self.touched).as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Something is still to be told, though not of the top.
+    pub(crate) fn note_any(&self) {
+        if let Some(touched) = &mut *held(&self.touched) {
+            touched.any = true;
+        }
+    }
+
     /// The rank of `owner` among everybody; 0 without an entry.
     pub(crate) fn rank_of(&self, owner: &str) -> u64 {
         let standing = self.look(|sliced| sliced.ranking(None)?.standing(owner)).flatten();
@@ -246,7 +272,11 @@ impl Standing {
     }
 
     /// The ranking as it is now, to be paged while it moves on; and the name by which a cursor finds it again.
-    pub(crate) fn freeze(&self, slice: Option<&Slice>, now: Ts) -> Option<(FrozenName, Arc<Snapshot>)> {
+    pub(crate) fn freeze(
+        &self,
+        slice: Option<&Slice>,
+        now: Ts,
+    ) -> Option<(FrozenName, Arc<Snapshot>)> {
         let as_of = self.look(|sliced| sliced.as_of())?;
         let mut frozen = held(&self.frozen);
         if let Some(kept) = frozen.newest(as_of, slice, now) {
@@ -264,9 +294,9 @@ impl Standing {
     }
 }
 
-fn apply(sliced: &mut Sliced, change: Change) {
+fn apply(sliced: &mut Sliced, change: Change, told: Option<&mut Touched>) {
     match change {
-        Change::Put(scored) => sliced.put(scored),
-        Change::Remove { owner, seq } => sliced.remove(&owner, seq),
+        Change::Put(scored) => sliced.put(scored, told),
+        Change::Remove { owner, seq } => sliced.remove(&owner, seq, told),
     }
 }

@@ -16,9 +16,13 @@ async fn a_board_is_made_read_listed_changed_and_deleted() {
         assert_eq!(board["period"]["number"], 1);
         let list = house.stranger().get("/api/v1/boards?limit=1").await.expect(200);
         assert_eq!(list["items"][0]["id"], "daily");
-        let next = format!("/api/v1/boards?limit=1&cursor={}", list["next_cursor"].as_str().unwrap());
+        let next =
+            format!("/api/v1/boards?limit=1&cursor={}", list["next_cursor"].as_str().unwrap());
         let list = house.stranger().get(&next).await.expect(200);
-        assert_eq!((&list["items"][0]["id"], &list["next_cursor"]), (&json!("weekly"), &Value::Null));
+        assert_eq!(
+            (&list["items"][0]["id"], &list["next_cursor"]),
+            (&json!("weekly"), &Value::Null)
+        );
         let edited = keeper.patch("/api/v1/boards/weekly", json!({ "title": "Walks" }));
         let edited = edited.header("if-match", "\"v1\"").await.expect(200);
         assert_eq!((&edited["title"], &edited["version"]), (&json!("Walks"), &json!(2)));
@@ -106,13 +110,15 @@ async fn settings_changed_after_the_fact_are_applied_to_what_was_submitted() {
         submit(&keeper, "runs", &[("ada", 5), ("bea", 6), ("ada", 3), ("cid", 4)]).await;
         let entries = "/api/v1/boards/runs/entries";
         let order = async || ranks(&keeper.get(entries).await.expect(200));
-        let named = |names: [&str; 3]| names.map(str::to_owned).into_iter().zip(1..).collect::<Vec<_>>();
+        let named =
+            |names: [&str; 3]| names.map(str::to_owned).into_iter().zip(1..).collect::<Vec<_>>();
         assert_eq!(order().await, named(["bea", "cid", "ada"]));
         make_board(&keeper, "runs", json!({ "operator": "best" })).await;
         assert_eq!(order().await, named(["bea", "ada", "cid"]));
         make_board(&keeper, "runs", json!({ "operator": "incr" })).await;
         assert_eq!(order().await, named(["ada", "bea", "cid"]));
-        let lowest = json!({ "operator": "incr", "columns": [{ "name": "points", "direction": "asc" }] });
+        let lowest =
+            json!({ "operator": "incr", "columns": [{ "name": "points", "direction": "asc" }] });
         make_board(&keeper, "runs", lowest).await;
         assert_eq!(order().await, named(["cid", "bea", "ada"]));
         let wider = settings(json!({ "columns": [{ "name": "points", "scale": 2 }] }));

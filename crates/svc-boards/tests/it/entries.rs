@@ -112,7 +112,8 @@ async fn ranks_among_ones_like_are_exact() {
             ranks(&house.stranger().get(&path).await.expect(200))
         };
         assert_eq!(india().await, [("cid".into(), 1), ("ada".into(), 2)]);
-        let one = house.stranger().get(&format!("{ENTRIES}/ada?slice=country:IN")).await.expect(200);
+        let one =
+            house.stranger().get(&format!("{ENTRIES}/ada?slice=country:IN")).await.expect(200);
         assert_eq!((&one["rank"], &one["count"]), (&json!(2), &json!(2)));
         let moves = json!({ "owner": "cid", "scores": [3], "slices": { "country": "FR" } });
         keeper.post(scores, moves).await.expect(200);

@@ -7,6 +7,7 @@ mod competitions;
 mod entries;
 mod interface;
 mod ledger;
+mod live;
 mod rules;
 mod scores;
 
@@ -51,10 +52,8 @@ async fn make_board(keeper: &Client, id: &str, more: Value) {
 
 /// Submits scores of one column and says nothing of them.
 async fn submit(keeper: &Client, id: &str, scores: &[(&str, i64)]) {
-    let list: Vec<Value> = scores
-        .iter()
-        .map(|(owner, score)| json!({ "owner": owner, "scores": [score] }))
-        .collect();
+    let list: Vec<Value> =
+        scores.iter().map(|(owner, score)| json!({ "owner": owner, "scores": [score] })).collect();
     let answer = keeper.post(&format!("/api/v1/boards/{id}/scores"), json!(list)).await.expect(200);
     for item in answer["items"].as_array().unwrap() {
         assert_eq!(item["status"], 200, "{item}");
@@ -64,8 +63,7 @@ async fn submit(keeper: &Client, id: &str, scores: &[(&str, i64)]) {
 /// `owner rank` of each entry of a page.
 fn ranks(page: &Value) -> Vec<(String, u64)> {
     let items = page["items"].as_array().unwrap();
-    let one = |item: &Value| {
-        (item["owner"].as_str().unwrap().to_owned(), item["rank"].as_u64().unwrap())
-    };
+    let one =
+        |item: &Value| (item["owner"].as_str().unwrap().to_owned(), item["rank"].as_u64().unwrap());
     items.iter().map(one).collect()
 }

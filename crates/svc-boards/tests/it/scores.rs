@@ -19,7 +19,11 @@ async fn a_score_is_answered_with_its_rank() {
         assert_eq!((&entry["rank"], &entry["scores"]), (&json!(2), &json!([6])));
         assert_eq!(entry["metadata"]["level"], 3);
         let worse = keeper.post(SCORES, json!({ "owner": "cid", "scores": [1] })).await.expect(200);
-        assert_eq!((&worse["rank"], &worse["scores"]), (&json!(2), &json!([6])), "the best one stays");
+        assert_eq!(
+            (&worse["rank"], &worse["scores"]),
+            (&json!(2), &json!([6])),
+            "the best one stays"
+        );
         assert_eq!(worse["updated_at"], entry["updated_at"]);
         let shown = house.stranger().get(&format!("{ENTRIES}/cid")).await.expect(200);
         assert_eq!(shown["percentile"], 50.0);
@@ -84,8 +88,12 @@ async fn sixty_four_at_once_lose_nothing() {
             answer.expect(200);
         }
         let page = keeper.get(ENTRIES).await.expect(200);
-        let scores: Vec<_> =
-            page["items"].as_array().unwrap().iter().map(|item| item["scores"][0].clone()).collect();
+        let scores: Vec<_> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["scores"][0].clone())
+            .collect();
         assert_eq!(scores, [16, 16, 16, 16]);
     })
     .await;

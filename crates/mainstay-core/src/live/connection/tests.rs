@@ -35,7 +35,8 @@ impl Bench {
     fn offer(&mut self, queue_len_max: usize) -> (Offered, Arc<str>) {
         let origin = Origin { log: "demo", log_epoch: 7, position: Position::default() };
         let data = RawValue::from_string("1".to_owned()).unwrap().into();
-        let message = LiveMessage { kind: "said", data, origin, about: [0; 2] };
+        let message =
+            LiveMessage { kind: "said", data, origin: Some(origin), passing: false, about: [0; 2] };
         let entry = self.ring.push(Tag::named("all"), message, Instant::now());
         let id = entry.id.clone();
         (self.conn.offer((self.sub.clone(), entry), queue_len_max, Instant::now()), id)

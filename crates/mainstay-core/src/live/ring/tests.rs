@@ -37,7 +37,8 @@ impl Instance {
         let data = RawValue::from_string(part.to_string()).unwrap().into();
         let origin = Origin { log: LOG, log_epoch, position: Position { xid, seq: xid } };
         self.ring.another_life(&origin);
-        let message = LiveMessage { kind: "said", data, origin, about: [0; 2] };
+        let message =
+            LiveMessage { kind: "said", data, origin: Some(origin), passing: false, about: [0; 2] };
         self.entries.push(self.ring.push(CHANNEL, message, Instant::now()));
     }
 
@@ -59,7 +60,7 @@ impl Instance {
 type Name = (i64, String);
 
 fn name(entry: &Arc<Entry>) -> Name {
-    (entry.message.origin.position.xid, entry.message.data.get().to_owned())
+    (entry.message.origin.unwrap().position.xid, entry.message.data.get().to_owned())
 }
 
 /// The order in which an instance learns of facts: nearly theirs, a few late by up to `late`.

@@ -52,7 +52,11 @@ struct Given<'a> {
 
 impl Held {
     /// How an owner who had `old` stands after `given`.
-    fn after(settings: &BoardSettings, old: Option<Self>, given: &Given<'_>) -> Result<Self, Overflow> {
+    fn after(
+        settings: &BoardSettings,
+        old: Option<Self>,
+        given: &Given<'_>,
+    ) -> Result<Self, Overflow> {
         let before = old.as_ref().map(|old| &*old.scores);
         let scores = operate(given.operator, settings.directions(), before, given.scores)?;
         let Some(mut held) = old else {
@@ -276,8 +280,7 @@ pub(crate) async fn rebuild(tx: &mut Tx, board: &Board, head: Head) -> Result<He
     let mut banned: HashMap<String, bool> = HashMap::new();
     let mut after = 0;
     loop {
-        let rows =
-            store::scores::submissions_after(tx, board.no, after, REBUILD_BATCH).await?;
+        let rows = store::scores::submissions_after(tx, board.no, after, REBUILD_BATCH).await?;
         let Some(last) = rows.last() else { break };
         after = last.seq;
         learn_bans(tx, board, &rows, &mut banned).await?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use mainstay_contract::boards::ScoredV1;
 
+use super::touched::Touched;
 use crate::{
     engine::{Order, Ranking},
     model::board::BoardSettings,
@@ -41,16 +42,26 @@ impl Sliced {
         }
         let by_slice = parts
             .into_iter()
-            .map(|(slice, part)| (slice, Ranking::load(order.clone(), part.into_iter().map(as_loaded))))
+            .map(|(slice, part)| {
+                (slice, Ranking::load(order.clone(), part.into_iter().map(as_loaded)))
+            })
             .collect();
         let all = Ranking::load(order.clone(), entries.iter().map(as_loaded));
         Self { order, kinds, all, by_slice, slices_of, as_of }
     }
 
-    pub(super) fn put(&mut self, scored: ScoredV1) {
+    /// Applies a score, and notes in `told` whom those who watch the top have to be told of.
+    pub(super) fn put(&mut self, scored: ScoredV1, told: Option<&mut Touched>) {
         let seq = seq_of(scored.seq);
         self.as_of = self.as_of.max(seq);
-        if !self.all.put(&scored.owner, &scored.scores, seq).applied || self.kinds.is_empty() {
+        let put = self.all.put(&scored.owner, &scored.scores, seq);
+        if !put.applied {
+            return;
+        }
+        if let Some(told) = told {
+            told.moved(&self.all, &scored.owner, put.before, Some(put.after));
+        }
+        if self.kinds.is_empty() {
             return;
         }
         let old = self.slices_of.get(&scored.owner).cloned().unwrap_or_default();
@@ -75,10 +86,15 @@ impl Sliced {
         }
     }
 
-    pub(super) fn remove(&mut self, owner: &str, seq: i64) {
+    /// Removes an entry, and notes in `told` whom those who watch the top have to be told of.
+    pub(super) fn remove(&mut self, owner: &str, seq: i64, told: Option<&mut Touched>) {
         let seq = seq_of(seq);
         self.as_of = self.as_of.max(seq);
+        let before = self.all.standing(owner).map(|standing| standing.place);
         if self.all.remove(owner, seq) {
+            if let Some(told) = told {
+                told.moved(&self.all, owner, before, None);
+            }
             for (kind, value) in self.slices_of.remove(owner).unwrap_or_default() {
                 if let Some(ranking) = self.by_slice.get_mut(&(kind, value)) {
                     ranking.remove(owner, seq);

@@ -1,0 +1,473 @@
+//! Live boards: what moved in the top, and how the reader stands, told at most ten times a second.
+//!
+//! Every fact notes whom it moved; ten times a second what was noted becomes one message for everybody who watches a
+//! board, however many scores came in between. A message names owners and where they are now, so it can be applied to
+//! any older state: take out everybody it names, then put those of `entries` in at their places, in order.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use mainstay_contract::{
+    boards::{BoardChangedV1, EntriesRemovedV1, PeriodClosedV1, ScoresRecordedV1},
+    id::UserId,
+};
+use mainstay_core::{
+    auth::Caller,
+    cache::Tag,
+    db::Emitted,
+    error::{Code, Problem},
+    live::{LiveMessage, Point, RELOAD, Subscription, TopicKind},
+};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::{
+    Boards,
+    boards::Board,
+    standings::{Sliced, Standing, TOP},
+};
+use crate::{engine::Ranked, error::Error, model::score::Written, store};
+
+/// The pause between two messages of a board.
+pub(crate) const TELL_EVERY: Duration = Duration::from_millis(100);
+/// How long nothing may happen before the teller looks around anyway.
+const QUIET: Duration = Duration::from_secs(1);
+/// Every so many turns each reader learns how they stand.
+const TURNS_OF_MINE: u64 = 5;
+/// Entries of a reader's neighbourhood.
+const AROUND: u64 = 5;
+
+fn top_of(board_no: i64) -> Tag {
+    Tag::of("boards top", u128::from(board_no.unsigned_abs()))
+}
+
+fn leaderboard_of(board_no: i64) -> Tag {
+    Tag::of("boards leaderboard", u128::from(board_no.unsigned_abs()))
+}
+
+fn mine_of(board_no: i64, user: UserId) -> Tag {
+    Tag::text("boards mine", &format!("{board_no} {user}"))
+}
+
+/// An entry as those who watch see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct LiveEntry {
+    /// From 1.
+    pub(crate) rank: u64,
+    /// Whose.
+    pub(crate) owner: String,
+    /// One for each column.
+    pub(crate) scores: Vec<Written>,
+}
+
+/// Boards that somebody watches, by number.
+#[derive(Default)]
+pub(crate) struct Watched {
+    boards: Mutex<HashMap<i64, BoardWatch>>,
+    /// Rung when something happened on one of them.
+    bell: Notify,
+}
+
+/// A board that somebody watches.
+struct BoardWatch {
+    id: String,
+    watchers: HashMap<u64, Arc<Watcher>>,
+    /// What each reader was told last of how they stand.
+    mine: HashMap<UserId, Vec<LiveEntry>>,
+    /// The period, as it was looked up last.
+    standing: Option<Arc<Standing>>,
+    /// Since when it is told without a gap.
+    since: Option<Point>,
+    /// Something happened.
+    dirty: bool,
+    /// Its period or settings changed: it is looked up again, and its readers load it anew.
+    renewed: bool,
+    turn: u64,
+}
+
+/// In which words somebody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// Owners and all their scores.
+    Board,
+    /// Users and their one score, as guide 2 has it.
+    Leaderboard,
+}
+
+/// Somebody who watches.
+struct Watcher {
+    caller: Option<Caller>,
+    words: Words,
+    /// Whether they may still see the board.
+    sees: AtomicBool,
+}
+
+/// A watcher's place, given back when the topic ends.
+struct Watching {
+    watched: Arc<Watched>,
+    board_no: i64,
+    number: u64,
+    watcher: Arc<Watcher>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let mut boards = self.watched.boards();
+        if let Some(watch) = boards.get_mut(&self.board_no) {
+            watch.watchers.remove(&self.number);
+            if watch.watchers.is_empty() {
+                if let Some(standing) = &watch.standing {
+                    standing.unwatch();
+                }
+                boards.remove(&self.board_no);
+            }
+        }
+    }
+}
+
+impl Watched {
+    fn boards(&self) -> MutexGuard<'_, HashMap<i64, BoardWatch>> {
+        self.boards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(self: &Arc<Self>, board: &Board, caller: Option<Caller>, words: Words) -> Watching {
+        let watcher = Arc::new(Watcher { caller, words, sees: AtomicBool::new(true) });
+        let number = mainstay_core::ids::random_u64();
+        let mut boards = self.boards();
+        let watch = boards.entry(board.no).or_insert_with(|| BoardWatch {
+            id: board.id.clone(),
+            watchers: HashMap::new(),
+            mine: HashMap::new(),
+            standing: None,
+            since: None,
+            dirty: false,
+            renewed: false,
+            turn: 0,
+        });
+        watch.watchers.insert(number, watcher.clone());
+        Watching { watched: self.clone(), board_no: board.no, number, watcher }
+    }
+
+    /// A fact of Boards.
+    fn heed(&self, fact: &Emitted) {
+        let (no, renewed) = if let Some(told) = fact.read::<ScoresRecordedV1>() {
+            (told.board_no, false)
+        } else if let Some(told) = fact.read::<EntriesRemovedV1>() {
+            (told.board_no, false)
+        } else if let Some(told) = fact.read::<BoardChangedV1>() {
+            (told.board_no, true)
+        } else if let Some(told) = fact.read::<PeriodClosedV1>() {
+            (told.board_no, true)
+        } else {
+            return;
+        };
+        if let Some(watch) = self.boards().get_mut(&no) {
+            watch.dirty = true;
+            watch.renewed |= renewed;
+            self.bell.notify_one();
+        }
+    }
+
+    /// Since when a board is told without a gap; `now` if nobody has said so yet.
+    fn since(&self, board_no: i64, now: impl FnOnce() -> Point) -> Point {
+        let known = self.boards().get(&board_no).and_then(|watch| watch.since);
+        let since = known.unwrap_or_else(now);
+        if let Some(watch) = self.boards().get_mut(&board_no) {
+            watch.since.get_or_insert(since);
+        }
+        since
+    }
+
+    /// Whether anybody is told of a board in these words.
+    fn speaks(&self, board_no: i64, words: Words) -> bool {
+        let boards = self.boards();
+        boards
+            .get(&board_no)
+            .is_some_and(|watch| watch.watchers.values().any(|watcher| watcher.words == words))
+    }
+
+    /// Boards on which something happened, and whether they have to be looked up again.
+    fn take_dirty(&self) -> Vec<(i64, String, bool)> {
+        let mut boards = self.boards();
+        let dirty = boards.iter_mut().filter(|(_, watch)| watch.dirty || watch.standing.is_none());
+        dirty
+            .map(|(no, watch)| {
+                watch.dirty = false;
+                watch.turn += 1;
+                let renewed = std::mem::take(&mut watch.renewed) || watch.standing.is_none();
+                (*no, watch.id.clone(), renewed)
+            })
+            .collect()
+    }
+}
+
+impl Boards {
+    /// Offers the topic `board:NAME` and tells it of every fact from now on.
+    pub(super) fn go_live(&self) {
+        for (prefix, words) in [("board", Words::Board), ("leaderboard", Words::Leaderboard)] {
+            let weak = Arc::downgrade(&self.inner);
+            self.inner.live.topic(TopicKind {
+                prefix,
+                resolve: Arc::new(move |caller, id| match weak.upgrade() {
+                    Some(inner) => {
+                        let boards = Self { inner };
+                        Box::pin(async move { boards.topic(caller, &id, words).await })
+                    }
+                    None => Box::pin(async {
+                        Err(Problem::new(Code::Unavailable, "The program is ending."))
+                    }),
+                }),
+            });
+        }
+        // After the standings, which `open` has made follow the log first.
+        let watched = Arc::downgrade(&self.inner.watched);
+        self.log().on_fact(Box::new(move |fact| {
+            if let Some(watched) = watched.upgrade() {
+                watched.heed(fact);
+            }
+        }));
+    }
+
+    async fn topic(
+        &self,
+        caller: Option<Caller>,
+        id: &str,
+        words: Words,
+    ) -> Result<Subscription, Problem> {
+        let board = self.board(caller.as_ref(), id).await?;
+        let user = caller.as_ref().map(|caller| caller.user);
+        let watching = self.inner.watched.add(&board, caller, words);
+        // From here on everybody whom a score moves is noted. Before the first of those who watch, nobody was.
+        self.watch(board.no, &board.id).await?;
+        let since = self.inner.watched.since(board.no, || self.inner.live.point());
+        let channels = match words {
+            Words::Leaderboard => vec![leaderboard_of(board.no)],
+            Words::Board => {
+                let mine = user.map(|user| mine_of(board.no, user));
+                [top_of(board.no)].into_iter().chain(mine).collect()
+            }
+        };
+        let sees = move |_: &LiveMessage| watching.watcher.sees.load(Ordering::Relaxed);
+        let subscription = Subscription { channels, ..Subscription::default() };
+        Ok(subscription.local(since).filtered(Arc::new(sees)))
+    }
+
+    /// How a board stands, as guide 2's socket begins: its top, each with one score.
+    ///
+    /// # Errors
+    /// `NotFound` if `caller` may not see it, or not any more.
+    pub(crate) async fn leaderboard_snapshot(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+    ) -> Result<String, Error> {
+        let read = self.read_period(caller, id, None).await?;
+        let found = read.standing.look(|sliced| {
+            let top = sliced.ranking(None).map(|all| all.range(0, TOP as usize));
+            (top.unwrap_or_default(), sliced.as_of())
+        });
+        let (top, as_of) = found.unwrap_or_default();
+        let entry = |ranked: &Ranked| {
+            let LiveEntry { rank, owner, scores } = shown(&read.board, ranked);
+            json!({ "rank": rank, "user_id": owner, "score": scores.first() })
+        };
+        let entries: Vec<_> = top.iter().map(entry).collect();
+        Ok(json!({ "type": "snapshot", "entries": entries, "as_of": as_of }).to_string())
+    }
+
+    /// Looks up the present period of a board that is watched.
+    async fn watch(&self, no: i64, id: &str) -> Result<Option<Arc<Standing>>, Error> {
+        let Some(board) = self.known_board(id).await?.filter(|board| board.no == no) else {
+            return Ok(None);
+        };
+        let head = store::boards::head(&mut *self.db().read().await?, no).await?;
+        let head = head.ok_or(Error::NotFound)?;
+        let place = board.place(head);
+        let standing = self.inner.standings.get(&board.settings, place).await?;
+        standing.watch();
+        if let Some(watch) = self.inner.watched.boards().get_mut(&no) {
+            let before = watch.standing.replace(standing.clone());
+            if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, &standing)) {
+                before.unwatch();
+            }
+            for watcher in watch.watchers.values() {
+                let sees = board.may_see(watcher.caller.as_ref());
+                watcher.sees.store(sees, Ordering::Relaxed);
+            }
+        }
+        Ok(Some(standing))
+    }
+
+    /// Waits for something to happen and tells those who watch.
+    pub(crate) async fn tell(&self) -> Result<(), Error> {
+        let rung = self.inner.watched.bell.notified();
+        drop(tokio::time::timeout(QUIET, rung).await);
+        for (no, id, renewed) in self.inner.watched.take_dirty() {
+            self.tell_of(no, &id, renewed).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_of(&self, no: i64, id: &str, renewed: bool) -> Result<(), Error> {
+        if renewed {
+            let before = self.inner.watched.boards().get(&no).and_then(|one| one.standing.clone());
+            let Some(standing) = self.watch(no, id).await? else {
+                return self.publish_to_all(no, "gone", &json!({}));
+            };
+            if before.is_none_or(|before| !Arc::ptr_eq(&before, &standing)) {
+                self.publish_to_all(no, RELOAD, &json!({}))?;
+            }
+        }
+        let Some(board) = self.known_board(id).await? else { return Ok(()) };
+        let standing = self.inner.watched.boards().get(&no).and_then(|one| one.standing.clone());
+        let Some(standing) = standing else { return Ok(()) };
+        let touched = standing.take_touched();
+        if !touched.any {
+            return Ok(());
+        }
+        if touched.many {
+            self.publish_to_all(no, RELOAD, &json!({}))?;
+        } else if !touched.owners.is_empty() {
+            let patch = standing.look(|sliced| Patch::of(&board, sliced, &touched.owners));
+            if let Some(patch) = patch.flatten() {
+                self.publish(top_of(no), LiveMessage::summary("patch", &patch))?;
+                if self.inner.watched.speaks(no, Words::Leaderboard) {
+                    let patch = patch.as_leaderboard();
+                    self.publish(leaderboard_of(no), LiveMessage::summary("patch", &patch))?;
+                }
+            }
+        }
+        self.tell_mine(&board, &standing)
+    }
+
+    /// Tells readers how they stand, those for whom it has changed.
+    fn tell_mine(&self, board: &Board, standing: &Standing) -> Result<(), Error> {
+        let mut messages = Vec::new();
+        {
+            let mut boards = self.inner.watched.boards();
+            let Some(watch) = boards.get_mut(&board.no) else { return Ok(()) };
+            if watch.turn % TURNS_OF_MINE != 1 {
+                // Said with one of the next turns.
+                watch.dirty = true;
+                standing.note_any();
+                return Ok(());
+            }
+            let users: Vec<UserId> = watch
+                .watchers
+                .values()
+                .filter(|watcher| watcher.words == Words::Board)
+                .filter_map(|watcher| Some(watcher.caller.as_ref()?.user))
+                .collect();
+            watch.mine.retain(|user, _| users.contains(user));
+            for user in users {
+                let around = standing.look(|sliced| around_of(board, sliced, &user.to_string()));
+                let Some(around) = around.flatten() else { continue };
+                if watch.mine.get(&user) != Some(&around) {
+                    messages.push((mine_of(board.no, user), json!({ "around": around })));
+                    watch.mine.insert(user, around);
+                }
+            }
+        }
+        for (channel, mine) in messages {
+            let message = LiveMessage::summary("mine", &mine).map(LiveMessage::passing);
+            self.publish(channel, message)?;
+        }
+        Ok(())
+    }
+
+    fn publish_to_all(
+        &self,
+        no: i64,
+        kind: &'static str,
+        data: &serde_json::Value,
+    ) -> Result<(), Error> {
+        self.publish(top_of(no), LiveMessage::summary(kind, data))?;
+        self.publish(leaderboard_of(no), LiveMessage::summary(kind, data))
+    }
+
+    fn publish(
+        &self,
+        channel: Tag,
+        message: Result<LiveMessage, serde_json::Error>,
+    ) -> Result<(), Error> {
+        let message = message.map_err(Problem::internal)?;
+        self.inner.live.publish(channel, message);
+        Ok(())
+    }
+}
+
+/// What has moved in the top.
+#[derive(Debug, Serialize)]
+struct Patch {
+    /// Where they are now, in order.
+    entries: Vec<Placed>,
+    /// They are not in the top.
+    gone: Vec<String>,
+    /// Entries in all.
+    count: u64,
+    /// The newest submission that is counted.
+    as_of: u64,
+}
+
+/// An entry and its place.
+#[derive(Debug, Serialize)]
+struct Placed {
+    /// From 0, in the order of the list; ranks may be shared.
+    place: u64,
+    #[serde(flatten)]
+    entry: LiveEntry,
+}
+
+impl Patch {
+    /// Where `owners` are now.
+    fn of(board: &Board, sliced: &Sliced, owners: &BTreeSet<String>) -> Option<Self> {
+        let all = sliced.ranking(None)?;
+        let mut places = Vec::new();
+        let mut gone = Vec::new();
+        for owner in owners {
+            match all.standing(owner).filter(|standing| standing.place < TOP) {
+                Some(standing) => places.push(standing.place),
+                None => gone.push(owner.clone()),
+            }
+        }
+        places.sort_unstable();
+        let placed = |ranked: Ranked| Placed { place: ranked.place, entry: shown(board, &ranked) };
+        let entries = places.into_iter().flat_map(|place| all.range(place, 1)).map(placed);
+        Some(Self { entries: entries.collect(), gone, count: all.len(), as_of: sliced.as_of() })
+    }
+
+    /// The same in the words of guide 2.
+    fn as_leaderboard(&self) -> serde_json::Value {
+        let entry = |placed: &Placed| {
+            let Placed { place, entry } = placed;
+            let score = entry.scores.first();
+            json!({ "place": place, "rank": entry.rank, "user_id": entry.owner, "score": score })
+        };
+        let entries: Vec<_> = self.entries.iter().map(entry).collect();
+        json!({ "entries": entries, "gone": self.gone, "as_of": self.as_of })
+    }
+}
+
+fn shown(board: &Board, ranked: &Ranked) -> LiveEntry {
+    LiveEntry {
+        rank: ranked.rank,
+        owner: ranked.owner.to_string(),
+        scores: board.settings.show_scores(&ranked.scores),
+    }
+}
+
+/// An owner and those next to them.
+fn around_of(board: &Board, sliced: &Sliced, owner: &str) -> Option<Vec<LiveEntry>> {
+    let all = sliced.ranking(None)?;
+    let place = all.standing(owner)?.place;
+    let first = place.saturating_sub(AROUND / 2).min(all.len().saturating_sub(AROUND));
+    let ranked = all.range(first, AROUND as usize).into_iter();
+    Some(ranked.map(|ranked| shown(board, &ranked)).collect())
+}
