@@ -26,6 +26,7 @@ const CSS: &str = concat!(
     include_str!("../assets/css/parts.css"),
     include_str!("../assets/css/post.css"),
     include_str!("../assets/css/pages.css"),
+    include_str!("../assets/css/ranking.css"),
     include_str!("../assets/css/docs.css"),
 );
 
@@ -35,7 +36,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, type and content; a file comes after those that it names.
-const SOURCES: [(&str, &str, &[u8]); 14] = [
+const SOURCES: [(&str, &str, &[u8]); 15] = [
     ("inter-latin.woff2", WOFF2, include_bytes!("../assets/inter-latin.woff2")),
     ("inter-latin-ext.woff2", WOFF2, include_bytes!("../assets/inter-latin-ext.woff2")),
     ("icons.svg", SVG, include_bytes!("../assets/icons.svg")),
@@ -45,6 +46,7 @@ const SOURCES: [(&str, &str, &[u8]); 14] = [
     ("swap.js", SCRIPT, include_bytes!("../assets/js/swap.js")),
     ("keys.js", SCRIPT, include_bytes!("../assets/js/keys.js")),
     ("live.js", SCRIPT, include_bytes!("../assets/js/live.js")),
+    ("ranking.js", SCRIPT, include_bytes!("../assets/js/ranking.js")),
     ("seen.js", SCRIPT, include_bytes!("../assets/js/seen.js")),
     ("toggle.js", SCRIPT, include_bytes!("../assets/js/toggle.js")),
     ("media.js", SCRIPT, include_bytes!("../assets/js/media.js")),

@@ -27,11 +27,19 @@ pub async fn collect_writes<T>(
 /// Notes the facts of a commit; outside of a request it does nothing.
 pub(crate) fn wrote(schema: &'static str, facts: &[Arc<Emitted>]) {
     let Some(last) = facts.iter().map(|fact| fact.position).max() else { return };
+    note(&[(schema, last)]);
+}
+
+/// Notes what was written for this request elsewhere, as [`collect_writes`] has it there; outside of a request it does
+/// nothing.
+pub fn note(positions: &[(&'static str, Position)]) {
     let noted = WRITTEN.try_with(|written| {
         let mut written = written.borrow_mut();
-        match written.iter_mut().find(|(name, _)| *name == schema) {
-            Some((_, position)) => *position = (*position).max(last),
-            None => written.push((schema, last)),
+        for (schema, last) in positions {
+            match written.iter_mut().find(|(name, _)| name == schema) {
+                Some((_, position)) => *position = (*position).max(*last),
+                None => written.push((*schema, *last)),
+            }
         }
     });
     noted.tolerate("jobs and consumers write without a request; nobody waits for their token");

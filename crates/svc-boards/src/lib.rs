@@ -15,12 +15,14 @@
 pub mod config;
 pub mod engine;
 pub mod model;
+pub mod pages;
 
 mod api;
 mod error;
 mod events;
 mod service;
 mod store;
+mod web;
 
 use std::{sync::Arc, time::Duration};
 
@@ -56,10 +58,12 @@ pub const SERVICE: Service = Service {
 /// If the records cannot be opened.
 pub async fn mount(core: &Core, config: Config) -> Result<(Boards, Mount), MountError> {
     let boards = Boards::open(core, config).await?;
+    let mut routes = api::routes(&boards);
+    routes.extend(web::routes(core, &boards));
     let mount = Mount {
         name: "boards",
         log: boards.log().clone(),
-        routes: api::routes(&boards),
+        routes,
         consumers: events::consumers(&boards),
         snapshots: Vec::new(),
         jobs: Vec::new(),

@@ -25,7 +25,9 @@ use mainstay_core::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::{boards::Board, live::Watched, rates::Rates, standings::Standings};
+use self::{
+    boards::Board, live::Watched, rates::Rates, scores::intake::Intake, standings::Standings,
+};
 use crate::{Config, MIGRATIONS, error::Error};
 
 pub(crate) use self::{
@@ -50,6 +52,7 @@ struct Inner {
     known: Class<String, Arc<Board>>,
     standings: Arc<Standings>,
     rates: Rates,
+    intake: Arc<Intake>,
     live: Live,
     /// Boards that somebody watches.
     watched: Arc<Watched>,
@@ -77,6 +80,7 @@ impl Boards {
             known,
             standings,
             rates: Rates::default(),
+            intake: Arc::default(),
             live: core.live.clone(),
             watched: Arc::default(),
         };

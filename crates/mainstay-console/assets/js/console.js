@@ -7,6 +7,7 @@ import { start as startUpload } from "/assets/upload.js";
 import { start as startKeys } from "/assets/keys.js";
 import { start as startSeen } from "/assets/seen.js";
 import { start as startLive } from "/assets/live.js";
+import { start as startRanking } from "/assets/ranking.js";
 
-for (const start of [startSwap, startToggle, startMedia, startUpload, startKeys, startSeen, startLive]) start();
+for (const start of [startSwap, startToggle, startMedia, startUpload, startKeys, startSeen, startRanking, startLive]) start();
 document.dispatchEvent(new CustomEvent("page:shown"));

@@ -11,7 +11,7 @@ const waiting = new Map(); // pill's topic → ids that are new
 
 function topics() {
   const posts = all("#page [data-topic]").slice(-TOPICS_MAX + 2).map((element) => element.dataset.topic);
-  return [...new Set(["home", "notifications", ...posts])];
+  return [...new Set([...(meta("viewer") ? ["home", "notifications"] : []), ...posts])];
 }
 
 function subscribe() {
@@ -84,6 +84,7 @@ function counts(topic, data) {
 function receive({ topic, type, id, data }) {
   // Answers to a subscription have none.
   if (id != null) last = id;
+  document.dispatchEvent(new CustomEvent("live", { detail: { topic, type, data } }));
   if (type === "reset") {
     forget();
     if (one(`#page [data-pill="${CSS.escape(topic)}"]`)) arrived(topic);
@@ -135,8 +136,8 @@ export function start() {
     const active = one("#page").dataset.active;
     unread(unreadCount ?? Number(one("#page").dataset.unread));
     if (active === "home" || active === "notifications") waiting.delete(active);
-    subscribe();
+    // Strangers are told of what they look at, once they look at something that moves.
+    if (socket) subscribe();
+    else if (meta("viewer") || one("#page [data-ranking]")) connect();
   });
-  if (!meta("viewer")) return;
-  connect();
 }

@@ -104,7 +104,9 @@ fn about(scope: Scope) -> (&'static str, &'static str) {
         Scope::Write => ("Write", "Post, like, comment and follow as you."),
         Scope::Moderate => ("Moderate", "Decide about what was reported."),
         Scope::Admin => ("Administer", "Everything else that you may do."),
-        Scope::BoardsWrite => ("Write boards", "Make boards, and write anybody's scores and activity."),
+        Scope::BoardsWrite => {
+            ("Write boards", "Make boards, and write anybody's scores and activity.")
+        }
     }
 }
 

@@ -9,10 +9,10 @@ use crate::program::{Place, Serving};
 
 /// How long a page may take to show something; far more than it needs.
 const SOON: Duration = Duration::from_secs(60);
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A running program, and its interface for what a test needs beside the pages.
-struct Site {
+pub(crate) struct Site {
     serving: Serving,
     http: reqwest::Client,
     /// Held until the program ends.
@@ -20,18 +20,18 @@ struct Site {
 }
 
 impl Site {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let place = Place::new();
         let serving = place.serve_with("--set limit.enabled=false");
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { serving, http, place }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.serving.address())
     }
 
-    async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Value {
+    pub(crate) async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Value {
         let mut request = self.http.request(method.parse().unwrap(), self.url(path));
         if !token.is_empty() {
             request = request.bearer_auth(token);
@@ -45,7 +45,7 @@ impl Site {
     }
 
     /// Registers somebody; returns their token.
-    async fn person(&self, handle: &str) -> String {
+    pub(crate) async fn person(&self, handle: &str) -> String {
         let email = format!("{handle}@example.org");
         let new = json!({ "handle": handle, "email": email, "password": PASSWORD });
         let answer = self.call("POST", "/api/v1/auth/register", "", new).await;
@@ -53,7 +53,7 @@ impl Site {
     }
 
     /// Makes an account with a role, as the operator does.
-    fn staff(&self, role: &str, handle: &str) {
+    pub(crate) fn staff(&self, role: &str, handle: &str) {
         let words = format!(
             "user create {handle} --email {handle}@example.org --role {role} --password-stdin"
         );
@@ -67,7 +67,7 @@ impl Site {
     }
 
     /// A browser in which `handle` has signed in, on `/explore`.
-    async fn browser(&self, handle: &str) -> Page {
+    pub(crate) async fn browser(&self, handle: &str) -> Page {
         let page = Chromium::shared().open(1280, 900).await.unwrap();
         page.goto(&self.url("/sign-in?return_to=/explore")).await.unwrap();
         page.type_into("#f-login", handle).await.unwrap();
@@ -78,7 +78,7 @@ impl Site {
     }
 }
 
-async fn sees(page: &Page, condition: &str) {
+pub(crate) async fn sees(page: &Page, condition: &str) {
     page.wait_until(condition, SOON).await.unwrap();
 }
 
@@ -87,7 +87,7 @@ async fn number(page: &Page, expression: &str) -> f64 {
 }
 
 /// The page is as it should be: no script complained.
-async fn done(page: Page) {
+pub(crate) async fn done(page: Page) {
     assert_eq!(page.console().await.unwrap(), Vec::<String>::new());
     page.close().await.unwrap();
 }

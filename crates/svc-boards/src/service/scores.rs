@@ -1,5 +1,6 @@
 //! Scores as they are submitted: who may, what is looked at, what is answered. `record` writes them.
 
+pub(crate) mod intake;
 mod record;
 
 use std::sync::Arc;
@@ -237,16 +238,15 @@ impl Boards {
         list: Arc<[Submission]>,
         once: Option<Once>,
     ) -> Result<(Place, Vec<Outcome>), Error> {
+        if once.is_none() {
+            return self.inner.intake.take(self.db(), board, list).await;
+        }
+        // The record of a key stands for one request, so it is a commit of its own.
         let (board, no) = (board.clone(), board.no);
-        let lock = params![no];
         self.db()
-            .write_locking(&store::boards::LOCK_HEAD, lock, once, move |tx| {
+            .write_locking(&store::boards::LOCK_HEAD, params![no], once, move |tx| {
                 let (board, list) = (board.clone(), list.clone());
-                Box::pin(async move {
-                    let row = store::boards::board(tx, &board.id).await?;
-                    let row = row.filter(|row| row.no == board.no).ok_or(Error::NotFound)?;
-                    record(tx, &row.into(), &list).await
-                })
+                Box::pin(async move { intake::record_on(tx, &board, &list).await })
             })
             .await
     }

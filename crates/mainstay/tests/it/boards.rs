@@ -1,0 +1,74 @@
+//! Boards in a real browser, against the real program.
+
+use mainstay_testkit::{Chromium, artefacts};
+use serde_json::{Value, json};
+
+use crate::console::{PASSWORD, Site, done, sees};
+
+/// A token of the administrator.
+async fn keeper(site: &Site) -> String {
+    site.staff("admin", "keeper");
+    let login = json!({ "login": "keeper", "password": PASSWORD });
+    let answer = site.call("POST", "/api/v1/auth/login", "", login).await;
+    answer["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn submit(site: &Site, token: &str, scores: &[(&str, i64)]) {
+    let list: Vec<Value> =
+        scores.iter().map(|(owner, score)| json!({ "owner": owner, "scores": [score] })).collect();
+    site.call("POST", "/api/v1/boards/weekly/scores", token, json!(list)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_sees_their_rank_move_without_a_reload() {
+    let site = Site::open();
+    let keeper = keeper(&site).await;
+    let ada = site.person("ada").await;
+    let me = site.call("GET", "/api/v1/me", &ada, Value::Null).await;
+    let ada_id = me["id"].as_str().unwrap();
+    let board = json!({
+        "title": "Steps of the week", "operator": "set", "columns": [{ "name": "steps" }],
+        "reset": { "cron": "0 0 * * 1", "time_zone": "Europe/Berlin" },
+    });
+    site.call("PUT", "/api/v1/boards/weekly", &keeper, board).await;
+    submit(&site, &keeper, &[("Bea", 900), ("Cid", 700), (ada_id, 500), ("Dan", 300)]).await;
+
+    let page = site.browser("ada").await;
+    page.goto(&site.url("/boards")).await.unwrap();
+    sees(
+        &page,
+        "document.querySelector('.tag-row .handle').textContent.includes('Bea leads with 900')",
+    )
+    .await;
+    page.click(".tag-row").await.unwrap();
+    sees(&page, "document.querySelector('[data-live-mark]:not([hidden])')").await;
+    page.run("window.neverReloaded = true").await.unwrap();
+    let order = "[...document.querySelectorAll('ol[data-ranking] > li')]\
+        .map((row) => row.querySelector('.rank').textContent + row.querySelector('.name').textContent).join(' ')";
+    sees(&page, &format!("{order} === '1Bea 2Cid 3@ada 4Dan'")).await;
+
+    submit(&site, &keeper, &[(ada_id, 1_000), ("Dan", 800)]).await;
+    sees(&page, &format!("{order} === '1@ada 2Bea 3Dan 4Cid'")).await;
+    sees(&page, "document.querySelector('[data-my-rank]').textContent === '1'").await;
+    // Somebody whom the page does not know yet.
+    submit(&site, &keeper, &[("Eve", 950)]).await;
+    sees(&page, &format!("{order} === '1@ada 2Eve 3Bea 4Dan 5Cid'")).await;
+    assert_eq!(page.run("return window.neverReloaded").await.unwrap(), true);
+
+    let folder = artefacts("boards").unwrap();
+    for (width, height) in [(1280, 900), (360, 740)] {
+        let view = Chromium::shared().open(width, height).await.unwrap();
+        for path in ["/boards", "/boards/weekly", "/boards/nothing"] {
+            for dark in [false, true] {
+                view.prefer_dark(dark).await.unwrap();
+                view.goto(&site.url(path)).await.unwrap();
+                let theme = if dark { "dark" } else { "light" };
+                let name = path.trim_start_matches('/').replace('/', "-");
+                view.screenshot(&folder.join(format!("{name}-{width}-{theme}.png"))).await.unwrap();
+            }
+            assert_eq!(view.barriers().await.unwrap(), Vec::<String>::new(), "{path} at {width}");
+        }
+        view.close().await.unwrap();
+    }
+    done(page).await;
+}
