@@ -26,6 +26,12 @@ function glide(list, change) {
   }
 }
 
+/** A score with its digits grouped, whole or with decimals, exact at any size. */
+const grouped = (score) => {
+  const [, sign, whole, rest] = /^(-?)(\d+)(.*)$/.exec(String(score)) ?? [, "", "0", ""];
+  return (sign && "−") + whole.replace(/\B(?=(\d{3})+$)/g, ",") + rest;
+};
+
 const scoresOf = (row) => all("[data-score]", row).map((cell) => cell.dataset.score).join(" ");
 
 /** Ranks follow from places: equal scores share one where the board says so. */
@@ -43,7 +49,10 @@ function number(list) {
 }
 
 function setScores(row, scores) {
-  all("[data-score]", row).forEach((cell, at) => { cell.dataset.score = cell.textContent = scores[at]; });
+  all("[data-score]", row).forEach((cell, at) => {
+    cell.dataset.score = scores[at];
+    cell.textContent = grouped(scores[at]);
+  });
 }
 
 /** Takes out everybody who is named and puts the entries in at their places; false if somebody is new here. */

@@ -80,13 +80,13 @@ pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
             (page_head_back(&view.title, "/boards", "All boards", &html! {
                 @if view.current { span .mark.live-mark data-live-mark hidden { "Live" } }
             }))
-            @if view.period > 1 || ends_at.is_some() {
+            @if view.period > 1 || !view.current {
                 (tabs("Periods", &[
                     Tab { label: "Now", href: &here, current: view.current },
                     Tab { label: "Previous period", href: &format!("{here}?window=previous"), current: !view.current },
                 ]))
             }
-            p .hint {
+            p .hint.ranking-facts {
                 span data-ranking-count=(view.count)
                     { (format::counted(i64::try_from(view.count).unwrap_or(i64::MAX), "entry", "entries")) }
                 @match (view.current, ends_at) {
@@ -109,6 +109,17 @@ pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
     )
 }
 
+/// A score with its digits grouped: `1,234`, `-0.50`.
+pub(super) fn grouped(score: &str) -> String {
+    let (whole, rest) = score.split_once('.').map_or((score, ""), |(whole, rest)| (whole, rest));
+    let shown = match whole.parse() {
+        // Of `-0.50` nothing would be left before the point.
+        Ok(0) | Err(_) => whole.replace('-', "−"),
+        Ok(number) => format::grouped(number),
+    };
+    if rest.is_empty() { shown } else { format!("{shown}.{rest}") }
+}
+
 fn row(shell: &Shell<'_>, entry: &EntryLine, view: &BoardPage) -> Markup {
     let own = shell.viewer.as_ref().is_some_and(|viewer| viewer.id.to_string() == entry.owner);
     html! {
@@ -120,7 +131,7 @@ fn row(shell: &Shell<'_>, entry: &EntryLine, view: &BoardPage) -> Markup {
             }
             @for (column, score) in view.columns.iter().zip(&entry.scores) {
                 span .score {
-                    span .score-value data-score=(score) { (score) }
+                    span .score-value data-score=(score) { (grouped(score)) }
                     span .handle { (column) }
                 }
             }
@@ -139,5 +150,18 @@ fn standing(shell: &Shell<'_>, mine: &Mine, view: &BoardPage) -> Markup {
             }
             ol .ranking.small { @for entry in &mine.around { (row(shell, entry, view)) } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_grouped_and_keep_their_decimals() {
+        assert_eq!(grouped("1234567"), "1,234,567");
+        assert_eq!(grouped("-1234.50"), "−1,234.50");
+        assert_eq!(grouped("-0.07"), "−0.07");
+        assert_eq!(grouped("0"), "0");
     }
 }

@@ -8,6 +8,8 @@ use mainstay_console::{
 use mainstay_contract::ts::Ts;
 use maud::{Markup, html};
 
+use super::board::grouped;
+
 /// A board in the list.
 #[derive(Debug, Clone)]
 pub struct BoardLine {
@@ -65,7 +67,7 @@ fn line(shell: &Shell<'_>, board: &BoardLine) -> Markup {
                     span .handle {
                         (format::counted(entries, "entry", "entries"))
                         @if let Some((leader, score)) = &board.leader {
-                            " · " bdi { (leader) } " leads with " (score)
+                            " · " bdi { (leader) } " leads with " (grouped(score))
                         }
                         @if let Some(ends_at) = board.ends_at {
                             " · ends " (format::time(ends_at, shell.now))
