@@ -8,6 +8,7 @@ mod entries;
 mod interface;
 mod ledger;
 mod live;
+mod nakama;
 mod rules;
 mod scores;
 
