@@ -14,6 +14,7 @@
 //! rolled back. On Postgres it runs at SERIALIZABLE and is retried on a conflict. Either way nobody is answered
 //! before the commit is durable, and the facts that it emitted are applied in this process before the caller goes on.
 
+pub mod cell;
 pub mod migrate;
 pub mod outbox;
 mod postgres;
@@ -32,6 +33,7 @@ use std::{
 };
 
 pub use self::{
+    cell::Cell,
     outbox::{Emitted, Once, Outbox, Position},
     postgres::PgSettings,
     row::{FromRow, Row},

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::{
     auth::{self, Auth, Secrets},
     blobs::Blobs,
@@ -9,6 +11,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError, Section},
     db::{BoxFuture, Db, DbError, Location, Sql, migrate::Migration},
+    error::Problem,
     events::{Log, consumer::Consumer, snapshot::Snapshot},
     front::Front,
     http::{Cursors, Route},
@@ -164,6 +167,15 @@ pub struct Service {
     pub mount: for<'a> fn(&'a Core, &'a Config) -> BoxFuture<'a, Result<Mount, MountError>>,
 }
 
+/// What the command line may ask of a service, on behalf of whoever owns the data folder.
+#[derive(Clone)]
+pub struct Order {
+    /// Its stable name, such as `board.list`.
+    pub name: &'static str,
+    /// Carries it out with its arguments, and returns what there is to show; an answer has at most a megabyte.
+    pub run: Arc<dyn Fn(Value) -> BoxFuture<'static, Result<Value, Problem>> + Send + Sync>,
+}
+
 /// A service, ready to be run. The program builds its router, consumers, jobs and documents from nothing else.
 pub struct Mount {
     /// Its name: its schema, its configuration section, its metric prefix.
@@ -176,6 +188,8 @@ pub struct Mount {
     pub consumers: Vec<Consumer>,
     /// What it tells again of its present state when an operator asks, in this order; none if nobody builds on it.
     pub snapshots: Vec<Snapshot>,
+    /// What the command line may ask of it.
+    pub orders: Vec<Order>,
     /// Work it promises.
     pub jobs: Vec<Job>,
     /// Work it does again and again.

@@ -34,7 +34,7 @@ use crate::{
     },
     jobs::{self, Periodic},
     live,
-    mount::{Core, Mount, MountError},
+    mount::{Core, Mount, MountError, Order},
     telemetry::{AccessLog, HttpMetrics},
 };
 
@@ -84,6 +84,11 @@ pub struct Program {
 }
 
 impl Program {
+    /// What the command line may ask of the services.
+    pub fn orders(&self) -> Vec<Order> {
+        self.mounts.iter().flat_map(|mount| mount.orders.iter().cloned()).collect()
+    }
+
     /// Builds the router of `mounts` and of the core's own routes; `pages` are those of the console's shell.
     ///
     /// # Errors

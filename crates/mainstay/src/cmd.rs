@@ -1,5 +1,6 @@
 //! The command line. Each command is one file: its arguments, its example, and what it does.
 
+mod board;
 mod completions;
 mod config;
 mod demo;
@@ -49,6 +50,8 @@ enum Command {
     #[command(subcommand)]
     User(user::Command),
     #[command(subcommand)]
+    Board(board::Command),
+    #[command(subcommand)]
     Facts(facts::Command),
     #[command(subcommand)]
     Config(config::Command),
@@ -80,6 +83,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(args) => wait_for(serve::run(args.settings.load()?, json)),
         Command::Demo(args) => wait_for(demo::run(args, json)),
         Command::User(command) => wait_for(user::run(command, json)),
+        Command::Board(command) => wait_for(board::run(command, json)),
         Command::Facts(command) => wait_for(facts::run(command, json)),
         Command::Config(command) => wait_for(config::run(command, json)),
         Command::Routes(_) => wait_for(routes::run(json)),

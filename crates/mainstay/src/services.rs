@@ -15,9 +15,10 @@ use mainstay_core::{
     config::{Config, Flag, Section, Sources},
     data_dir::DataDir,
     db::{Location, PgSettings},
+    error::Problem,
     http::{Route, middleware::Gate, server::Drained},
     live::LiveSettings,
-    mount::{Core, CoreParts, Service},
+    mount::{Core, CoreParts, Order, Service},
     program::{Facts, Program, ProgramSettings},
     telemetry::{AccessLog, Metrics, register_system_metrics},
 };
@@ -52,6 +53,7 @@ struct Inner {
     auth: Auth,
     gate: Arc<Gate>,
     facts: Facts,
+    orders: Vec<Order>,
     /// Taken by whoever serves or closes it.
     program: Mutex<Option<Program>>,
 }
@@ -90,8 +92,9 @@ pub(crate) async fn open(
     )?;
     console.attach(&program);
     let (gate, facts) = (Arc::clone(program.gate()), program.facts().clone());
+    let orders = program.orders();
     let program = Mutex::new(Some(program));
-    Ok(House { inner: Arc::new(Inner { auth, gate, facts, program }) })
+    Ok(House { inner: Arc::new(Inner { auth, gate, facts, orders, program }) })
 }
 
 /// Opens the core on a clock and a place for records.
@@ -196,6 +199,16 @@ impl House {
     /// What consumers put aside.
     pub(crate) fn facts(&self) -> &Facts {
         &self.inner.facts
+    }
+
+    /// Carries out an order that a service takes; `None` if none takes it.
+    pub(crate) async fn service_order(
+        &self,
+        name: &str,
+        arguments: Value,
+    ) -> Option<Result<Value, Problem>> {
+        let order = self.inner.orders.iter().find(|order| order.name == name)?;
+        Some((order.run)(arguments).await)
     }
 
     /// Makes an account and returns it as it is shown.

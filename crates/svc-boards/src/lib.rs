@@ -20,6 +20,7 @@ pub mod pages;
 mod api;
 mod error;
 mod events;
+mod orders;
 mod service;
 mod store;
 mod web;
@@ -66,6 +67,7 @@ pub async fn mount(core: &Core, config: Config) -> Result<(Boards, Mount), Mount
         routes,
         consumers: events::consumers(&boards),
         snapshots: Vec::new(),
+        orders: orders::orders(&boards),
         jobs: Vec::new(),
         periodic: periodic(&boards),
         statements: statements(),

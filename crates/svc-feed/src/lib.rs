@@ -71,6 +71,7 @@ pub async fn mount(core: &Core, config: Config) -> Result<(Feed, Mount), MountEr
         routes,
         consumers: events::consumers(&feed),
         snapshots: events::snapshots(),
+        orders: Vec::new(),
         jobs: Vec::new(),
         periodic: periodic(&feed),
         statements: statements(),

@@ -30,6 +30,7 @@ pub fn mount(auth: &Auth, log: Log) -> Mount {
         routes: api::routes(auth),
         consumers: vec![suspensions()],
         snapshots: vec![accounts()],
+        orders: Vec::new(),
         jobs: Vec::new(),
         periodic: vec![sweep(auth)],
         statements: store::STATEMENTS.to_vec(),

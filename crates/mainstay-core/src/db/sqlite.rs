@@ -13,11 +13,13 @@ use std::{
 
 use mainstay_contract::ts::Ts;
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, types::ValueRef};
+use smallvec::SmallVec;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use self::writer::{Close, Job, Write, write_loop};
 use super::{
     BoxFuture, DbError, Emitted, Outbox, Param, ReadTx, Sql, Tx,
+    cell::{Cell, Look},
     migrate::{self, Migration},
     tx::Conn,
     value::Value,
@@ -264,6 +266,31 @@ impl SqliteConn {
         Ok(self.conn.last_insert_rowid())
     }
 
+    /// Lets `look` see each row in place.
+    pub(super) fn each(
+        &self,
+        sql: &'static Sql,
+        params: &[Param<'_>],
+        look: &mut Look<'_>,
+    ) -> Result<(), DbError> {
+        let text = sql.sqlite(self.schema);
+        let refused = |error: rusqlite::Error| refused(&error, text);
+        let mut statement = self.conn.prepare_cached(text).map_err(refused)?;
+        for (place, param) in params.iter().enumerate() {
+            statement.raw_bind_parameter(place + 1, param).map_err(refused)?;
+        }
+        let columns = statement.column_count();
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(refused)? {
+            let mut cells: SmallVec<[Cell<'_>; 8]> = SmallVec::new();
+            for column in 0..columns {
+                cells.push(cell_of(row.get_ref(column).map_err(refused)?));
+            }
+            look(&cells)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn query(
         &self,
         sql: &'static Sql,
@@ -285,6 +312,16 @@ impl SqliteConn {
             Ok(all)
         };
         run().map_err(|error| refused(&error, text))
+    }
+}
+
+/// A column in place. A real number is none of those that are looked at so.
+fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
+    match value {
+        ValueRef::Null | ValueRef::Real(_) => Cell::Null,
+        ValueRef::Integer(number) => Cell::I64(number),
+        ValueRef::Text(text) => Cell::Text(std::str::from_utf8(text).unwrap_or_default()),
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes),
     }
 }
 

@@ -6,6 +6,7 @@ use mainstay_contract::{Fact, id::FactId, ts::Ts};
 
 use super::{
     DbError, FromRow, Outbox, Param, Position, Row, Sql,
+    cell::Look,
     outbox::Emitted,
     postgres::PgConn,
     sqlite::{Reader, SqliteConn},
@@ -99,6 +100,24 @@ impl Tx {
             Conn::Ended => return Err(ended()),
         };
         rows.into_iter().map(|values| T::from_row(&mut Row::new(values))).collect()
+    }
+
+    /// Lets `look` see all rows of a statement, one after the other, in place; the statement carries its own `limit`.
+    /// Columns are whole numbers, texts, documents and bytes.
+    ///
+    /// # Errors
+    /// What the engine says, or `look`, after which no more rows are looked at.
+    pub async fn each(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Param<'_>],
+        look: &mut Look<'_>,
+    ) -> Result<(), DbError> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => conn.each(sql, params, look),
+            Conn::Postgres(conn) => conn.each(sql, params, look).await,
+            Conn::Ended => Err(ended()),
+        }
     }
 
     /// Runs statements of which none needs what another does, and returns how many rows each changed. On Postgres they

@@ -85,6 +85,7 @@ async fn clumsy(core: &Core) -> Result<Mount, MountError> {
         routes: Vec::new(),
         consumers: vec![consumer],
         snapshots: Vec::new(),
+        orders: Vec::new(),
         jobs: Vec::new(),
         periodic: vec![tick],
         statements: STATEMENTS.to_vec(),

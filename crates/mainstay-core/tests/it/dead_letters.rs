@@ -205,6 +205,7 @@ static DEMO: &[Service] = &[Service {
                 routes: Vec::new(),
                 consumers: vec![consumer(Arc::default())],
                 snapshots: Vec::new(),
+                orders: Vec::new(),
                 jobs: Vec::new(),
                 periodic: Vec::new(),
                 statements: STATEMENTS.to_vec(),

@@ -38,6 +38,7 @@ static FAILING: &[Service] = &[Service {
                 routes: Vec::new(),
                 consumers: Vec::new(),
                 snapshots: Vec::new(),
+                orders: Vec::new(),
                 jobs: Vec::new(),
                 periodic: vec![broken],
                 statements: Vec::new(),

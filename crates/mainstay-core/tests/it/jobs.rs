@@ -65,6 +65,7 @@ async fn mount(core: &Core) -> Result<Mount, MountError> {
         routes: Vec::new(),
         consumers: Vec::new(),
         snapshots: Vec::new(),
+        orders: Vec::new(),
         jobs,
         periodic: Vec::new(),
         statements: STATEMENTS.to_vec(),

@@ -6,6 +6,7 @@ use mainstay_core::{
     config::Config,
     control::{self, Request, Response},
     data_dir::{DataDir, DataDirError},
+    error::{Code, Problem},
     telemetry::Metrics,
 };
 use serde_json::Value;
@@ -70,10 +71,29 @@ async fn carry_out(house: &House, request: Request) -> anyhow::Result<Value> {
         facts::DEAD => facts::list(house, request.arguments).await,
         facts::RETRY => facts::retry(house, request.arguments).await,
         facts::REPLAY => facts::tell(house, request.arguments).await,
-        other => Err(Refusal(format!(
-            "carry out `{other}`, which the running program does not know; use the program of its version"
-        ))
-        .into()),
+        other => match house.service_order(other, request.arguments).await {
+            Some(Ok(done)) => Ok(done),
+            Some(Err(problem)) => Err(Refusal(said(&problem)).into()),
+            None => Err(Refusal(format!(
+                "carry out `{other}`, which the running program does not know; use the program of its version"
+            ))
+            .into()),
+        },
+    }
+}
+
+/// What a problem says on the command line.
+fn said(problem: &Problem) -> String {
+    let faults = problem.faults.iter();
+    let faults: Vec<String> = faults
+        .map(|fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.detail))
+        .collect();
+    match faults.is_empty() {
+        true if problem.code == Code::NotFound => {
+            "find what was named; there is no such thing".to_owned()
+        }
+        true => format!("do that: {}", problem.detail),
+        false => format!("do that: {}", faults.join(" ")),
     }
 }
 

@@ -197,12 +197,47 @@ impl Boards {
         view(&mut tx, &board).await
     }
 
+    /// The board of this name, whoever asks.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub(crate) async fn any_board(&self, id: &str) -> Result<Arc<Board>, Error> {
+        self.known_board(id).await?.ok_or(Error::NotFound)
+    }
+
+    /// A board with its present period.
+    ///
+    /// # Errors
+    /// `NotFound` if it has been deleted.
+    pub(crate) async fn view_of(&self, board: &Board) -> Result<BoardView, Error> {
+        let mut tx = self.db().read().await?;
+        view(&mut tx, board).await
+    }
+
+    /// All boards, by name, after `after`; and the name to go on from.
+    pub(crate) async fn all_boards(
+        &self,
+        after: &str,
+        limit: usize,
+    ) -> Result<(Vec<BoardView>, Option<String>), Error> {
+        self.boards_that(after, limit, |_| true).await
+    }
+
     /// Boards that `caller` may see, by name, after `after`; and the name to go on from.
     pub(crate) async fn list_boards(
         &self,
         caller: Option<&Caller>,
         after: &str,
         limit: usize,
+    ) -> Result<(Vec<BoardView>, Option<String>), Error> {
+        self.boards_that(after, limit, |board| board.may_see(caller)).await
+    }
+
+    async fn boards_that(
+        &self,
+        after: &str,
+        limit: usize,
+        shown: impl Fn(&Board) -> bool,
     ) -> Result<(Vec<BoardView>, Option<String>), Error> {
         let mut tx = self.db().read().await?;
         let rows = store::boards::boards(&mut tx, after, limit as i64 + 1).await?;
@@ -212,7 +247,7 @@ impl Boards {
         for row in rows.into_iter().take(limit) {
             let board = Board::from(row);
             last = Some(board.id.clone());
-            if board.may_see(caller) {
+            if shown(&board) {
                 views.push(view(&mut tx, &board).await?);
             }
         }

@@ -153,10 +153,22 @@ impl Boards {
         id: &str,
         query: &EntriesQuery,
     ) -> Result<EntriesPage, Error> {
+        self.entries_of(self.board(caller, id).await?, query).await
+    }
+
+    /// A page of a board, whoever reads it.
+    ///
+    /// # Errors
+    /// As [`Boards::entries`].
+    pub(crate) async fn entries_of(
+        &self,
+        board: Arc<Board>,
+        query: &EntriesQuery,
+    ) -> Result<EntriesPage, Error> {
         let limit = limit_of(query.limit, 20, PAGE_MAX)? as usize;
         let slice = slice_of(query.slice.as_deref())?;
-        let read = self.read_period(caller, id, query.window.as_deref()).await?;
-        let list = format!("entries {id} {:?} {:?}", query.window, slice);
+        let list = format!("entries {} {:?} {:?}", board.no, query.window, slice);
+        let read = self.read_period_of(board, query.window.as_deref()).await?;
         let now = self.inner.clock.now();
         let (snapshot, name, first) = match &query.cursor {
             Some(cursor) => {
@@ -200,8 +212,21 @@ impl Boards {
         owner: &str,
         query: &StandingQuery,
     ) -> Result<StandingView, Error> {
+        self.entry_of(self.board(caller, id).await?, owner, query).await
+    }
+
+    /// How one owner stands, whoever reads it.
+    ///
+    /// # Errors
+    /// As [`Boards::entry`].
+    pub(crate) async fn entry_of(
+        &self,
+        board: Arc<Board>,
+        owner: &str,
+        query: &StandingQuery,
+    ) -> Result<StandingView, Error> {
         let slice = slice_of(query.slice.as_deref())?;
-        let read = self.read_period(caller, id, query.window.as_deref()).await?;
+        let read = self.read_period_of(board, query.window.as_deref()).await?;
         let found = read.standing.look(|sliced| {
             let ranking = sliced.ranking(slice.as_ref())?;
             let standing = ranking.standing(owner)?;
@@ -295,7 +320,10 @@ impl Boards {
         id: &str,
         window: Option<&str>,
     ) -> Result<Read, Error> {
-        let board = self.board(caller, id).await?;
+        self.read_period_of(self.board(caller, id).await?, window).await
+    }
+
+    async fn read_period_of(&self, board: Arc<Board>, window: Option<&str>) -> Result<Read, Error> {
         let mut tx = self.db().read().await?;
         let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
         let now = self.inner.clock.now();

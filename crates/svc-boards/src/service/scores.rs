@@ -43,6 +43,40 @@ pub(crate) fn is_server(caller: &Caller) -> bool {
     caller.has(Scope::BoardsWrite)
 }
 
+fn written_by_people(board: &Board) -> Result<(), Error> {
+    match board.competition {
+        None => Ok(()),
+        Some(_) => Err(Error::conflict(
+            "The scores of a competition come from activity: send that instead.",
+        )),
+    }
+}
+
+/// Who submits a score.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Submitter {
+    /// Somebody, for themselves: the name that they have on boards.
+    Person(String),
+    /// Somebody who writes for others; their own name.
+    Server(String),
+    /// Whoever owns the data folder.
+    Operator,
+}
+
+impl Submitter {
+    fn of(caller: &Caller) -> Self {
+        let own = caller.user.to_string();
+        if is_server(caller) { Self::Server(own) } else { Self::Person(own) }
+    }
+
+    fn own(&self) -> Option<String> {
+        match self {
+            Self::Person(own) | Self::Server(own) => Some(own.clone()),
+            Self::Operator => None,
+        }
+    }
+}
+
 /// A score as it is submitted.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -121,27 +155,29 @@ pub(crate) struct Recorded {
     pub(crate) changed: bool,
 }
 
-/// Looks at a score as `caller` sends it.
+/// Looks at a score as it is sent.
 ///
 /// # Errors
 /// What is wrong with it, all at once.
 pub(crate) fn check(
     settings: &BoardSettings,
-    caller: &Caller,
+    submitter: &Submitter,
     new: NewScore,
 ) -> Result<Submission, Error> {
-    let (own, server) = (caller.user.to_string(), is_server(caller));
+    let server = !matches!(submitter, Submitter::Person(_));
     let mut faults = Vec::new();
-    let owner = match new.owner {
-        Some(owner) => owner,
-        None if !settings.authoritative => own.clone(),
-        None => {
+    let own = submitter.own().filter(|_| !settings.authoritative);
+    let owner = match (new.owner, own) {
+        (Some(owner), _) => owner,
+        (None, Some(own)) => own,
+        (None, None) => {
             let detail = format!("Say whose score it is, in 1 to {OWNER_BYTES_MAX} bytes.");
             faults.push(Fault::new("/owner", "required", detail));
             String::new()
         }
     };
-    if !server && owner != own && faults.is_empty() {
+    let others = matches!(submitter, Submitter::Person(own) if *own != owner);
+    if others && faults.is_empty() {
         return Err(Error::Forbidden("People submit their own scores here.".into()));
     }
     if faults.is_empty() && !is_owner(&owner) {
@@ -200,11 +236,7 @@ impl Boards {
         once: Option<Once>,
     ) -> Result<Vec<Result<EntryView, Problem>>, Error> {
         let board = self.board(Some(caller), id).await?;
-        if board.competition.is_some() {
-            return Err(Error::conflict(
-                "The scores of a competition come from activity: send that instead.",
-            ));
-        }
+        written_by_people(&board)?;
         if board.settings.authoritative && !is_server(caller) {
             return Err(Error::Forbidden(
                 "Only administrators and keys with the scope `boards:write` write this board."
@@ -212,13 +244,38 @@ impl Boards {
             ));
         }
         self.allow(&board, caller, list.len())?;
+        self.submit_to(&board, &Submitter::of(caller), list, once).await
+    }
+
+    /// The same for whoever owns the data folder.
+    ///
+    /// # Errors
+    /// As [`Boards::submit`].
+    pub(crate) async fn submit_as_operator(
+        &self,
+        id: &str,
+        list: Vec<NewScore>,
+    ) -> Result<Vec<Result<EntryView, Problem>>, Error> {
+        let board = self.any_board(id).await?;
+        written_by_people(&board)?;
+        let list = list.into_iter().map(Ok).collect();
+        self.submit_to(&board, &Submitter::Operator, list, None).await
+    }
+
+    async fn submit_to(
+        &self,
+        board: &Arc<Board>,
+        submitter: &Submitter,
+        list: Vec<Result<NewScore, Problem>>,
+        once: Option<Once>,
+    ) -> Result<Vec<Result<EntryView, Problem>>, Error> {
         let checked: Vec<Result<Submission, Problem>> = list
             .into_iter()
-            .map(|new| check(&board.settings, caller, new?).map_err(Problem::from))
+            .map(|new| check(&board.settings, submitter, new?).map_err(Problem::from))
             .collect();
         let sound: Arc<[Submission]> =
             checked.iter().filter_map(|one| one.as_ref().ok().cloned()).collect();
-        let (place, outcomes) = self.take(&board, sound, once).await?;
+        let (place, outcomes) = self.take(board, sound, once).await?;
         let standing = self.inner.standings.get(&board.settings, place).await?;
         let mut outcomes = outcomes.into_iter();
         let answers = checked.into_iter().map(|one| match one.map(|_| outcomes.next()) {

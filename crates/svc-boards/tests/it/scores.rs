@@ -3,7 +3,14 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use mainstay_core::{params, statements};
+
 use crate::{admin, both_engines, make_board, ranks, submit};
+
+statements! {
+    /// Facts that say that scores were taken.
+    FACTS = "select count(*) from boards.outbox where name = 'boards.scores_recorded.v1'";
+}
 
 const SCORES: &str = "/api/v1/boards/b/scores";
 const ENTRIES: &str = "/api/v1/boards/b/entries";
@@ -87,6 +94,9 @@ async fn sixty_four_at_once_lose_nothing() {
         for answer in join_all(writes).await {
             answer.expect(200);
         }
+        let mut tx = house.db("boards").read().await.unwrap();
+        let (facts,): (i64,) = tx.one(&FACTS, params![]).await.unwrap();
+        assert!(facts < 48, "{facts} commits for 64 requests: what waits is taken together");
         let page = keeper.get(ENTRIES).await.expect(200);
         let scores: Vec<_> = page["items"]
             .as_array()

@@ -6,9 +6,14 @@ use std::sync::Arc;
 
 use deadpool_postgres::Object;
 use futures_util::future::{join, join_all};
-use tokio_postgres::{Error, Statement, error::SqlState};
+use smallvec::SmallVec;
+use tokio_postgres::{Error, Row, Statement, error::SqlState};
 
-use crate::db::{DbError, Param, Position, Sql, value::Value};
+use crate::db::{
+    DbError, Param, Position, Sql,
+    cell::{Cell, Look},
+    value::Value,
+};
 
 /// Most statements that wait to be sent.
 const UNSENT_MAX: usize = 16;
@@ -119,6 +124,25 @@ impl PgConn {
         let (sent, result) = join(send(object, &ahead), query(object, sql, params)).await;
         self.settle_unsent(sent, &ahead)?;
         self.settled(result, sql.text())
+    }
+
+    /// Lets `look` see each row in place.
+    pub(in crate::db) async fn each(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Param<'_>],
+        look: &mut Look<'_>,
+    ) -> Result<(), DbError> {
+        let ahead = self.prepare_unsent().await?;
+        let object = self.object()?;
+        let (sent, result) = join(send(object, &ahead), query_rows(object, sql, params)).await;
+        self.settle_unsent(sent, &ahead)?;
+        for row in self.settled(result, sql.text())? {
+            let cells: Result<SmallVec<[Cell<'_>; 8]>, Error> =
+                (0..row.len()).map(|column| row.try_get(column)).collect();
+            look(&cells.map_err(|error| refused(&error, sql.text()))?)?;
+        }
+        Ok(())
     }
 
     /// The same for several statements in one journey. The first that failed is the one at fault, because the server
@@ -372,13 +396,21 @@ async fn execute(object: &Object, sql: &'static Sql, params: &[Param<'_>]) -> Re
     object.execute(&statement, &references(params)).await
 }
 
+async fn query_rows(
+    object: &Object,
+    sql: &'static Sql,
+    params: &[Param<'_>],
+) -> Result<Vec<Row>, Error> {
+    let statement = object.prepare_cached(sql.text()).await?;
+    object.query(&statement, &references(params)).await
+}
+
 async fn query(
     object: &Object,
     sql: &'static Sql,
     params: &[Param<'_>],
 ) -> Result<Vec<Vec<Value>>, Error> {
-    let statement = object.prepare_cached(sql.text()).await?;
-    let rows = object.query(&statement, &references(params)).await?;
+    let rows = query_rows(object, sql, params).await?;
     rows.iter().map(|row| (0..row.len()).map(|column| row.try_get(column)).collect()).collect()
 }
 
