@@ -1,155 +1,215 @@
-//! Interim.
-#![expect(missing_docs, reason = "it is replaced")]
+//! Who ranks where: an order-statistic structure in memory, the reason that Boards exists.
+//!
+//! Entries stand in order in blocks of at most 256, blocks in groups, groups in one list. Each level knows how many
+//! entries lie in it, so a rank is three short sums, and an entry at a place is found in three steps. A table from
+//! owners to blocks finds where an entry is without searching for its old scores; inside of a block it is found by a
+//! scan over 4-byte numbers. Scores are kept turned, so that the first in rank is the smallest, whatever the direction.
+//!
+//! Reading order: this file (what there is to ask), [`order`], `tree` (the three levels), `block`, `owners`, `sums`, [`snapshot`].
+//!
+//! **Invariant:** a record takes effect only if its number is newer than what is known of its owner, removals included.
 
-use std::collections::HashMap;
+pub mod order;
+pub mod snapshot;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    Asc,
-    Desc,
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ties {
-    Earliest,
-    Owner,
-    Shared,
-    Dense,
-}
-#[derive(Debug, Clone)]
-pub struct Order {
-    directions: Vec<Direction>,
-    ties: Ties,
-}
-impl Order {
-    pub fn new(directions: Vec<Direction>, ties: Ties) -> Self {
-        Self { directions, ties }
-    }
-}
-#[derive(Debug, Clone)]
+mod block;
+mod owners;
+mod sums;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use self::{
+    order::{Direction, Order, Ties},
+    snapshot::Snapshot,
+};
+use self::{snapshot::Frozen, tree::Tree};
+
+/// An entry with its rank.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ranked {
+    /// From 1, by the rule for ties.
     pub rank: u64,
+    /// From 0, in the order of the list: unlike ranks, places are never shared.
     pub place: u64,
+    /// Whose.
     pub owner: String,
+    /// One for each column.
     pub scores: Vec<i64>,
+    /// The record's number.
     pub seq: u64,
 }
-#[derive(Debug, Clone, Copy)]
+
+/// Where an owner stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
+    /// From 1, by the rule for ties.
     pub rank: u64,
+    /// From 0, in the order of the list.
     pub place: u64,
 }
+
+/// What came of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Put {
+    /// Whether it was newer than what was known, and is in now.
     pub applied: bool,
+    /// The owner's place before, if they had one.
     pub before: Option<u64>,
+    /// The owner's place now; of no meaning unless it was applied.
     pub after: u64,
 }
-type Entry = (Vec<i64>, String, u64);
-#[derive(Clone)]
-pub struct Ranking {
-    order: Order,
-    sorted: Vec<Entry>,
-    removed: HashMap<String, u64>,
+
+/// Entries in their order. `n` is how many there are.
+pub enum Ranking {
+    /// Of one column.
+    One(Tree<1>),
+    /// Of two.
+    Two(Tree<2>),
+    /// Of three.
+    Three(Tree<3>),
+    /// Of four.
+    Four(Tree<4>),
+    /// Of five.
+    Five(Tree<5>),
 }
-pub struct Snapshot(Ranking);
-impl Snapshot {
-    pub fn len(&self) -> u64 {
-        self.0.len()
-    }
-    pub fn range(&self, first: u64, len: usize) -> Vec<Ranked> {
-        self.0.range(first, len)
-    }
+
+macro_rules! each {
+    ($ranking:expr, $tree:ident => $do:expr) => {
+        match $ranking {
+            Ranking::One($tree) => $do,
+            Ranking::Two($tree) => $do,
+            Ranking::Three($tree) => $do,
+            Ranking::Four($tree) => $do,
+            Ranking::Five($tree) => $do,
+        }
+    };
 }
+
 impl Ranking {
+    /// Nobody, in this order.
     pub fn new(order: Order) -> Self {
-        Self { order, sorted: vec![], removed: HashMap::new() }
+        match order.columns() {
+            0 | 1 => Self::One(Tree::new(order)),
+            2 => Self::Two(Tree::new(order)),
+            3 => Self::Three(Tree::new(order)),
+            4 => Self::Four(Tree::new(order)),
+            _ => Self::Five(Tree::new(order)),
+        }
     }
+
+    /// These entries, of owners that differ, in any order: sorts them once, O(n log n).
     pub fn load<'a>(
         order: Order,
-        entries: impl Iterator<Item = (&'a str, &'a [i64], u64)>,
+        entries: impl IntoIterator<Item = (&'a str, &'a [i64], u64)>,
     ) -> Self {
-        let mut new = Self::new(order);
+        let mut loader = Loader::new(order);
         for (owner, scores, seq) in entries {
-            new.put(owner, scores, seq);
+            loader.push(owner, scores, seq);
         }
-        new
+        loader.finish()
     }
-    fn turned(&self, scores: &[i64]) -> Vec<i64> {
-        scores
-            .iter()
-            .zip(&self.order.directions)
-            .map(|(s, d)| if *d == Direction::Desc { !*s } else { *s })
-            .collect()
-    }
+
+    /// Takes a record of `owner`, unless something newer is known of them. O(log n).
     pub fn put(&mut self, owner: &str, scores: &[i64], seq: u64) -> Put {
-        if self.removed.get(owner).is_some_and(|at| *at >= seq) {
-            return Put { applied: false, before: None, after: 0 };
-        }
-        let mut before = None;
-        if let Some(at) = self.sorted.iter().position(|e| e.1 == owner) {
-            if self.sorted[at].2 >= seq {
-                return Put { applied: false, before: None, after: 0 };
-            }
-            before = Some(at as u64);
-            self.sorted.remove(at);
-        }
-        let new = (self.turned(scores), owner.to_owned(), seq);
-        let key = |e: &Entry| match self.order.ties {
-            Ties::Owner => (e.0.clone(), e.1.clone(), 0),
-            _ => (e.0.clone(), String::new(), e.2),
-        };
-        let at = self.sorted.partition_point(|e| key(e) < key(&new));
-        self.sorted.insert(at, new);
-        Put { applied: true, before, after: at as u64 }
+        each!(self, tree => tree.put(owner, scores, seq))
     }
+
+    /// Takes an owner out by a record of this number, unless something newer is known of them; says whether they were
+    /// in. An older record that arrives later does not bring them back.
     pub fn remove(&mut self, owner: &str, seq: u64) -> bool {
-        self.removed.insert(owner.to_owned(), seq);
-        match self.sorted.iter().position(|e| e.1 == owner && e.2 < seq) {
-            Some(at) => {
-                self.sorted.remove(at);
-                true
-            }
-            None => false,
-        }
+        each!(self, tree => tree.remove(owner, seq))
     }
+
+    /// Forgets removals up to this number: no older record will arrive any more.
+    pub fn forget_removed(&mut self, up_to: u64) {
+        each!(self, tree => tree.forget_removed(up_to));
+    }
+
+    /// How many there are.
     pub fn len(&self) -> u64 {
-        self.sorted.len() as u64
+        each!(self, tree => tree.len())
     }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The newest record that was taken.
+    pub fn as_of(&self) -> u64 {
+        each!(self, tree => tree.as_of())
+    }
+
+    /// Where `owner` stands. O(log n).
     pub fn standing(&self, owner: &str) -> Option<Standing> {
-        let at = self.sorted.iter().position(|e| e.1 == owner)?;
-        Some(Standing { rank: self.rank(at), place: at as u64 })
+        each!(self, tree => tree.standing(owner))
     }
-    fn rank(&self, at: usize) -> u64 {
-        let me = &self.sorted[at].0;
-        match self.order.ties {
-            Ties::Earliest | Ties::Owner => at as u64 + 1,
-            Ties::Shared => self.sorted.partition_point(|e| e.0 < *me) as u64 + 1,
-            Ties::Dense => {
-                let mut n = 1;
-                for w in self.sorted[..=at].windows(2) {
-                    if w[0].0 != w[1].0 {
-                        n += 1;
-                    }
-                }
-                n
-            }
+
+    /// At most `len` entries from the place `first` on. O(log n + len).
+    pub fn range(&self, first: u64, len: usize) -> Vec<Ranked> {
+        each!(self, tree => tree.range(first, len))
+    }
+
+    /// How many rank before somebody with these scores would. O(log n).
+    pub fn count_before(&self, scores: &[i64]) -> u64 {
+        each!(self, tree => tree.count_before(scores))
+    }
+
+    /// The order as it is now: what comes later does not change it. O(n ÷ 256); later records copy the blocks that they
+    /// change once.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(match self {
+            Self::One(tree) => Frozen::One(tree.freeze()),
+            Self::Two(tree) => Frozen::Two(tree.freeze()),
+            Self::Three(tree) => Frozen::Three(tree.freeze()),
+            Self::Four(tree) => Frozen::Four(tree.freeze()),
+            Self::Five(tree) => Frozen::Five(tree.freeze()),
+        })
+    }
+
+    /// At most `len` entries of a snapshot of this ranking, from the place `first` on. The snapshot has the order and
+    /// the scores; the names are here.
+    pub fn range_of(&self, snapshot: &Snapshot, first: u64, len: usize) -> Vec<Ranked> {
+        match (self, &snapshot.0) {
+            (Self::One(tree), Frozen::One(frozen)) => tree.range_of(frozen, first, len),
+            (Self::Two(tree), Frozen::Two(frozen)) => tree.range_of(frozen, first, len),
+            (Self::Three(tree), Frozen::Three(frozen)) => tree.range_of(frozen, first, len),
+            (Self::Four(tree), Frozen::Four(frozen)) => tree.range_of(frozen, first, len),
+            (Self::Five(tree), Frozen::Five(frozen)) => tree.range_of(frozen, first, len),
+            // Of another ranking.
+            _ => Vec::new(),
         }
     }
-    pub fn range(&self, first: u64, len: usize) -> Vec<Ranked> {
-        (first as usize..self.sorted.len())
-            .take(len)
-            .map(|at| {
-                let e = &self.sorted[at];
-                Ranked {
-                    rank: self.rank(at),
-                    place: at as u64,
-                    owner: e.1.clone(),
-                    scores: self.turned(&e.0),
-                    seq: e.2,
-                }
-            })
-            .collect()
+
+    /// Bytes that it holds, names included.
+    pub fn memory_bytes(&self) -> usize {
+        each!(self, tree => tree.memory_bytes())
     }
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot(self.clone())
+
+    /// Bytes of the names alone, each kept once.
+    pub fn name_bytes(&self) -> usize {
+        each!(self, tree => tree.name_bytes())
+    }
+}
+
+/// Takes the entries of a ranking in any order and sorts them once.
+pub struct Loader(Ranking);
+
+impl Loader {
+    /// For a ranking in this order.
+    pub fn new(order: Order) -> Self {
+        Self(Ranking::new(order))
+    }
+
+    /// Adds an entry; of an owner that was added before nothing is taken.
+    pub fn push(&mut self, owner: &str, scores: &[i64], seq: u64) {
+        each!(&mut self.0, tree => tree.push_unsorted(owner, scores, seq));
+    }
+
+    /// The ranking. O(n log n).
+    pub fn finish(mut self) -> Ranking {
+        each!(&mut self.0, tree => tree.sort());
+        self.0
     }
 }

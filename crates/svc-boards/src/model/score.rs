@@ -170,11 +170,15 @@ pub fn to_bytes(scores: &[i64]) -> Vec<u8> {
     scores.iter().flat_map(|score| (score.cast_unsigned() ^ (1 << 63)).to_be_bytes()).collect()
 }
 
+/// The scores in these bytes, one after the other; what is left over is not looked at.
+pub fn each(bytes: &[u8]) -> impl Iterator<Item = i64> {
+    let turned = |eight: &[u8; 8]| (u64::from_be_bytes(*eight) ^ (1 << 63)).cast_signed();
+    bytes.as_chunks::<8>().0.iter().map(turned)
+}
+
 /// The scores in these bytes; `None` if they were not made by [`to_bytes`].
 pub fn from_bytes(bytes: &[u8]) -> Option<Vec<i64>> {
-    let (eights, rest) = bytes.as_chunks::<8>();
-    let turned = |eight: &[u8; 8]| (u64::from_be_bytes(*eight) ^ (1 << 63)).cast_signed();
-    rest.is_empty().then(|| eights.iter().map(turned).collect())
+    bytes.len().is_multiple_of(8).then(|| each(bytes).collect())
 }
 
 #[cfg(test)]

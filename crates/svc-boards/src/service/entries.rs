@@ -187,7 +187,11 @@ impl Boards {
                 }
             }
         };
-        let ranked: Vec<Ranked> = snapshot.range(first, limit);
+        let ranked = read.standing.look(|sliced| {
+            let ranking = sliced.ranking(slice.as_ref());
+            ranking.map(|ranking| ranking.range_of(&snapshot, first, limit))
+        });
+        let ranked: Vec<Ranked> = ranked.flatten().unwrap_or_default();
         let next = first + ranked.len() as u64;
         let next_cursor = name.filter(|_| next < snapshot.len()).map(|frozen| {
             self.inner.cursors.seal(&list, &Mark { place: read.place, frozen, next })

@@ -22,17 +22,17 @@ use mainstay_contract::{
 };
 use mainstay_core::{
     clock::Clock,
-    db::{Db, DbError, Emitted, Json},
+    db::{Db, DbError, Emitted},
     events::Log,
 };
 use tokio::sync::watch;
 
-use self::frozen::FrozenPages;
 pub(crate) use self::{
     frozen::FrozenName,
     sliced::{Slice, Sliced},
     touched::{TOP, Touched},
 };
+use self::{frozen::FrozenPages, sliced::Loading};
 use crate::{
     engine::Snapshot,
     error::Error,
@@ -139,10 +139,9 @@ impl Standings {
     }
 
     async fn load(&self, place: Place, settings: &BoardSettings, standing: &Arc<Standing>) {
-        let result = match self.read(place).await {
-            Ok(entries) => {
-                let settings = settings.clone();
-                let built = tokio::task::spawn_blocking(move || Sliced::load(&settings, entries));
+        let result = match self.read(place, settings).await {
+            Ok(loading) => {
+                let built = tokio::task::spawn_blocking(move || loading.finish());
                 built.await.map_err(|error| DbError::Unavailable(error.to_string()))
             }
             Err(error) => Err(error),
@@ -154,23 +153,21 @@ impl Standings {
         standing.loaded.send_replace(Some(result));
     }
 
-    async fn read(&self, place: Place) -> Result<Vec<ScoredV1>, DbError> {
-        let mut tx = self.db.read().await?;
-        let (mut all, mut after) = (Vec::new(), String::new());
+    /// Reads the entries of a place, some at a time: one snapshot would keep SQLite's log from being shortened.
+    async fn read(&self, place: Place, settings: &BoardSettings) -> Result<Loading, DbError> {
+        let (mut loading, mut after) = (Loading::new(settings), String::new());
         loop {
-            let rows = store::scores::entries_after(&mut tx, place, &after, BATCH).await?;
-            let full = rows.len() as i64 == BATCH;
-            if let Some(last) = rows.last() {
-                after.clone_from(&last.owner);
+            let mut tx = self.db.read().await?;
+            let mut last = String::new();
+            let count = store::scores::entries_after(&mut tx, place, &after, BATCH, &mut |row| {
+                last.replace_range(.., row.owner);
+                loading.push(row);
+            })
+            .await?;
+            if count < BATCH {
+                return Ok(loading);
             }
-            for row in rows {
-                let scores = row.scores()?;
-                let slices = row.slices.map(|Json(slices)| slices).unwrap_or_default();
-                all.push(ScoredV1 { owner: row.owner, scores, seq: row.seq, slices });
-            }
-            if !full {
-                return Ok(all);
-            }
+            after = last;
             tokio::task::yield_now().await;
         }
     }

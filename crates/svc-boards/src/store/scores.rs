@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mainstay_contract::ts::Ts;
 use mainstay_core::{
-    db::{DbError, Json, Param, ToParam as _, Tx},
+    db::{Cell, DbError, Json, Param, ToParam as _, Tx},
     params, row, statements,
 };
 use serde::{Deserialize, Serialize};
@@ -72,22 +72,15 @@ impl EntryRow {
     }
 }
 
-row! {
-    /// An entry as the engine needs it.
-    #[derive(Debug, Clone)]
-    pub(crate) struct StandingRow {
-        pub(crate) owner: String,
-        scores: Vec<u8>,
-        pub(crate) seq: i64,
-        pub(crate) slices: Option<Json<Slices>>,
-    }
-}
-
-impl StandingRow {
+/// An entry as the engine needs it, looked at where it is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StandingRow<'a> {
+    pub(crate) owner: &'a str,
     /// One for each column.
-    pub(crate) fn scores(&self) -> Result<Vec<i64>, DbError> {
-        read_scores(&self.scores)
-    }
+    pub(crate) scores: &'a [i64],
+    pub(crate) seq: i64,
+    /// A document of [`Slices`], if there is one.
+    pub(crate) slices: Option<&'a str>,
 }
 
 /// What a submission was.
@@ -152,15 +145,33 @@ pub(crate) async fn entries_among(
     tx.all(&ENTRIES_AMONG, params![board_no, edition, period, owners.to_vec()]).await
 }
 
-/// Entries of owners after `after`, by owner.
+/// Lets `look` see entries of owners after `after`, by owner; returns how many there were.
 pub(crate) async fn entries_after(
     tx: &mut Tx,
     place: Place,
     after: &str,
     limit: i64,
-) -> Result<Vec<StandingRow>, DbError> {
+    look: &mut (dyn FnMut(StandingRow<'_>) + Send),
+) -> Result<i64, DbError> {
     let Place { board_no, edition, period } = place;
-    tx.all(&ENTRIES_AFTER, params![board_no, edition, period, after, limit]).await
+    let (mut count, mut scores) = (0, Vec::new());
+    let params = params![board_no, edition, period, after, limit];
+    tx.each(&ENTRIES_AFTER, params, &mut |cells| {
+        let [owner, bytes, seq, slices] = cells else {
+            return Err(DbError::NoRow(ENTRIES_AFTER.text()));
+        };
+        scores.clear();
+        scores.extend(score::each(bytes.bytes(1)?));
+        let slices = match slices {
+            Cell::Null => None,
+            slices => Some(slices.text(3)?),
+        };
+        look(StandingRow { owner: owner.text(0)?, scores: &scores, seq: seq.i64(2)?, slices });
+        count += 1;
+        Ok(())
+    })
+    .await?;
+    Ok(count)
 }
 
 /// Keeps a submission.

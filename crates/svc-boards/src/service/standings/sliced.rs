@@ -6,9 +6,9 @@ use mainstay_contract::boards::ScoredV1;
 
 use super::touched::Touched;
 use crate::{
-    engine::{Order, Ranking},
+    engine::{Loader, Order, Ranking},
     model::board::BoardSettings,
-    store::scores::Slices,
+    store::scores::{Slices, StandingRow},
 };
 
 /// One slice: its kind and value, such as `country` and `IN`.
@@ -26,30 +26,57 @@ pub(crate) struct Sliced {
     as_of: u64,
 }
 
-impl Sliced {
-    /// These entries under these settings.
-    pub(super) fn load(settings: &BoardSettings, entries: Vec<ScoredV1>) -> Self {
+/// Rankings that are being loaded.
+pub(super) struct Loading {
+    order: Order,
+    kinds: Vec<String>,
+    all: Loader,
+    by_slice: BTreeMap<Slice, Loader>,
+    slices_of: HashMap<String, Slices>,
+    as_of: u64,
+}
+
+impl Loading {
+    /// For a board of these settings.
+    pub(super) fn new(settings: &BoardSettings) -> Self {
         let order = settings.order();
-        let kinds = settings.slices.clone();
-        let as_of = entries.iter().map(|entry| seq_of(entry.seq)).max().unwrap_or_default();
-        let mut parts: BTreeMap<Slice, Vec<&ScoredV1>> = BTreeMap::new();
-        let mut slices_of = HashMap::new();
-        for entry in entries.iter().filter(|entry| !entry.slices.is_empty()) {
-            slices_of.insert(entry.owner.clone(), entry.slices.clone());
-            for (kind, value) in entry.slices.iter().filter(|(kind, _)| kinds.contains(kind)) {
-                parts.entry((kind.clone(), value.clone())).or_default().push(entry);
-            }
+        Self {
+            all: Loader::new(order.clone()),
+            order,
+            kinds: settings.slices.clone(),
+            by_slice: BTreeMap::new(),
+            slices_of: HashMap::new(),
+            as_of: 0,
         }
-        let by_slice = parts
-            .into_iter()
-            .map(|(slice, part)| {
-                (slice, Ranking::load(order.clone(), part.into_iter().map(as_loaded)))
-            })
-            .collect();
-        let all = Ranking::load(order.clone(), entries.iter().map(as_loaded));
-        Self { order, kinds, all, by_slice, slices_of, as_of }
     }
 
+    /// Adds an entry.
+    pub(super) fn push(&mut self, row: StandingRow<'_>) {
+        let seq = seq_of(row.seq);
+        self.as_of = self.as_of.max(seq);
+        self.all.push(row.owner, row.scores, seq);
+        let Some(slices) = row.slices.filter(|_| !self.kinds.is_empty()) else { return };
+        // They were written as such a document.
+        let slices: Slices = serde_json::from_str(slices).unwrap_or_default();
+        for (kind, value) in slices.iter().filter(|(kind, _)| self.kinds.contains(kind)) {
+            let order = &self.order;
+            let slice = self.by_slice.entry((kind.clone(), value.clone()));
+            let loader = slice.or_insert_with(|| Loader::new(order.clone()));
+            loader.push(row.owner, row.scores, seq);
+        }
+        self.slices_of.insert(row.owner.to_owned(), slices);
+    }
+
+    /// The rankings.
+    pub(super) fn finish(self) -> Sliced {
+        let Self { order, kinds, all, by_slice, slices_of, as_of } = self;
+        let by_slice =
+            by_slice.into_iter().map(|(slice, loader)| (slice, loader.finish())).collect();
+        Sliced { order, kinds, all: all.finish(), by_slice, slices_of, as_of }
+    }
+}
+
+impl Sliced {
     /// Applies a score, and notes in `told` whom those who watch the top have to be told of.
     pub(super) fn put(&mut self, scored: ScoredV1, told: Option<&mut Touched>) {
         let seq = seq_of(scored.seq);
@@ -119,8 +146,4 @@ impl Sliced {
 
 fn seq_of(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or_default()
-}
-
-fn as_loaded(entry: &ScoredV1) -> (&str, &[i64], u64) {
-    (&entry.owner, &entry.scores, seq_of(entry.seq))
 }

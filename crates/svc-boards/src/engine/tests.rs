@@ -1,0 +1,204 @@
+//! The engine against a sorted list, under random records, removals and looks back.
+#![expect(clippy::unwrap_used, reason = "a test panics on failure")]
+
+use std::collections::HashMap;
+
+use super::*;
+
+/// Numbers that look random and are the same for the same seed (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+type Entry = (Vec<i64>, u64, String);
+
+/// The same rules in the simplest form.
+struct Model {
+    order: Order,
+    entries: HashMap<String, (Vec<i64>, u64)>,
+    removed: HashMap<String, u64>,
+}
+
+impl Model {
+    fn put(&mut self, owner: &str, scores: &[i64], seq: u64) -> bool {
+        let newest = self.removed.get(owner).copied();
+        let newest = self.entries.get(owner).map(|(_, seq)| *seq).max(newest);
+        if newest.is_some_and(|newest| newest >= seq) {
+            return false;
+        }
+        self.removed.remove(owner);
+        self.entries.insert(owner.to_owned(), (scores.to_vec(), seq));
+        true
+    }
+
+    fn remove(&mut self, owner: &str, seq: u64) -> bool {
+        let newer = self.entries.get(owner).is_some_and(|(_, known)| *known >= seq);
+        if newer {
+            return false;
+        }
+        let known = self.removed.get(owner).copied().unwrap_or_default();
+        self.removed.insert(owner.to_owned(), known.max(seq));
+        self.entries.remove(owner).is_some()
+    }
+
+    fn sorted(&self) -> Vec<Entry> {
+        let entries = self.entries.iter();
+        let mut all: Vec<Entry> =
+            entries.map(|(owner, (scores, seq))| (scores.clone(), *seq, owner.clone())).collect();
+        all.sort_by(|a, b| {
+            let columns = a.0.iter().zip(&b.0).zip(self.order.directions());
+            let scores = columns
+                .map(|((a, b), direction)| match direction {
+                    Direction::Asc => a.cmp(b),
+                    Direction::Desc => b.cmp(a),
+                })
+                .find(|order| order.is_ne());
+            scores.unwrap_or_else(|| match self.order.ties() {
+                Ties::Owner => a.2.cmp(&b.2),
+                _ => a.1.cmp(&b.1),
+            })
+        });
+        all
+    }
+
+    fn ranked(&self) -> Vec<Ranked> {
+        let mut all: Vec<Ranked> = Vec::new();
+        for (place, (scores, seq, owner)) in (0..).zip(self.sorted()) {
+            let rank = match (self.order.ties(), all.last()) {
+                (Ties::Shared | Ties::Dense, Some(last)) if last.scores == scores => last.rank,
+                (Ties::Dense, Some(last)) => last.rank + 1,
+                _ => place + 1,
+            };
+            all.push(Ranked { rank, place, owner, scores, seq });
+        }
+        all
+    }
+}
+
+/// Looks at everything that can be asked.
+fn compare(ranking: &Ranking, model: &Model, dice: &mut Dice, seed: u64) {
+    let expected = model.ranked();
+    assert_eq!(ranking.len(), expected.len() as u64, "seed {seed}");
+    assert!(ranking.range(0, usize::MAX) == expected, "seed {seed}");
+    for _ in 0..20 {
+        let first = dice.below(expected.len() as u64 + 3);
+        let len = dice.below(30) as usize;
+        let part: Vec<Ranked> = expected.iter().skip(first as usize).take(len).cloned().collect();
+        assert_eq!(ranking.range(first, len), part, "seed {seed}: {len} from {first}");
+        if let Some(one) = expected.get(first as usize) {
+            let standing = Standing { rank: one.rank, place: one.place };
+            assert_eq!(ranking.standing(&one.owner), Some(standing), "seed {seed}");
+            let before = expected.iter().take_while(|other| other.scores != one.scores).count();
+            assert_eq!(ranking.count_before(&one.scores), before as u64, "seed {seed}");
+        }
+    }
+    assert_eq!(ranking.standing("nobody"), None);
+}
+
+/// So many random records in `order`, compared now and then; snapshots are compared with what they were taken of.
+pub(crate) fn drive(seed: u64, operations: u64, owners: u64, order: &Order) {
+    let mut dice = Dice(seed);
+    let mut ranking = Ranking::new(order.clone());
+    let mut model =
+        Model { order: order.clone(), entries: HashMap::new(), removed: HashMap::new() };
+    let mut snapshots: Vec<(Snapshot, Vec<Ranked>)> = Vec::new();
+    // Few scores make many ties; some runs only grow.
+    let spread = [5, 300, i64::MAX as u64][dice.below(3) as usize];
+    let grows = dice.below(4) == 0;
+    for seq in 1..=operations {
+        let owner = format!("owner{}", dice.below(owners));
+        // Some arrive late; no two have the same number.
+        let late = if dice.below(8) == 0 { dice.below(50).min(seq) } else { 0 };
+        let number = (seq - late) * 1_000_000 + seq;
+        if dice.below(12) == 0 {
+            assert_eq!(ranking.remove(&owner, number), model.remove(&owner, number));
+        } else {
+            let score = |dice: &mut Dice| {
+                let score = if grows { seq / 2 } else { dice.below(spread) };
+                score.cast_signed() - if dice.below(2) == 0 { 0 } else { 3 }
+            };
+            let scores: Vec<i64> = (0..order.columns()).map(|_| score(&mut dice)).collect();
+            let before = ranking.standing(&owner).map(|standing| standing.place);
+            let put = ranking.put(&owner, &scores, number);
+            assert_eq!(put.applied, model.put(&owner, &scores, number), "seed {seed} at {seq}");
+            if put.applied {
+                assert_eq!(put.before, before, "seed {seed} at {seq}");
+                assert_eq!(
+                    ranking.standing(&owner).unwrap().place,
+                    put.after,
+                    "seed {seed} at {seq}"
+                );
+            }
+        }
+        if dice.below(operations / 8 + 1) == 0 {
+            compare(&ranking, &model, &mut dice, seed);
+            snapshots.push((ranking.snapshot(), model.ranked()));
+            if snapshots.len() > 3 {
+                snapshots.remove(dice.below(3) as usize);
+            }
+        }
+        if dice.below(operations / 4 + 1) == 0 {
+            for (snapshot, expected) in &snapshots {
+                assert!(
+                    ranking.range_of(snapshot, 0, usize::MAX) == *expected,
+                    "seed {seed} at {seq}"
+                );
+                let from = dice.below(expected.len() as u64 + 1);
+                let part: Vec<Ranked> =
+                    expected.iter().skip(from as usize).take(9).cloned().collect();
+                assert_eq!(ranking.range_of(snapshot, from, 9), part, "seed {seed} at {seq}");
+            }
+        }
+    }
+    compare(&ranking, &model, &mut dice, seed);
+    // Loaded from its entries it is the same again.
+    let entries = model.entries.iter().map(|(owner, (scores, seq))| (&**owner, &**scores, *seq));
+    let loaded = Ranking::load(order.clone(), entries);
+    compare(&loaded, &model, &mut dice, seed);
+}
+
+/// Every rule for ties, with one to five columns of either direction.
+pub(crate) fn orders() -> Vec<Order> {
+    use Direction::{Asc, Desc};
+    let ties = [Ties::Earliest, Ties::Owner, Ties::Shared, Ties::Dense];
+    let directions: [&[Direction]; 6] = [
+        &[Desc],
+        &[Asc],
+        &[Desc, Asc],
+        &[Asc, Asc, Desc],
+        &[Desc, Desc, Asc, Desc],
+        &[Asc, Desc, Asc, Desc, Asc],
+    ];
+    let each = |ties| directions.iter().map(move |one| Order::new(one.to_vec(), ties));
+    ties.into_iter().flat_map(each).collect()
+}
+
+#[test]
+fn it_is_a_sorted_list_under_any_records() {
+    // 24 orders and four sizes: 100,000 records in all. The full count is a soak.
+    for (number, order) in (0..).zip(orders()) {
+        for (place, owners) in [3, 40, 600, 4_000].into_iter().enumerate() {
+            drive(number * 10 + place as u64, 1_050, owners, &order);
+        }
+    }
+}
+
+#[test]
+fn it_stays_right_when_blocks_and_groups_are_many() {
+    for (seed, ties) in [(1, Ties::Earliest), (2, Ties::Shared), (3, Ties::Dense), (4, Ties::Owner)]
+    {
+        let order = Order::new(vec![Direction::Desc], ties);
+        drive(seed, 60_000, 30_000, &order);
+    }
+}

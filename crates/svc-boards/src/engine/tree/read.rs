@@ -1,0 +1,116 @@
+//! Ranks and ranges, of the order as it is and as it was.
+
+use std::sync::Arc;
+
+use super::{
+    super::{Ranked, order::Ties, snapshot::FrozenTree},
+    Block, Path, Tree,
+};
+
+impl<const N: usize> Tree<N> {
+    /// The rank of the entry at `path`, which has this place.
+    pub(super) fn rank(&self, path: Path, place: u64) -> u64 {
+        match self.order.ties() {
+            Ties::Earliest | Ties::Owner => place + 1,
+            Ties::Shared => self.count_below(&self.block(path).item(path.at).key) + 1,
+            Ties::Dense => {
+                let group = &self.groups[path.group];
+                let within: u32 = group.distinct[..path.block].iter().sum();
+                let before = self.distinct.before(path.group) + u64::from(within);
+                before + distinct_up_to(self.block(path), path.at, self.last_before(path))
+            }
+        }
+    }
+
+    pub(in crate::engine) fn range(&self, first: u64, len: usize) -> Vec<Ranked> {
+        if first >= self.len() || len == 0 {
+            return Vec::new();
+        }
+        let group = self.sums.find(first);
+        let mut left = (first - self.sums.before(group)) as usize;
+        let mut block = 0;
+        for count in &self.groups[group].lens {
+            if left < *count as usize {
+                break;
+            }
+            left -= *count as usize;
+            block += 1;
+        }
+        let path = Path { group, block, at: left };
+        let blocks = self.groups[group..].iter().enumerate().flat_map(|(number, group)| {
+            let skip = if number == 0 { block } else { 0 };
+            group.blocks[skip..].iter().map(|id| &*self.blocks[*id as usize])
+        });
+        self.list(blocks, left, len, (first, self.rank(path, first)))
+    }
+
+    pub(in crate::engine) fn range_of(
+        &self,
+        frozen: &FrozenTree<N>,
+        first: u64,
+        len: usize,
+    ) -> Vec<Ranked> {
+        let Some((block, at)) = frozen.find(first).filter(|_| len > 0) else { return Vec::new() };
+        let rank = match self.order.ties() {
+            Ties::Earliest | Ties::Owner => first + 1,
+            Ties::Shared => frozen.count_below(&frozen.blocks[block].item(at).key) + 1,
+            Ties::Dense => {
+                frozen.distinct_before(block) + {
+                    let last =
+                        block.checked_sub(1).and_then(|before| frozen.blocks[before].keys().last());
+                    distinct_up_to(&frozen.blocks[block], at, last.copied())
+                }
+            }
+        };
+        let blocks = frozen.blocks[block..].iter().map(|block| &**block);
+        self.list(blocks, at, len, (first, rank))
+    }
+
+    /// At most `len` entries of these blocks, without the first `skip`; the first one has this place and rank.
+    fn list<'a>(
+        &'a self,
+        blocks: impl Iterator<Item = &'a Block<N>>,
+        skip: usize,
+        len: usize,
+        (mut place, mut rank): (u64, u64),
+    ) -> Vec<Ranked> {
+        let mut listed = Vec::with_capacity(len.min(1_000));
+        let mut last = None;
+        let items = blocks.flat_map(|block| (0..block.len()).map(|at| block.item(at)));
+        for item in items.skip(skip).take(len) {
+            let differs = last.is_some_and(|last| last != item.key);
+            rank = match self.order.ties() {
+                Ties::Earliest | Ties::Owner => place + 1,
+                Ties::Shared if differs => place + 1,
+                Ties::Dense if differs => rank + 1,
+                Ties::Shared | Ties::Dense => rank,
+            };
+            listed.push(Ranked {
+                rank,
+                place,
+                owner: self.owners.name(item.slot).to_owned(),
+                scores: self.order.scores(&item.key),
+                seq: item.seq,
+            });
+            last = Some(item.key);
+            place += 1;
+        }
+        listed
+    }
+
+    pub(in crate::engine) fn freeze(&self) -> FrozenTree<N> {
+        let ids = self.groups.iter().flat_map(|group| &group.blocks);
+        let blocks = ids.map(|id| Arc::clone(&self.blocks[*id as usize])).collect();
+        let counts = self.groups.iter().flat_map(|group| &group.lens);
+        let distinct = self.groups.iter().flat_map(|group| &group.distinct);
+        let distinct = if self.is_dense() { distinct.copied().collect() } else { Vec::new() };
+        FrozenTree::new(blocks, counts.copied(), distinct, self.as_of, self.snapshots.clone())
+    }
+}
+
+/// How many scores of their own a block has up to the entry at `at`; `last` are those before its first.
+fn distinct_up_to<const N: usize>(block: &Block<N>, at: usize, last: Option<[u64; N]>) -> u64 {
+    let keys = &block.keys()[..=at];
+    let inner = keys.windows(2).filter(|two| two[0] != two[1]).count() as u64;
+    inner + u64::from(last.as_ref() != keys.first())
+}
