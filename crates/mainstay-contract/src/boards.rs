@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{define_id, ts::Ts};
+use crate::{define_id, id::UserId, ts::Ts};
 
 define_id!(
     /// A competition in Boards.
@@ -66,6 +66,32 @@ facts! {
         deleted: bool,
         /// The row's version.
         version: i64,
+    }
+    /// Activity of a person was synced, and what counts of it changed.
+    ActivityRecordedV1 = "boards.activity_recorded.v1" {
+        /// Whose.
+        user: UserId,
+        /// What was measured, such as `steps`.
+        metric: String,
+        /// What measured it.
+        source: String,
+        /// When the interval begins.
+        start: Ts,
+        /// When it ends.
+        end: Ts,
+        /// What the source says of it now.
+        value: i64,
+        /// What that adds to what counts of the day in which it begins; below 0 when a sync takes something back.
+        added: i64,
+        /// What counts of that day now, of all sources.
+        day_total: i64,
+    }
+    /// A person has achieved something; said once for each code.
+    AchievementEarnedV1 = "boards.achievement_earned.v1" {
+        /// Who.
+        user: UserId,
+        /// What, such as `streak_7`.
+        code: String,
     }
     /// A period of a board is over: its ranks are final.
     PeriodClosedV1 = "boards.period_closed.v1" {

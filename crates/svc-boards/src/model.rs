@@ -1,5 +1,6 @@
 //! What there is and which rules hold, as plain values: no I/O, no clock.
 
+pub mod activity;
 pub mod board;
 pub mod operate;
 pub mod schedule;

@@ -1,6 +1,6 @@
 //! Boards' handle: one method is one use case, and a use case that writes is one transaction.
 
-mod activities;
+pub(crate) mod activities;
 mod boards;
 mod competitions;
 mod entries;
@@ -31,6 +31,7 @@ use self::{
 use crate::{Config, MIGRATIONS, error::Error};
 
 pub(crate) use self::{
+    activities::{AchievementView, ActivityView, DayView, GoalView, NewActivity},
     boards::{BoardView, EditBoard, PeriodView},
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
     live::TELL_EVERY,

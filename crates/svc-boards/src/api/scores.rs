@@ -30,17 +30,17 @@ struct ScoreAnswer {
     entry: Option<EntryView>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<ScoreProblem>,
+    problem: Option<ItemProblem>,
 }
 
-/// Why a score of a list was refused.
+/// Why one thing of a list was refused.
 #[derive(Debug, Serialize, JsonSchema)]
-struct ScoreProblem {
+pub(super) struct ItemProblem {
     /// The stable code.
     code: &'static str,
     /// What to do.
     detail: String,
-    /// Each fault, with pointers into the score.
+    /// Each fault, with pointers into the thing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
 }
@@ -49,12 +49,18 @@ impl From<Result<EntryView, Problem>> for ScoreAnswer {
     fn from(answer: Result<EntryView, Problem>) -> Self {
         match answer {
             Ok(entry) => Self { status: 200, entry: Some(entry), problem: None },
-            Err(Problem { code, detail, faults, .. }) => {
-                let detail = detail.into_owned();
-                let problem = ScoreProblem { code: code.as_str(), detail, errors: faults };
-                Self { status: code.status(), entry: None, problem: Some(problem) }
+            Err(problem) => {
+                let status = problem.code.status();
+                Self { status, entry: None, problem: Some(problem.into()) }
             }
         }
+    }
+}
+
+impl From<Problem> for ItemProblem {
+    fn from(problem: Problem) -> Self {
+        let Problem { code, detail, faults, .. } = problem;
+        Self { code: code.as_str(), detail: detail.into_owned(), errors: faults }
     }
 }
 
