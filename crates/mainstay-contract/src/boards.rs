@@ -11,6 +11,11 @@ define_id!(
     Competition => CompetitionId, "comp"
 );
 
+define_id!(
+    /// A movement of money in Boards' ledger.
+    Transfer => TransferId, "transfer"
+);
+
 /// How an owner stands after a score.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScoredV1 {
@@ -92,6 +97,43 @@ facts! {
         user: UserId,
         /// What, such as `streak_7`.
         code: String,
+    }
+    /// A competition was made, called off, or its results became final.
+    CompetitionChangedV1 = "boards.competition_changed.v1" {
+        /// Which.
+        competition: CompetitionId,
+        /// Which activity counts.
+        metric: String,
+        /// When it begins.
+        starts_at: Ts,
+        /// When it ends.
+        ends_at: Ts,
+        /// It does not take place.
+        cancelled: bool,
+        /// Its results are final.
+        settled: bool,
+        /// The row's version.
+        version: i64,
+    }
+    /// The results of a competition are final.
+    CompetitionEndedV1 = "boards.competition_ended.v1" {
+        /// Which.
+        competition: CompetitionId,
+        /// Those with the best score; of many who are tied the first hundred.
+        winners: Vec<UserId>,
+        /// Who took part.
+        participant_count: i64,
+    }
+    /// A prize was paid; said once for each person and competition.
+    PrizePaidV1 = "boards.prize_paid.v1" {
+        /// Of which competition.
+        competition: CompetitionId,
+        /// To whom.
+        user: UserId,
+        /// How much, in minor units.
+        minor: i64,
+        /// Of which currency.
+        currency: String,
     }
     /// A period of a board is over: its ranks are final.
     PeriodClosedV1 = "boards.period_closed.v1" {

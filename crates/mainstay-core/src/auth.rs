@@ -53,6 +53,7 @@ pub use self::{
     password::PasswordCost,
     seal::{SealError, Secrets},
     sessions::SignOut,
+    signing::Signer,
 };
 use self::{
     check::Touch, known::KnownCredentials, lockout::Lockout, password::Passwords, seal::Vault,

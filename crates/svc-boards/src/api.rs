@@ -4,6 +4,7 @@ mod activities;
 mod boards;
 mod competitions;
 mod entries;
+mod leaderboard;
 mod ledger;
 mod live;
 mod rules;
@@ -21,6 +22,7 @@ pub(crate) fn routes(boards: &Boards) -> Vec<Route> {
         entries::routes(boards),
         competitions::routes(boards),
         activities::routes(boards),
+        leaderboard::routes(boards),
         ledger::routes(boards),
         live::routes(boards),
         rules::routes(boards),

@@ -89,6 +89,9 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
         task("boards.close_periods", 1, |boards| {
             Box::pin(async move { boards.close_periods().await })
         }),
+        task("boards.settle_competitions", 2, |boards| {
+            Box::pin(async move { boards.settle_competitions().await })
+        }),
         Periodic {
             name: "boards.tell",
             every: service::TELL_EVERY,

@@ -2,6 +2,8 @@
 
 pub mod activity;
 pub mod board;
+pub mod competition;
 pub mod operate;
+pub mod prize;
 pub mod schedule;
 pub mod score;

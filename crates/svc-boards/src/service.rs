@@ -2,9 +2,9 @@
 
 pub(crate) mod activities;
 mod boards;
-mod competitions;
+pub(crate) mod competitions;
 mod entries;
-mod ledger;
+pub(crate) mod ledger;
 mod live;
 mod rates;
 mod rules;
@@ -14,6 +14,7 @@ mod standings;
 use std::sync::Arc;
 
 use mainstay_core::{
+    auth::Auth,
     cache::{Class, Policy},
     clock::Clock,
     db::Db,
@@ -33,7 +34,12 @@ use crate::{Config, MIGRATIONS, error::Error};
 pub(crate) use self::{
     activities::{AchievementView, ActivityView, DayView, GoalView, NewActivity},
     boards::{BoardView, EditBoard, PeriodView},
+    competitions::{
+        After, CompetitionView, DayUpdate, LeaderboardEntry, NewCompetition, PayoutView,
+        ResultsView,
+    },
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
+    ledger::{BalanceView, LedgerEntryView},
     live::TELL_EVERY,
     scores::NewScore,
 };
@@ -51,6 +57,8 @@ struct Inner {
     config: Config,
     /// Boards by name.
     known: Class<String, Arc<Board>>,
+    /// Signs results, and knows people's handles.
+    auth: Auth,
     standings: Arc<Standings>,
     rates: Rates,
     intake: Arc<Intake>,
@@ -79,6 +87,7 @@ impl Boards {
             cursors: core.cursors.clone(),
             config,
             known,
+            auth: core.auth.clone(),
             standings,
             rates: Rates::default(),
             intake: Arc::default(),

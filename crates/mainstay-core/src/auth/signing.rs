@@ -23,7 +23,29 @@ const KEYRING_AGE_MAX_S: i64 = 60;
 /// How often a token with an unknown key, or somebody who asks for the keys, may make an instance read them.
 pub(super) const UNKNOWN_KEY_S: i64 = 1;
 
+/// Signs what others shall be able to verify, with the key that signs at present. Cloning is cheap.
+#[derive(Clone)]
+pub struct Signer(Arc<Keyring>);
+
+impl Signer {
+    /// A compact JWS (RFC 7515, EdDSA) over `payload`; `kind` becomes its `typ`, which says that it is no access token.
+    ///
+    /// # Errors
+    /// `Crypto` if it cannot be written.
+    pub fn sign<T: serde::Serialize>(&self, kind: &str, payload: &T) -> Result<String, AuthError> {
+        self.0.sign_as(kind, payload)
+    }
+}
+
 impl Auth {
+    /// What signs with the present key, which the JWK set has.
+    ///
+    /// # Errors
+    /// What the engine says, if the keys have to be read.
+    pub async fn signer(&self) -> Result<Signer, AuthError> {
+        Ok(Signer(self.signing_keyring().await?))
+    }
+
     /// The public keys that verify access tokens, as a JWK set (RFC 7517).
     ///
     /// # Errors

@@ -72,6 +72,19 @@ pub(crate) enum TokenFault {
 }
 
 impl Keyring {
+    /// A compact JWS of this type over `payload`.
+    pub(crate) fn sign_as<T: Serialize>(
+        &self,
+        kind: &str,
+        payload: &T,
+    ) -> Result<String, AuthError> {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(self.signs.0.clone());
+        header.typ = Some(kind.to_owned());
+        jsonwebtoken::encode(&header, payload, &self.signs.1)
+            .map_err(|error| AuthError::Crypto(error.to_string()))
+    }
+
     /// From rows, newest first. `None` if no row signs.
     pub(crate) fn new(
         rows: Vec<SigningKeyRow>,

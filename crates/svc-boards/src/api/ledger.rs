@@ -1,9 +1,94 @@
-//! The ledger.
+//! Reading the ledger.
 
-use mainstay_core::http::Route;
+use axum::extract::State;
+use mainstay_contract::boards::TransferId;
+use mainstay_core::{
+    auth::Caller,
+    error::Code,
+    http::{Json, PageQuery, Query, Route, route::Routes},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::service::Boards;
+use crate::{
+    error::Error,
+    service::{BalanceView, Boards, LedgerEntryView},
+};
 
-pub(super) fn routes(_boards: &Boards) -> Vec<Route> {
-    Vec::new()
+/// Which entries.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct EntriesQuery {
+    /// Of which account; one's own if absent. Others only for administrators.
+    account: Option<String>,
+    /// How many, 1 to 100; 20 if absent.
+    #[schemars(range(min = 1, max = 100))]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of entries.
+#[derive(Debug, Serialize, JsonSchema)]
+struct EntriesPage {
+    /// Newest first.
+    items: Vec<LedgerEntryView>,
+    /// Asks for the next page; absent at the end.
+    next_cursor: Option<String>,
+}
+
+/// A page of balances.
+#[derive(Debug, Serialize, JsonSchema)]
+struct BalancesPage {
+    /// By account.
+    items: Vec<BalanceView>,
+    /// Asks for the next page; absent at the end.
+    next_cursor: Option<String>,
+}
+
+pub(super) fn routes(boards: &Boards) -> Vec<Route> {
+    let r = Routes::api(boards, "Ledger");
+    vec![
+        r.get("/api/v1/ledger/entries", entries)
+            .about("List what was moved on an account, newest first")
+            .details("Double entries in minor units: the entries of a transfer in all accounts sum to 0.")
+            .signed_in()
+            .query::<EntriesQuery>()
+            .answers::<EntriesPage>(200)
+            .refuses(&[Code::NotFound]),
+        r.get("/api/v1/ledger/balances", balances)
+            .about("List balances: all for administrators, else one's own")
+            .signed_in()
+            .query::<PageQuery>()
+            .answers::<BalancesPage>(200),
+    ]
+}
+
+async fn entries(
+    State(boards): State<Boards>,
+    caller: Caller,
+    Query(query): Query<EntriesQuery>,
+) -> Result<Json<EntriesPage>, Error> {
+    let limit = PageQuery { limit: query.limit, cursor: None }.limit()?;
+    let name = format!("ledger {} {:?}", caller.user, query.account);
+    let before = boards.open_cursor(&name, query.cursor.as_deref())?;
+    let before = before.unwrap_or(TransferId::from_bits(u128::MAX));
+    let account = query.account.as_deref();
+    let items = boards.ledger_entries(&caller, account, before, limit).await?;
+    let last = items.last().filter(|_| items.len() == limit);
+    let next_cursor = last.map(|last| boards.seal_cursor(&name, &last.transfer_id));
+    Ok(Json(EntriesPage { items, next_cursor }))
+}
+
+async fn balances(
+    State(boards): State<Boards>,
+    caller: Caller,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<BalancesPage>, Error> {
+    let (limit, name) = (query.limit()?, format!("balances {}", caller.user));
+    let after: Option<String> = boards.open_cursor(&name, query.cursor.as_deref())?;
+    let items = boards.balances(&caller, &after.unwrap_or_default(), limit).await?;
+    let last = items.last().filter(|_| items.len() == limit);
+    let next_cursor = last.map(|last| boards.seal_cursor(&name, &last.account));
+    Ok(Json(BalancesPage { items, next_cursor }))
 }

@@ -1,5 +1,314 @@
-//! Competitions.
+//! Competitions, who takes part, results and pay-outs.
 
-use mainstay_core::statements;
+use mainstay_contract::{boards::CompetitionId, id::UserId, ts::Ts};
+use mainstay_core::{
+    db::{DbError, Json, Tx},
+    params, row, statements,
+};
 
-statements! {}
+use crate::model::competition::Teams;
+
+/// What a [`CompetitionRow`] reads.
+macro_rules! columns {
+    () => {
+        "c.id, c.name, c.description, c.metric, c.starts_at, c.ends_at, c.join_until, c.capacity, c.attempts_max, c.fee, \
+         c.convenience_fee, c.currency, c.pool_percent, c.prize_split, c.teams, c.state, c.participant_count, \
+         c.certificate, c.created_at, c.version"
+    };
+}
+
+statements! {
+    /// Adds a competition.
+    ADD = "insert into boards.competition (id, name, description, metric, starts_at, ends_at, join_until, capacity,
+             attempts_max, fee, convenience_fee, currency, pool_percent, prize_split, teams, state, participant_count,
+             created_by, created_at, version)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, 0, $16, $17, 1)";
+    /// A competition.
+    ONE = concat!("select ", columns!(), " from boards.competition c where c.id = $1");
+    /// The same; whoever changes it waits here.
+    LOCK = concat!("select ", columns!(), " from boards.competition c where c.id = $1 for update"),
+        sqlite concat!("select ", columns!(), " from boards.competition c where c.id = $1");
+    /// Competitions, the one that begins last first, before one.
+    LIST = concat!("select ", columns!(), " from boards.competition c
+            where (c.starts_at < $1 or c.starts_at = $1 and c.id < $2) order by c.starts_at desc, c.id desc limit $3");
+    /// Competitions that somebody is in, the one that begins last first.
+    OF_USER = concat!("select ", columns!(), " from boards.participant p join boards.competition c on c.id = p.competition_id
+            where p.user_id = $1 and (c.starts_at < $2 or c.starts_at = $2 and c.id < $3)
+            order by c.starts_at desc, c.id desc limit $4");
+    /// Open competitions of a metric that somebody is in; they do not end meanwhile.
+    RUNNING_OF_USER = concat!("select ", columns!(), " from boards.participant p
+            join boards.competition c on c.id = p.competition_id
+            where p.user_id = $1 and c.metric = $2 and c.state = 0 order by c.id limit 100 for share of c"),
+        sqlite concat!("select ", columns!(), " from boards.participant p
+            join boards.competition c on c.id = p.competition_id
+            where p.user_id = $1 and c.metric = $2 and c.state = 0 order by c.id limit 100");
+    /// Open competitions that are over.
+    DUE = "select id from boards.competition where state = 0 and ends_at <= $1 order by ends_at limit 20";
+    /// Changes how a competition stands.
+    MOVE = "update boards.competition set state = $2, participant_count = $3, certificate = $4, version = version + 1
+            where id = $1";
+    /// Adds somebody who takes part.
+    JOIN = "insert into boards.participant (competition_id, user_id, team, attempts, joined_at) values ($1, $2, $3, 0, $4)";
+    /// Takes somebody out.
+    LEAVE = "delete from boards.participant where competition_id = $1 and user_id = $2";
+    /// Somebody who takes part.
+    PARTICIPANT = "select user_id, team, attempts, joined_at from boards.participant
+                   where competition_id = $1 and user_id = $2";
+    /// Everybody who takes part, after one.
+    PARTICIPANTS = "select user_id, team, attempts, joined_at from boards.participant
+                    where competition_id = $1 and user_id > $2 order by user_id limit $3";
+    /// Members of a team.
+    TEAM = "select user_id from boards.participant where competition_id = $1 and team = $2 order by user_id limit 1000";
+    /// Counts an attempt.
+    ATTEMPT = "update boards.participant set attempts = attempts + 1 where competition_id = $1 and user_id = $2";
+    /// Keeps a result.
+    ADD_RESULT = "insert into boards.result (competition_id, place, rank, user_id, score) values ($1, $2, $3, $4, $5)";
+    /// Results after a place.
+    RESULTS = "select place, rank, user_id, score from boards.result
+               where competition_id = $1 and place > $2 order by place limit $3";
+    /// Proposes prizes.
+    PROPOSE = "insert into boards.payout (competition_id, prizes, proposed_by, proposed_at) values ($1, $2, $3, $4)";
+    /// Prizes as they were proposed.
+    PAYOUT = "select prizes, proposed_by, proposed_at, approved_by, approved_at from boards.payout where competition_id = $1";
+    /// Notes who approved, and that all is paid.
+    APPROVE = "update boards.payout set approved_by = $2, approved_at = $3 where competition_id = $1 and approved_by is null";
+}
+
+row! {
+    /// A competition.
+    #[derive(Debug, Clone)]
+    pub(crate) struct CompetitionRow {
+        pub(crate) id: CompetitionId,
+        pub(crate) name: String,
+        pub(crate) description: String,
+        pub(crate) metric: String,
+        pub(crate) starts_at: Ts,
+        pub(crate) ends_at: Ts,
+        pub(crate) join_until: Ts,
+        pub(crate) capacity: Option<i64>,
+        pub(crate) attempts_max: Option<i64>,
+        pub(crate) fee: i64,
+        pub(crate) convenience_fee: i64,
+        pub(crate) currency: String,
+        pub(crate) pool_percent: i64,
+        pub(crate) prize_split: Json<Vec<u32>>,
+        pub(crate) teams: Option<Json<Teams>>,
+        pub(crate) state: i64,
+        pub(crate) participant_count: i64,
+        pub(crate) certificate: Option<String>,
+        pub(crate) created_at: Ts,
+        pub(crate) version: i64,
+    }
+}
+
+row! {
+    /// Somebody who takes part.
+    #[derive(Debug, Clone)]
+    pub(crate) struct ParticipantRow {
+        pub(crate) user: UserId,
+        pub(crate) team: Option<String>,
+        pub(crate) attempts: i64,
+        pub(crate) joined_at: Ts,
+    }
+}
+
+row! {
+    /// How somebody ended.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct ResultRow {
+        pub(crate) place: i64,
+        pub(crate) rank: i64,
+        pub(crate) user: UserId,
+        pub(crate) score: i64,
+    }
+}
+
+row! {
+    /// Prizes as they were proposed, and whether they are paid.
+    #[derive(Debug, Clone)]
+    pub(crate) struct PayoutRow {
+        pub(crate) prizes: Json<Vec<(UserId, i64)>>,
+        pub(crate) proposed_by: UserId,
+        pub(crate) proposed_at: Ts,
+        pub(crate) approved_by: Option<UserId>,
+        pub(crate) approved_at: Option<Ts>,
+    }
+}
+
+/// Adds a competition as it is; nobody is in it.
+pub(crate) async fn add(
+    tx: &mut Tx,
+    new: &CompetitionRow,
+    created_by: UserId,
+) -> Result<(), DbError> {
+    let CompetitionRow { id, name, description, metric, starts_at, ends_at, join_until, .. } = new;
+    let params = params![
+        *id,
+        name,
+        description,
+        metric,
+        *starts_at,
+        *ends_at,
+        *join_until,
+        new.capacity,
+        new.attempts_max,
+        new.fee,
+        new.convenience_fee,
+        new.currency,
+        new.pool_percent,
+        new.prize_split,
+        new.teams,
+        created_by,
+        new.created_at,
+    ];
+    tx.run(&ADD, params).await
+}
+
+/// A competition.
+pub(crate) async fn one(tx: &mut Tx, id: CompetitionId) -> Result<Option<CompetitionRow>, DbError> {
+    tx.optional(&ONE, params![id]).await
+}
+
+/// A competition, locked for whoever changes it.
+pub(crate) async fn lock(
+    tx: &mut Tx,
+    id: CompetitionId,
+) -> Result<Option<CompetitionRow>, DbError> {
+    tx.optional(&LOCK, params![id]).await
+}
+
+/// Competitions behind (`before`, `id`), the one that begins last first.
+pub(crate) async fn list(
+    tx: &mut Tx,
+    (before, id): (Ts, CompetitionId),
+    limit: i64,
+) -> Result<Vec<CompetitionRow>, DbError> {
+    tx.all(&LIST, params![before, id, limit]).await
+}
+
+/// The same of those that `user` is in.
+pub(crate) async fn of_user(
+    tx: &mut Tx,
+    user: UserId,
+    (before, id): (Ts, CompetitionId),
+    limit: i64,
+) -> Result<Vec<CompetitionRow>, DbError> {
+    tx.all(&OF_USER, params![user, before, id, limit]).await
+}
+
+/// Open competitions of `metric` that `user` is in.
+pub(crate) async fn running_of_user(
+    tx: &mut Tx,
+    user: UserId,
+    metric: &str,
+) -> Result<Vec<CompetitionRow>, DbError> {
+    tx.all(&RUNNING_OF_USER, params![user, metric]).await
+}
+
+/// Open competitions that ended before `now`.
+pub(crate) async fn due(tx: &mut Tx, now: Ts) -> Result<Vec<CompetitionId>, DbError> {
+    let rows: Vec<(CompetitionId,)> = tx.all(&DUE, params![now]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Keeps state, count and certificate of a competition.
+pub(crate) async fn keep(tx: &mut Tx, row: &CompetitionRow) -> Result<(), DbError> {
+    let params = params![row.id, row.state, row.participant_count, row.certificate];
+    tx.run(&MOVE, params).await
+}
+
+/// Adds somebody who takes part.
+pub(crate) async fn join(
+    tx: &mut Tx,
+    id: CompetitionId,
+    user: UserId,
+    team: Option<&str>,
+    now: Ts,
+) -> Result<(), DbError> {
+    tx.run(&JOIN, params![id, user, team, now]).await
+}
+
+/// Takes somebody out.
+pub(crate) async fn leave(tx: &mut Tx, id: CompetitionId, user: UserId) -> Result<(), DbError> {
+    tx.run(&LEAVE, params![id, user]).await
+}
+
+/// Somebody, if they take part.
+pub(crate) async fn participant(
+    tx: &mut Tx,
+    id: CompetitionId,
+    user: UserId,
+) -> Result<Option<ParticipantRow>, DbError> {
+    tx.optional(&PARTICIPANT, params![id, user]).await
+}
+
+/// Those who take part after `after`, by id.
+pub(crate) async fn participants(
+    tx: &mut Tx,
+    id: CompetitionId,
+    after: UserId,
+    limit: i64,
+) -> Result<Vec<ParticipantRow>, DbError> {
+    tx.all(&PARTICIPANTS, params![id, after, limit]).await
+}
+
+/// Members of a team.
+pub(crate) async fn team(
+    tx: &mut Tx,
+    id: CompetitionId,
+    team: &str,
+) -> Result<Vec<UserId>, DbError> {
+    let rows: Vec<(UserId,)> = tx.all(&TEAM, params![id, team]).await?;
+    Ok(rows.into_iter().map(|(user,)| user).collect())
+}
+
+/// Counts an attempt of somebody.
+pub(crate) async fn attempt(tx: &mut Tx, id: CompetitionId, user: UserId) -> Result<(), DbError> {
+    tx.run(&ATTEMPT, params![id, user]).await
+}
+
+/// Keeps how somebody ended.
+pub(crate) async fn add_result(
+    tx: &mut Tx,
+    id: CompetitionId,
+    result: ResultRow,
+) -> Result<(), DbError> {
+    let ResultRow { place, rank, user, score } = result;
+    tx.run(&ADD_RESULT, params![id, place, rank, user, score]).await
+}
+
+/// Results behind `place`, in order.
+pub(crate) async fn results(
+    tx: &mut Tx,
+    id: CompetitionId,
+    place: i64,
+    limit: i64,
+) -> Result<Vec<ResultRow>, DbError> {
+    tx.all(&RESULTS, params![id, place, limit]).await
+}
+
+/// Proposes prizes.
+pub(crate) async fn propose(
+    tx: &mut Tx,
+    id: CompetitionId,
+    prizes: &[(UserId, i64)],
+    by: UserId,
+    now: Ts,
+) -> Result<(), DbError> {
+    tx.run(&PROPOSE, params![id, Json(prizes.to_vec()), by, now]).await
+}
+
+/// Prizes as they were proposed.
+pub(crate) async fn payout(tx: &mut Tx, id: CompetitionId) -> Result<Option<PayoutRow>, DbError> {
+    tx.optional(&PAYOUT, params![id]).await
+}
+
+/// Notes who approved; `false` if somebody has before.
+pub(crate) async fn approve(
+    tx: &mut Tx,
+    id: CompetitionId,
+    by: UserId,
+    now: Ts,
+) -> Result<bool, DbError> {
+    Ok(tx.execute(&APPROVE, params![id, by, now]).await? == 1)
+}

@@ -1,1 +1,350 @@
-//! Competitions.
+//! Competitions from the first to the last day, and the leaderboard of guide 2.
+
+use futures_util::future::join_all;
+use mainstay_core::{auth::Role, contract::ts::Ts};
+use mainstay_testkit::program::{Client, Program};
+use serde_json::{Value, json};
+
+use crate::{admin, both_engines, both_engines_held};
+
+const PATH: &str = "/api/v1/competitions";
+
+/// Midnight of tomorrow.
+fn tomorrow(house: &Program) -> Ts {
+    let now_s = house.clock().now().as_micros().div_euclid(1_000_000);
+    Ts::from_micros((now_s.div_euclid(86_400) + 1) * 86_400 * 1_000_000)
+}
+
+/// A competition of the next three days; returns its id.
+async fn compete(house: &Program, keeper: &Client, more: Value) -> String {
+    let starts_at = tomorrow(house);
+    let mut new = json!({
+        "name": "Three days", "metric": "steps", "starts_at": starts_at,
+        "ends_at": starts_at.plus_s(3 * 86_400),
+    });
+    for (name, value) in more.as_object().unwrap() {
+        new[name] = value.clone();
+    }
+    let made = keeper.post(PATH, new).await.expect(201);
+    made["id"].as_str().unwrap().to_owned()
+}
+
+async fn join(person: &Client, id: &str) -> Value {
+    person.post(&format!("{PATH}/{id}/join"), json!({})).await.expect(200)
+}
+
+/// Turns the clock to so many seconds after tomorrow's midnight, which `from` is.
+fn turn_to(house: &Program, from: Ts, seconds: i64) {
+    let left_us = from.plus_s(seconds).micros_since(house.clock().now());
+    house.clock().advance_s(left_us / 1_000_000 + 1);
+}
+
+async fn sync(person: &Client, start: Ts, value: i64) {
+    let end = start.plus_s(3_600);
+    let new =
+        json!({ "source": "watch", "metric": "steps", "start": start, "end": end, "value": value });
+    person.post("/api/v1/activities", new).await.expect(200);
+}
+
+async fn board(reader: &Client, id: &str) -> Vec<(String, i64, u64)> {
+    let top = reader.get(&format!("/api/v1/leaderboard/{id}")).await.expect(200);
+    let entry = |entry: &Value| {
+        let user = entry["user_id"].as_str().unwrap().to_owned();
+        (user, entry["score"].as_i64().unwrap(), entry["rank"].as_u64().unwrap())
+    };
+    top["entries"].as_array().unwrap().iter().map(entry).collect()
+}
+
+#[tokio::test]
+async fn activity_between_start_and_end_counts_and_nothing_else() {
+    both_engines_held(async |house| {
+        let (keeper, ada, bea) =
+            (admin(house).await, house.person("ada").await, house.person("bea").await);
+        let begins = tomorrow(house);
+        let id = compete(house, &keeper, json!({})).await;
+        join(&ada, &id).await;
+        join(&bea, &id).await;
+        assert_eq!(board(&ada, &id).await.len(), 2, "with 0 from the beginning");
+        sync(&ada, house.clock().now().plus_s(-7_200), 9_000).await;
+        turn_to(house, begins, 10 * 3_600);
+        sync(&ada, begins.plus_s(3_600), 4_000).await;
+        sync(&bea, begins, 5_000).await;
+        sync(&ada, begins.plus_s(7_200), 2_000).await;
+        let expected = [(ada.id.clone(), 6_000, 1), (bea.id.clone(), 5_000, 2)];
+        assert_eq!(board(&ada, &id).await, expected);
+        sync(&bea, begins, 7_000).await;
+        assert_eq!(board(&ada, &id).await[0], (bea.id.clone(), 7_000, 1), "replaced, not added");
+        let shown = ada.get(&format!("{PATH}/{id}")).await.expect(200);
+        assert_eq!((&shown["phase"], &shown["joined"]), (&json!("active"), &json!(true)));
+        let scores = format!("/api/v1/boards/{id}/scores");
+        let cheat = json!({ "owner": ada.id, "scores": [99_999] });
+        keeper.post(&scores, cheat).await.expect_problem(409, "conflict");
+        // Late, but before the results are final.
+        turn_to(house, begins, 3 * 86_400 - 60);
+        sync(&ada, begins.plus_s(2 * 86_400), 3_000).await;
+        assert_eq!(board(&ada, &id).await[0], (ada.id.clone(), 9_000, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn joining_is_bounded_by_time_and_by_places() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        let begins = tomorrow(house);
+        let id = compete(house, &keeper, json!({ "capacity": 10 })).await;
+        let people = house.people("runner", 64).await;
+        let joins = people
+            .iter()
+            .map(|person| person.post(&format!("{PATH}/{id}/join"), json!({})).into_future());
+        let mut in_it = 0;
+        for answer in join_all(joins).await {
+            match answer.status {
+                200 => in_it += 1,
+                _ => {
+                    answer.expect_problem(409, "conflict");
+                }
+            }
+        }
+        assert_eq!(in_it, 10);
+        let shown = keeper.get(&format!("{PATH}/{id}")).await.expect(200);
+        assert_eq!(shown["participant_count"], 10);
+        let late = compete(house, &keeper, json!({})).await;
+        join(&people[0], &late).await;
+        join(&people[0], &late).await;
+        turn_to(house, begins, 1);
+        let answer = people[1].post(&format!("{PATH}/{late}/join"), json!({})).await;
+        answer.expect_problem(409, "conflict");
+        let answer = people[0].delete(&format!("{PATH}/{late}/join")).await;
+        answer.expect_problem(409, "conflict");
+        house
+            .stranger()
+            .post(&format!("{PATH}/{late}/join"), json!({}))
+            .await
+            .expect_problem(401, "unauthenticated");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn teams_score_by_their_members() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        let begins = tomorrow(house);
+        let teams = json!({ "teams": { "score": "best_n", "n": 2, "size_max": 3 } });
+        let id = compete(house, &keeper, teams).await;
+        let people = house.people("runner", 4).await;
+        let join = format!("{PATH}/{id}/join");
+        people[0].post(&join, json!({})).await.expect_problem(422, "invalid");
+        for (person, team) in people.iter().zip(["Reds", "Reds", "Reds", "Blues"]) {
+            person.post(&join, json!({ "team": team })).await.expect(200);
+        }
+        keeper.post(&join, json!({ "team": "Reds" })).await.expect_problem(409, "conflict");
+        turn_to(house, begins, 7_200);
+        for (person, value) in people.iter().zip([100, 200, 300, 450]) {
+            sync(person, begins, value).await;
+        }
+        let top = keeper.get(&format!("/api/v1/boards/{id}.teams/entries")).await.expect(200);
+        let scores: Vec<Value> = top["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| json!([one["owner"], one["scores"][0]]))
+            .collect();
+        assert_eq!(scores, [json!(["Reds", 500]), json!(["Blues", 450])]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_update_sets_ones_own_day_and_nobody_elses() {
+    both_engines_held(async |house| {
+        let (keeper, ada, bea) =
+            (admin(house).await, house.person("ada").await, house.person("bea").await);
+        let begins = tomorrow(house);
+        let id = compete(house, &keeper, json!({ "attempts_max": 3 })).await;
+        join(&ada, &id).await;
+        join(&bea, &id).await;
+        let update = "/api/v1/leaderboard/update";
+        let body = |steps: i64| json!({ "competition_id": id, "steps": steps, "distance": 900 });
+        ada.post(update, body(1)).await.expect_problem(409, "conflict");
+        turn_to(house, begins, 3_600);
+        for steps in [4_000, 6_000] {
+            let entry = ada.post(update, body(steps)).await.expect(200);
+            assert_eq!(entry, json!({ "rank": 1, "user_id": ada.id, "score": steps }));
+        }
+        let mut others = body(90_000);
+        others["user_id"] = json!(bea.id);
+        ada.post(update, others.clone()).await.expect_problem(403, "forbidden");
+        let entry = keeper.post(update, others).await.expect(200);
+        assert_eq!((&entry["user_id"], &entry["rank"]), (&json!(bea.id), &json!(1)));
+        ada.post(update, body(150_001)).await.expect_problem(422, "invalid");
+        ada.post(update, body(7_000)).await.expect(200);
+        ada.post(update, body(8_000)).await.expect_problem(409, "conflict");
+        let cid = house.person("cid").await;
+        cid.post(update, body(1)).await.expect_problem(404, "not_found");
+        // The next day is another one.
+        let day = format!(
+            "/api/v1/activities/totals?metric=steps&from={begins}&to={}",
+            begins.plus_s(86_400)
+        );
+        assert_eq!(ada.get(&day).await.expect(200)["total"], 7_000);
+    })
+    .await;
+}
+
+/// A competition with money that three people are in and that is over: Ada and Bea are tied.
+async fn over(house: &Program, keeper: &Client) -> (String, [Client; 3]) {
+    let begins = tomorrow(house);
+    let money = |minor: i64| json!({ "minor": minor, "currency": "INR" });
+    let id =
+        compete(house, keeper, json!({ "fee": money(5_001), "convenience_fee": money(200) })).await;
+    let people = [house.person("ada").await, house.person("bea").await, house.person("cid").await];
+    for person in &people {
+        join(person, &id).await;
+    }
+    turn_to(house, begins, 7_200);
+    for (person, value) in people.iter().zip([900, 900, 100]) {
+        sync(person, begins, value).await;
+    }
+    turn_to(house, begins, 3 * 86_400);
+    house.work("boards.settle_competitions").await;
+    (id, people)
+}
+
+#[tokio::test]
+async fn results_are_final_and_signed_with_a_published_key() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        let early = compete(house, &keeper, json!({})).await;
+        keeper.get(&format!("{PATH}/{early}/results")).await.expect_problem(409, "conflict");
+        let (id, [ada, bea, cid]) = over(house, &keeper).await;
+        let path = format!("{PATH}/{id}/results");
+        let results = house.stranger().get(&path).await.expect(200);
+        let expected = json!([
+            { "rank": 1, "user_id": ada.id, "score": 900 }, { "rank": 1, "user_id": bea.id, "score": 900 },
+            { "rank": 3, "user_id": cid.id, "score": 100 },
+        ]);
+        assert_eq!(results["items"], expected);
+        // What is synced now changes what the person has done, and no result.
+        let started = house.clock().now().plus_s(-2 * 86_400);
+        sync(&cid, started, 20_000).await;
+        house.work("boards.settle_competitions").await;
+        assert_eq!(house.stranger().get(&path).await.expect(200), results);
+        let certificate = results["certificate"].as_str().unwrap();
+        let jwks = house.stranger().get("/.well-known/jwks.json").await.expect(200);
+        let payload = verified(certificate, &jwks);
+        assert_eq!((&payload["results"], &payload["competition"]), (&expected, &json!(id)));
+        let answer = ada.with_token(certificate).get("/api/v1/me").await;
+        answer.expect_problem(401, "unauthenticated");
+    })
+    .await;
+}
+
+/// The payload of a certificate that a key of the set has signed.
+fn verified(certificate: &str, jwks: &Value) -> Value {
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+    let header = decode_header(certificate).unwrap();
+    assert_eq!(header.typ.as_deref(), Some("mainstay-results+jws"));
+    let key = jwks["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["kid"] == *header.kid.as_ref().unwrap());
+    let key = DecodingKey::from_ed_components(key.unwrap()["x"].as_str().unwrap()).unwrap();
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    decode::<Value>(certificate, &key, &validation).unwrap().claims
+}
+
+#[tokio::test]
+async fn prizes_are_paid_once_after_a_second_administrator_has_approved() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        let second = house.person_as(Role::Admin, "second").await;
+        let (id, [ada, bea, cid]) = over(house, &keeper).await;
+        let path = format!("{PATH}/{id}/payout");
+        ada.post(&path, json!({})).await.expect_problem(403, "forbidden");
+        second.post(&format!("{path}/approve"), Value::Null).await.expect_problem(409, "conflict");
+        let proposed = keeper.post(&path, Value::Null).await.expect(200);
+        // 3 × ₹50.01, 60 % of each rounded down: 9,000; the tied share 90 % of it.
+        let prize = |person: &Client, minor: i64| {
+            json!({ "user_id": person.id, "amount": { "minor": minor, "currency": "INR" } })
+        };
+        let expected = json!([prize(&ada, 4_050), prize(&bea, 4_050), prize(&cid, 900)]);
+        assert_eq!((&proposed["prizes"], &proposed["paid_at"]), (&expected, &Value::Null));
+        assert_eq!(keeper.post(&path, Value::Null).await.expect(200), proposed);
+        keeper.post(&format!("{path}/approve"), Value::Null).await.expect_problem(409, "conflict");
+        let approvals = (0..64).map(|_| {
+            second.post(&format!("{path}/approve"), Value::Null).into_future()
+        });
+        for answer in join_all(approvals).await {
+            let paid = answer.expect(200);
+            assert_eq!((&paid["approved_by"], &paid["prizes"]), (&json!(second.id), &expected));
+        }
+        let balance = async |person: &Client| {
+            let page = person.get("/api/v1/ledger/balances").await.expect(200);
+            page["items"][0]["balance"]["minor"].as_i64().unwrap()
+        };
+        assert_eq!(balance(&ada).await, 4_050 - 5_201);
+        assert_eq!(balance(&cid).await, 900 - 5_201);
+        let all = keeper.get("/api/v1/ledger/balances").await.expect(200);
+        let sum: i64 = all["items"].as_array().unwrap().iter()
+            .map(|one| one["balance"]["minor"].as_i64().unwrap()).sum();
+        assert_eq!(sum, 0);
+        let entries = ada.get("/api/v1/ledger/entries").await.expect(200);
+        let kinds: Vec<&Value> = entries["items"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+        assert_eq!(kinds, ["prize", "entry_fee"], "paid once");
+        keeper.delete(&format!("{PATH}/{id}")).await.expect_problem(409, "conflict");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lists_show_phases_and_ones_own() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let begins = tomorrow(house);
+        let first = compete(house, &keeper, json!({})).await;
+        let later = json!({ "starts_at": begins.plus_s(86_400), "name": "Later" });
+        let second = compete(house, &keeper, later).await;
+        join(&ada, &second).await;
+        let ids = async |query: &str| {
+            let page = ada.get(&format!("{PATH}{query}")).await.expect(200);
+            let ids: Vec<Value> =
+                page["items"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+            (ids, page["next_cursor"].as_str().map(str::to_owned))
+        };
+        assert_eq!(ids("").await.0, [json!(second), json!(first)]);
+        assert_eq!(ids("?mine=true").await.0, [json!(second)]);
+        let (page, next) = ids("?limit=1").await;
+        assert_eq!(page, [json!(second)]);
+        assert_eq!(ids(&format!("?limit=1&cursor={}", next.unwrap())).await.0, [json!(first)]);
+        turn_to(house, begins, 60);
+        assert_eq!(ids("?phase=active").await.0, [json!(first)]);
+        assert_eq!(ids("?phase=upcoming").await.0, [json!(second)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_administrators_make_competitions_and_odd_ones_are_refused_at_once() {
+    both_engines(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let now = house.clock().now();
+        let odd = json!({
+            "name": " ", "metric": "Steps!", "starts_at": now, "ends_at": now.plus_s(-1), "capacity": 0,
+            "fee": { "minor": -1, "currency": "USD" }, "prize_split": [50, 40], "pool_percent": 101,
+            "teams": { "score": "best_n" },
+        });
+        ada.post(PATH, odd.clone()).await.expect_problem(403, "forbidden");
+        let problem = keeper.post(PATH, odd).await.expect_problem(422, "invalid");
+        let at: Vec<&str> = problem["errors"].as_array().unwrap().iter()
+            .map(|fault| fault["pointer"].as_str().unwrap()).collect();
+        let expected = ["/name", "/metric", "/ends_at", "/ends_at", "/join_until", "/capacity", "/fee", "/fee",
+            "/pool_percent", "/prize_split", "/teams"];
+        assert_eq!(at, expected);
+    })
+    .await;
+}

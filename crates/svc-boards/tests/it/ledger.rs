@@ -1,1 +1,98 @@
-//! The ledger.
+//! The ledger sums to zero, whatever happens at once.
+
+use futures_util::future::join_all;
+use mainstay_core::{params, statements};
+use mainstay_testkit::{Dice, program::Client};
+use serde_json::{Value, json};
+
+use crate::{admin, both_engines};
+
+statements! {
+    /// Transfers whose entries do not sum to 0.
+    UNEVEN = "select count(*) from (select transfer_id from boards.ledger_entry group by transfer_id
+              having sum(minor) <> 0) as uneven";
+    /// Accounts whose balance is not the sum of their entries.
+    DRIFTED = "select count(*) from boards.balance b where b.minor <>
+               (select coalesce(sum(e.minor), 0) from boards.ledger_entry e where e.account = b.account)";
+}
+
+async fn compete(keeper: &Client, fee: i64) -> String {
+    let now = mainstay_core::clock::Clock::system().now();
+    let new = json!({
+        "name": "Race", "metric": "steps", "starts_at": now.plus_s(3_600), "ends_at": now.plus_s(7_200),
+        "fee": { "minor": fee, "currency": "INR" }, "convenience_fee": { "minor": 7, "currency": "INR" },
+    });
+    let made = keeper.post("/api/v1/competitions", new).await.expect(201);
+    made["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_ledger_sums_to_zero_while_many_join_leave_and_are_refunded() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        let ids = [compete(&keeper, 101).await, compete(&keeper, 5_003).await];
+        let people = house.people("runner", 12).await;
+        let storms = people.iter().zip(1..).map(async |(person, seed)| {
+            let mut dice = Dice::of(seed);
+            for _ in 0..8 {
+                let path = format!("/api/v1/competitions/{}/join", ids[dice.below(2)]);
+                match dice.once_in(2) {
+                    true => person.delete(&path).await.expect(200),
+                    false => person.post(&path, json!({})).await.expect(200),
+                };
+            }
+        });
+        join_all(storms).await;
+        let count = async |sql| {
+            let mut tx = house.db("boards").read().await.unwrap();
+            let (count,): (i64,) = tx.one(sql, params![]).await.unwrap();
+            count
+        };
+        assert_eq!((count(&UNEVEN).await, count(&DRIFTED).await), (0, 0));
+        for id in &ids {
+            let shown = keeper.get(&format!("/api/v1/competitions/{id}")).await.expect(200);
+            let (count, fee) = (
+                shown["participant_count"].as_i64().unwrap(),
+                shown["fee"]["minor"].as_i64().unwrap(),
+            );
+            assert_eq!(shown["pool"]["minor"].as_i64().unwrap(), count * (fee * 60 / 100));
+            keeper.delete(&format!("/api/v1/competitions/{id}")).await.expect(204);
+            keeper.delete(&format!("/api/v1/competitions/{id}")).await.expect(204);
+        }
+        assert_eq!((count(&UNEVEN).await, count(&DRIFTED).await), (0, 0));
+        let all = keeper.get("/api/v1/ledger/balances?limit=100").await.expect(200);
+        let left: Vec<&Value> = all["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|one| one["balance"]["minor"] != 0)
+            .collect();
+        assert!(left.is_empty(), "everybody has their money back: {left:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn people_see_their_own_account_and_administrators_any() {
+    both_engines(async |house| {
+        let (keeper, ada, bea) =
+            (admin(house).await, house.person("ada").await, house.person("bea").await);
+        let id = compete(&keeper, 100).await;
+        for person in [&ada, &bea] {
+            person.post(&format!("/api/v1/competitions/{id}/join"), json!({})).await.expect(200);
+        }
+        let entries = |account: &str| format!("/api/v1/ledger/entries?account={account}");
+        let own = ada.get(&entries(&format!("user:{}", ada.id))).await.expect(200);
+        assert_eq!(own["items"][0]["amount"], json!({ "minor": -107, "currency": "INR" }));
+        assert_eq!(own["items"][0]["reference"], *id);
+        ada.get(&entries(&format!("user:{}", bea.id))).await.expect_problem(404, "not_found");
+        ada.get(&entries("house:fees")).await.expect_problem(404, "not_found");
+        let fees = keeper.get(&entries("house:fees")).await.expect(200);
+        let minors: Vec<&Value> =
+            fees["items"].as_array().unwrap().iter().map(|one| &one["amount"]["minor"]).collect();
+        assert_eq!(minors, [40, 40]);
+        let balances = ada.get("/api/v1/ledger/balances").await.expect(200);
+        assert_eq!(balances["items"].as_array().unwrap().len(), 1);
+    })
+    .await;
+}

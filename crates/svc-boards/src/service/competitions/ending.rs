@@ -1,0 +1,183 @@
+//! How competitions end: results that do not change any more, signed.
+
+use mainstay_contract::{
+    boards::{CompetitionEndedV1, CompetitionId},
+    id::UserId,
+    ts::Ts,
+};
+use mainstay_core::{auth::Signer, db::Tx, error::Problem, params};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{say_changed, scoring};
+use crate::{
+    engine::Loader,
+    error::Error,
+    model::competition::state,
+    service::Boards,
+    store::{
+        self,
+        competitions::{CompetitionRow, ResultRow},
+    },
+};
+
+/// Entries that are read at a time.
+const BATCH: i64 = 5_000;
+/// Results that a certificate names; all of them are in the list.
+const CERTIFIED_MAX: i64 = 100;
+/// What a certificate says that it is.
+const CERTIFICATE_TYPE: &str = "mainstay-results+jws";
+
+/// How somebody ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ResultView {
+    /// From 1; those who are tied share it.
+    pub(crate) rank: i64,
+    /// Who.
+    pub(crate) user_id: UserId,
+    /// Their score.
+    pub(crate) score: i64,
+}
+
+/// A page of results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct ResultsView {
+    /// Best first.
+    pub(crate) items: Vec<ResultView>,
+    /// Asks for the next page; absent at the end.
+    pub(crate) next_cursor: Option<String>,
+    /// A compact JWS (EdDSA) over the competition and its first hundred results, by a key of the JWK set.
+    pub(crate) certificate: String,
+}
+
+/// What is signed.
+#[derive(Serialize)]
+struct Certificate<'a> {
+    competition: CompetitionId,
+    name: &'a str,
+    metric: &'a str,
+    starts_at: Ts,
+    ends_at: Ts,
+    participant_count: i64,
+    results: &'a [ResultView],
+}
+
+impl Boards {
+    /// Makes the results of every competition final that is over.
+    pub(crate) async fn settle_competitions(&self) -> Result<(), Error> {
+        let grace_s = i64::from(self.inner.config.settle_after_s);
+        let now = self.inner.clock.now();
+        let before = now.plus_s(-grace_s);
+        let due = store::competitions::due(&mut *self.db().read().await?, before).await?;
+        for id in due {
+            let auth = self.inner.auth.clone();
+            // The key is read before: nothing outside is awaited in a transaction.
+            let signer = auth.signer().await.map_err(Problem::from)?;
+            self.db()
+                .write_queued(&store::competitions::LOCK, params![id], move |tx| {
+                    let signer = signer.clone();
+                    Box::pin(async move {
+                        let row = store::competitions::lock(tx, id).await?;
+                        match row.filter(|row| row.state == state::OPEN) {
+                            Some(row) => settle(tx, row, &signer).await,
+                            None => Ok(()),
+                        }
+                    })
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Results behind a place.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` as long as they are not final.
+    pub(crate) async fn results(
+        &self,
+        id: CompetitionId,
+        after: i64,
+        limit: usize,
+    ) -> Result<ResultsView, Error> {
+        let mut tx = self.db().read().await?;
+        let row = store::competitions::one(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        let certificate = match (row.state, row.certificate) {
+            (state::SETTLED, certificate) => certificate.unwrap_or_default(),
+            (state::CANCELLED, _) => return Err(Error::conflict("It has been called off.")),
+            _ => {
+                let said = format!("The results are final soon after {}.", row.ends_at);
+                return Err(Error::conflict(said));
+            }
+        };
+        let rows = store::competitions::results(&mut tx, id, after, limit as i64).await?;
+        let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.place);
+        let next_cursor = last.map(|last| self.seal_cursor(&format!("results {id}"), &last));
+        let items = rows.into_iter().map(ResultView::from).collect();
+        Ok(ResultsView { items, next_cursor, certificate })
+    }
+}
+
+impl From<ResultRow> for ResultView {
+    fn from(row: ResultRow) -> Self {
+        Self { rank: row.rank, user_id: row.user, score: row.score }
+    }
+}
+
+async fn settle(tx: &mut Tx, mut row: CompetitionRow, signer: &Signer) -> Result<(), Error> {
+    let board = scoring::board(tx, &row.id.to_string()).await?;
+    // Nobody writes the board any more: whoever does holds the competition, too.
+    let head = store::boards::lock_head(tx, board.no).await?.ok_or(Error::NotFound)?;
+    let mut loader = Loader::new(board.settings.order());
+    let mut after = String::new();
+    loop {
+        let mut last = String::new();
+        let mut push = |entry: store::scores::StandingRow<'_>| {
+            last.replace_range(.., entry.owner);
+            loader.push(entry.owner, entry.scores, entry.seq.unsigned_abs());
+        };
+        let count =
+            store::scores::entries_after(tx, board.place(head), &after, BATCH, &mut push).await?;
+        if count < BATCH {
+            break;
+        }
+        after = last;
+    }
+    let ranked = loader.finish().range(0, usize::MAX);
+    let mut first = Vec::new();
+    for (place, entry) in (1..).zip(ranked) {
+        // Owners of a competition's board are people.
+        let Ok(user) = entry.owner.parse::<UserId>() else { continue };
+        let rank = i64::try_from(entry.rank).unwrap_or(i64::MAX);
+        let score = entry.scores.first().copied().unwrap_or_default();
+        let result = ResultRow { place, rank, user, score };
+        store::competitions::add_result(tx, row.id, result).await?;
+        if place <= CERTIFIED_MAX {
+            first.push(ResultView::from(result));
+        }
+    }
+    let certificate = Certificate {
+        competition: row.id,
+        name: &row.name,
+        metric: &row.metric,
+        starts_at: row.starts_at,
+        ends_at: row.ends_at,
+        participant_count: row.participant_count,
+        results: &first,
+    };
+    let certificate = signer.sign(CERTIFICATE_TYPE, &certificate).map_err(Problem::from)?;
+    row.certificate = Some(certificate);
+    row.state = state::SETTLED;
+    store::competitions::keep(tx, &row).await?;
+    row.version += 1;
+    let fact = CompetitionEndedV1 {
+        competition: row.id,
+        winners: first
+            .iter()
+            .take_while(|result| result.rank == 1)
+            .map(|one| one.user_id)
+            .collect(),
+        participant_count: row.participant_count,
+    };
+    tx.emit(&fact, &[]).await?;
+    say_changed(tx, &row).await
+}

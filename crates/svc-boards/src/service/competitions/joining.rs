@@ -1,0 +1,166 @@
+//! Joining and leaving, and the money that goes with it.
+
+use mainstay_contract::{boards::CompetitionId, id::UserId};
+use mainstay_core::{
+    db::{Json, Once, Tx},
+    params,
+};
+
+use super::{CompetitionView, scoring, view};
+use crate::{
+    error::Error,
+    model::competition::{Phase, phase, state},
+    service::{
+        Boards,
+        ledger::{self, HOUSE_CONVENIENCE, HOUSE_FEES, NewTransfer, account_of, pool_of},
+    },
+    store::{self, competitions::CompetitionRow},
+};
+
+/// The longest name of a team, in characters.
+const TEAM_CHARS_MAX: usize = 60;
+/// Participants that are read at a time.
+const BATCH: i64 = 500;
+
+impl Boards {
+    /// Joins a competition, in a team where people play in teams, and pays for it. Joining twice changes nothing.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` after the time for it, when it is full, called off, or the team is full; `Invalid` for a
+    /// team that cannot be.
+    pub(crate) async fn join_competition(
+        &self,
+        user: UserId,
+        id: CompetitionId,
+        team: Option<String>,
+        once: Option<Once>,
+    ) -> Result<CompetitionView, Error> {
+        self.db()
+            .write_locking(&store::competitions::LOCK, params![id], once, move |tx| {
+                let team = team.clone();
+                Box::pin(async move {
+                    let mut row =
+                        store::competitions::lock(tx, id).await?.ok_or(Error::NotFound)?;
+                    if store::competitions::participant(tx, id, user).await?.is_none() {
+                        let team = team_of(&row, team)?;
+                        may_join(tx, &row, team.as_deref()).await?;
+                        let now = tx.now();
+                        store::competitions::join(tx, id, user, team.as_deref(), now).await?;
+                        row.participant_count += 1;
+                        store::competitions::keep(tx, &row).await?;
+                        ledger::transfer(tx, fees(&row, user, false)).await?;
+                        scoring::score(tx, &row, user, team.as_deref()).await?;
+                    }
+                    view(tx, row, Some(user)).await
+                })
+            })
+            .await
+    }
+
+    /// Leaves a competition before it begins, and has the money back. Leaving twice changes nothing.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` once it has begun.
+    pub(crate) async fn leave_competition(
+        &self,
+        user: UserId,
+        id: CompetitionId,
+        once: Option<Once>,
+    ) -> Result<CompetitionView, Error> {
+        self.db()
+            .write_locking(&store::competitions::LOCK, params![id], once, move |tx| {
+                Box::pin(async move {
+                    let mut row =
+                        store::competitions::lock(tx, id).await?.ok_or(Error::NotFound)?;
+                    let Some(participant) = store::competitions::participant(tx, id, user).await?
+                    else {
+                        return view(tx, row, Some(user)).await;
+                    };
+                    if phase(row.state, row.starts_at, row.ends_at, tx.now()) != Phase::Upcoming {
+                        return Err(Error::conflict(
+                            "It has begun: whoever takes part stays until it ends.",
+                        ));
+                    }
+                    store::competitions::leave(tx, id, user).await?;
+                    row.participant_count -= 1;
+                    store::competitions::keep(tx, &row).await?;
+                    ledger::transfer(tx, fees(&row, user, true)).await?;
+                    scoring::forget(tx, &row, user, participant.team.as_deref()).await?;
+                    view(tx, row, Some(user)).await
+                })
+            })
+            .await
+    }
+}
+
+fn team_of(row: &CompetitionRow, team: Option<String>) -> Result<Option<String>, Error> {
+    match (&row.teams, team.map(|team| team.trim().to_owned())) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            Err(Error::invalid("/team", "unknown", "Here everybody plays for themselves."))
+        }
+        (Some(_), Some(team))
+            if (1..=TEAM_CHARS_MAX).contains(&team.chars().count())
+                && crate::model::board::is_owner(&team) =>
+        {
+            Ok(Some(team))
+        }
+        (Some(_), _) => {
+            let detail = format!("Name your team in 1 to {TEAM_CHARS_MAX} characters.");
+            Err(Error::invalid("/team", "required", detail))
+        }
+    }
+}
+
+async fn may_join(tx: &mut Tx, row: &CompetitionRow, team: Option<&str>) -> Result<(), Error> {
+    if row.state == state::CANCELLED {
+        return Err(Error::conflict("It has been called off."));
+    }
+    let now = tx.now();
+    if now >= row.join_until || now >= row.ends_at || row.state == state::SETTLED {
+        return Err(Error::conflict(format!("People could join until {}.", row.join_until)));
+    }
+    if row.capacity.is_some_and(|capacity| row.participant_count >= capacity) {
+        return Err(Error::conflict("It is full. Somebody may still leave before it begins."));
+    }
+    let size_max = row.teams.as_ref().and_then(|Json(teams)| teams.size_max);
+    if let (Some(team), Some(size_max)) = (team, size_max) {
+        let members = store::competitions::team(tx, row.id, team).await?;
+        if members.len() >= size_max as usize {
+            return Err(Error::conflict(format!("This team has its {size_max} members.")));
+        }
+    }
+    Ok(())
+}
+
+/// What somebody pays to take part, or gets back.
+fn fees(row: &CompetitionRow, user: UserId, back: bool) -> NewTransfer<'_> {
+    let sign = if back { -1 } else { 1 };
+    // Rounded down: what is left of a unit stays with the house.
+    let pool = row.fee * row.pool_percent / 100;
+    let entries = vec![
+        (account_of(user), -sign * (row.fee + row.convenience_fee)),
+        (pool_of(row.id), sign * pool),
+        (HOUSE_FEES.to_owned(), sign * (row.fee - pool)),
+        (HOUSE_CONVENIENCE.to_owned(), sign * row.convenience_fee),
+    ];
+    NewTransfer {
+        kind: if back { "refund" } else { "entry_fee" },
+        reference: row.id.to_string(),
+        currency: &row.currency,
+        entries,
+    }
+}
+
+/// Gives everybody their money back.
+pub(super) async fn refund_all(tx: &mut Tx, row: &CompetitionRow) -> Result<(), Error> {
+    let mut after = UserId::from_bits(0);
+    loop {
+        let some = store::competitions::participants(tx, row.id, after, BATCH).await?;
+        let Some(last) = some.last() else { return Ok(()) };
+        after = last.user;
+        for participant in &some {
+            ledger::transfer(tx, fees(row, participant.user, true)).await?;
+        }
+    }
+}

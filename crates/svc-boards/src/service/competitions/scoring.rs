@@ -1,0 +1,191 @@
+//! What people's activity is worth in the competitions that they are in.
+
+use mainstay_contract::{boards::CompetitionId, id::UserId};
+use mainstay_core::{
+    auth::Caller,
+    db::{Json, Once, Tx},
+    params,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::teams_board;
+use crate::{
+    error::Error,
+    model::{
+        activity::{day_of, day_start},
+        competition::{Phase, Teams, phase},
+    },
+    service::{
+        Boards,
+        activities::{set_day, total_in},
+        boards::Board,
+        scores::{Submission, is_server, record, remove},
+    },
+    store::{self, competitions::CompetitionRow},
+};
+
+/// Somebody's day, as guide 2 has it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DayUpdate {
+    /// Whose day; one's own if absent. Another's only from keys with the scope `boards:write`.
+    #[serde(default)]
+    pub(crate) user_id: Option<UserId>,
+    /// In which competition.
+    pub(crate) competition_id: CompetitionId,
+    /// Steps of today, UTC.
+    #[serde(default)]
+    pub(crate) steps: Option<i64>,
+    /// Metres of today.
+    #[serde(default)]
+    pub(crate) distance: Option<i64>,
+    /// Kilocalories of today.
+    #[serde(default)]
+    pub(crate) calories: Option<i64>,
+}
+
+/// An entry as guide 2 has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct LeaderboardEntry {
+    /// From 1; those who are tied share it.
+    pub(crate) rank: u64,
+    /// Whose.
+    pub(crate) user_id: String,
+    /// The score.
+    pub(crate) score: i64,
+}
+
+impl Boards {
+    /// Sets what somebody has done today, and answers with how they stand.
+    ///
+    /// # Errors
+    /// `Forbidden` for another's day; `NotFound` for a competition that they are not in; `Conflict` if it does not run, or
+    /// all attempts are used; `Invalid` for figures that cannot be.
+    pub(crate) async fn update_day(
+        &self,
+        caller: &Caller,
+        update: DayUpdate,
+        once: Option<Once>,
+    ) -> Result<LeaderboardEntry, Error> {
+        let user = update.user_id.unwrap_or(caller.user);
+        if user != caller.user && !is_server(caller) {
+            return Err(Error::Forbidden("People set their own day only.".into()));
+        }
+        let id = update.competition_id;
+        let figures =
+            [("steps", update.steps), ("distance", update.distance), ("calories", update.calories)];
+        let figures: Vec<(&'static str, i64)> =
+            figures.into_iter().filter_map(|(metric, value)| Some((metric, value?))).collect();
+        if figures.is_empty() {
+            let detail = "Send steps, distance or calories of today.";
+            return Err(Error::invalid("", "required", detail));
+        }
+        self.db()
+            .write_locking(&store::activities::LOCK_PERSON, params![user], once, move |tx| {
+                let figures = figures.clone();
+                Box::pin(async move { update_in(tx, user, id, &figures).await })
+            })
+            .await?;
+        let board = self.any_board(&id.to_string()).await?;
+        let stands = self.entry_of(board, &user.to_string(), &Default::default()).await?;
+        let score = stands.entry.scores.first().and_then(|score| score.read(0).ok());
+        Ok(LeaderboardEntry {
+            rank: stands.entry.rank,
+            user_id: stands.entry.owner,
+            score: score.unwrap_or_default(),
+        })
+    }
+}
+
+async fn update_in(
+    tx: &mut Tx,
+    user: UserId,
+    id: CompetitionId,
+    figures: &[(&'static str, i64)],
+) -> Result<(), Error> {
+    let now = tx.now();
+    store::activities::lock_person(tx, user, now).await?;
+    let row = store::competitions::one(tx, id).await?.ok_or(Error::NotFound)?;
+    let participant = store::competitions::participant(tx, id, user).await?;
+    let participant = participant.ok_or(Error::NotFound)?;
+    if phase(row.state, row.starts_at, row.ends_at, now) != Phase::Active {
+        return Err(Error::conflict("It does not run now, so nothing counts for it."));
+    }
+    if row.attempts_max.is_some_and(|most| participant.attempts >= most) {
+        return Err(Error::conflict("All attempts are used."));
+    }
+    let today = day_start(day_of(now));
+    for (metric, value) in figures {
+        set_day(tx, user, metric, today, *value).await?;
+    }
+    Ok(store::competitions::attempt(tx, id, user).await?)
+}
+
+/// A person's activity changed: their scores in what they are in follow, in the same transaction. What is synced late
+/// counts until the results are final.
+pub(crate) async fn activity_changed(tx: &mut Tx, user: UserId, metric: &str) -> Result<(), Error> {
+    for row in store::competitions::running_of_user(tx, user, metric).await? {
+        if let Some(participant) = store::competitions::participant(tx, row.id, user).await? {
+            score(tx, &row, user, participant.team.as_deref()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets somebody's score to what counts of their activity, and their team's to what follows from that.
+pub(super) async fn score(
+    tx: &mut Tx,
+    row: &CompetitionRow,
+    user: UserId,
+    team: Option<&str>,
+) -> Result<(), Error> {
+    let total = total_in(tx, user, &row.metric, row.starts_at, row.ends_at).await?;
+    let board = board(tx, &row.id.to_string()).await?;
+    record(tx, &board, &[Submission::of(user.to_string(), vec![total])]).await?;
+    score_team(tx, row, team).await
+}
+
+/// Takes somebody off the boards.
+pub(super) async fn forget(
+    tx: &mut Tx,
+    row: &CompetitionRow,
+    user: UserId,
+    team: Option<&str>,
+) -> Result<(), Error> {
+    let board = board(tx, &row.id.to_string()).await?;
+    remove(tx, &board, &user.to_string()).await?;
+    score_team(tx, row, team).await
+}
+
+async fn score_team(tx: &mut Tx, row: &CompetitionRow, team: Option<&str>) -> Result<(), Error> {
+    let (Some(Json(teams)), Some(team)) = (&row.teams, team) else { return Ok(()) };
+    let members = store::competitions::team(tx, row.id, team).await?;
+    let board_of_teams = board(tx, &teams_board(row.id)).await?;
+    if members.is_empty() {
+        remove(tx, &board_of_teams, team).await?;
+        return Ok(());
+    }
+    let scores = scores_of(tx, row, &members).await?;
+    let score = Teams::score_of(teams, scores);
+    record(tx, &board_of_teams, &[Submission::of(team, vec![score])]).await?;
+    Ok(())
+}
+
+async fn scores_of(
+    tx: &mut Tx,
+    row: &CompetitionRow,
+    members: &[UserId],
+) -> Result<Vec<i64>, Error> {
+    let board = board(tx, &row.id.to_string()).await?;
+    let head = store::boards::head(tx, board.no).await?.ok_or(Error::NotFound)?;
+    let owners: Vec<String> = members.iter().map(ToString::to_string).collect();
+    let entries = store::scores::entries_among(tx, board.place(head), &owners).await?;
+    let scores: Result<Vec<_>, _> = entries.iter().map(|entry| entry.scores()).collect();
+    Ok(scores?.into_iter().filter_map(|scores| scores.first().copied()).collect())
+}
+
+/// The board of a competition.
+pub(super) async fn board(tx: &mut Tx, id: &str) -> Result<Board, Error> {
+    Ok(store::boards::board(tx, id).await?.ok_or(Error::NotFound)?.into())
+}
