@@ -78,12 +78,12 @@ create table boards.entry (
     primary key (board_no, edition, period, owner)
 ); -- without rowid
 
--- Somebody whose scores do not count: on one board, or on all of them (`board_no` 0).
+-- Somebody whose scores do not count on a board.
 create table boards.ban (
-    owner text not null,
     board_no bigint not null,
+    owner text not null,
     reason text not null,
     banned_by uuid not null,
     banned_at timestamptz not null,
-    primary key (owner, board_no)
+    primary key (board_no, owner)
 ); -- without rowid

@@ -1,6 +1,7 @@
 //! Boards' routes, as data; each handler extracts, calls one use case, and shows what it answers.
 
 mod activities;
+mod bans;
 mod boards;
 mod competitions;
 mod entries;
@@ -18,6 +19,7 @@ use crate::service::Boards;
 pub(crate) fn routes(boards: &Boards) -> Vec<Route> {
     [
         boards::routes(boards),
+        bans::routes(boards),
         scores::routes(boards),
         entries::routes(boards),
         competitions::routes(boards),
