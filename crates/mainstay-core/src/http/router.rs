@@ -77,8 +77,10 @@ pub fn router(routes: Vec<Route>, gate: &Arc<Gate>) -> Result<Router, RouteError
             .insert(path, Methods { watched, allowed })
             .map_err(|source| RouteError { path, source })?;
     }
-    let missing = Routes::pages(&()).get("/{*missing}", missing).limit(LimitClass::Read);
-    let refused = Routes::api(&(), "").get("/{*refused}", refused).limit(LimitClass::Read);
+    let mut missing = Routes::pages(&()).get("/{*missing}", missing).limit(LimitClass::Read);
+    let mut refused = Routes::api(&(), "").get("/{*refused}", refused).limit(LimitClass::Read);
+    // Nobody reads what is sent to them: its length is not what is wrong with the request.
+    (missing.body_bytes_max, refused.body_bytes_max) = (usize::MAX, usize::MAX);
     let (missing, refused) = (gate.watch(missing), gate.watch(refused));
     Ok(Router { inner: Arc::new(Inner { gate: gate.clone(), paths, missing, refused }) })
 }
