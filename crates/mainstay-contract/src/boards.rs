@@ -98,7 +98,7 @@ facts! {
         /// What, such as `streak_7`.
         code: String,
     }
-    /// A competition was made, called off, or its results became final.
+    /// A competition was made, changed or called off, or its results became final.
     CompetitionChangedV1 = "boards.competition_changed.v1" {
         /// Which.
         competition: CompetitionId,
@@ -114,6 +114,19 @@ facts! {
         settled: bool,
         /// The row's version.
         version: i64,
+    }
+    /// Somebody takes part in a competition, or does no longer: said of both, once each time.
+    CompetitionJoinedV1 = "boards.competition_joined.v1" {
+        /// Which.
+        competition: CompetitionId,
+        /// Who.
+        user: UserId,
+        /// In which team, if people play in teams.
+        team: Option<String>,
+        /// They have joined; else they have left.
+        joined: bool,
+        /// How many take part now.
+        participant_count: i64,
     }
     /// The results of a competition are final.
     CompetitionEndedV1 = "boards.competition_ended.v1" {

@@ -22,12 +22,16 @@ create table boards.competition (
     participant_count bigint not null check (participant_count >= 0),
     -- The results as they were signed.
     certificate text,
+    -- Called off, with people who do not have their money back yet: those behind this one.
+    refunded_to uuid,
     created_by uuid not null,
     created_at timestamptz not null,
+    -- Counts changes of settings and state; who joins or leaves is not one.
     version bigint not null
 ); -- without rowid
 create index competition_by_start on boards.competition (starts_at desc, id desc);
 create index competition_open on boards.competition (ends_at) where state = 0;
+create index competition_refunded on boards.competition (id) where refunded_to is not null;
 
 -- Somebody who takes part.
 create table boards.participant (
@@ -39,6 +43,7 @@ create table boards.participant (
     primary key (competition_id, user_id)
 ); -- without rowid
 create index participant_by_user on boards.participant (user_id, competition_id);
+create index participant_by_team on boards.participant (competition_id, team, user_id) where team is not null;
 
 -- How somebody ended.
 create table boards.result (
@@ -50,7 +55,7 @@ create table boards.result (
     primary key (competition_id, place)
 ); -- without rowid
 
--- Prizes as one administrator proposes them; a second one approves, and they are paid with that.
+-- Prizes as one administrator proposes them; a second one approves, and with that they begin to be paid.
 create table boards.payout (
     competition_id uuid primary key references boards.competition (id),
     -- Users and minor units, best place first.
@@ -58,5 +63,9 @@ create table boards.payout (
     proposed_by uuid not null,
     proposed_at timestamptz not null,
     approved_by uuid,
-    approved_at timestamptz
+    approved_at timestamptz,
+    -- How many are paid, in the order of their users; when all were.
+    paid_count bigint not null,
+    paid_at timestamptz
 ); -- without rowid
+create index payout_unpaid on boards.payout (competition_id) where approved_by is not null and paid_at is null;

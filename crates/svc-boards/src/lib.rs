@@ -92,6 +92,7 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
         task("boards.settle_competitions", 2, |boards| {
             Box::pin(async move { boards.settle_competitions().await })
         }),
+        task("boards.move_money", 2, |boards| Box::pin(async move { boards.move_money().await })),
         Periodic {
             name: "boards.tell",
             every: service::TELL_EVERY,

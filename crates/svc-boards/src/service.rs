@@ -37,8 +37,8 @@ pub(crate) use self::{
     bans::BanView,
     boards::{BoardView, EditBoard, PeriodView},
     competitions::{
-        After, CompetitionView, DayUpdate, LeaderboardEntry, NewCompetition, PayoutView,
-        ResultsView,
+        After, CompetitionView, DayUpdate, EditCompetition, LeaderboardEntry, NewCompetition,
+        PayoutView, ResultsView,
     },
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
     ledger::{BalanceView, LedgerEntryView},

@@ -85,6 +85,23 @@ impl Keyring {
             .map_err(|error| AuthError::Crypto(error.to_string()))
     }
 
+    /// This JWS by the present key, if another one has signed it.
+    pub(crate) fn sign_again(&self, jws: &str) -> Result<Option<String>, AuthError> {
+        let refused = |error: jsonwebtoken::errors::Error| AuthError::Crypto(error.to_string());
+        let mut header = jsonwebtoken::decode_header(jws).map_err(refused)?;
+        if header.kid.as_ref() == Some(&self.signs.0) {
+            return Ok(None);
+        }
+        header.kid = Some(self.signs.0.clone());
+        let payload = jws.split('.').nth(1).unwrap_or_default();
+        let header = serde_json::to_vec(&header);
+        let header = header.map_err(|error| AuthError::Crypto(error.to_string()))?;
+        let said = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(header));
+        let signature =
+            jsonwebtoken::crypto::sign(said.as_bytes(), &self.signs.1, Algorithm::EdDSA);
+        Ok(Some(format!("{said}.{}", signature.map_err(refused)?)))
+    }
+
     /// From rows, newest first. `None` if no row signs.
     pub(crate) fn new(
         rows: Vec<SigningKeyRow>,

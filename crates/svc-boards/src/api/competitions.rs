@@ -6,8 +6,8 @@ use mainstay_core::{
     auth::{Caller, Role, Scope},
     error::Code,
     http::{
-        Access, Body, Created, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path, Query, Route,
-        route::Routes,
+        Access, Body, Created, IfMatch, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path,
+        Query, Route, route::Routes,
     },
 };
 use schemars::JsonSchema;
@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Error,
     model::competition::Phase,
-    service::{After, Boards, CompetitionView, NewCompetition, PayoutView, ResultsView},
+    service::{
+        After, Boards, CompetitionView, EditCompetition, NewCompetition, PayoutView, ResultsView,
+    },
 };
 
 /// Which competitions.
@@ -72,8 +74,20 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
         r.get("/api/v1/competitions/{id}", show)
             .about("Read a competition")
             .answers::<CompetitionView>(200),
+        r.patch("/api/v1/competitions/{id}", edit)
+            .about("Change a competition that has not begun")
+            .details(
+                "Metric and teams stay. Once somebody has joined, so do fees and prizes; and its times can be moved until five \
+                 minutes before it begins.",
+            )
+            .access(keepers)
+            .versioned()
+            .takes::<EditCompetition>(64 << 10)
+            .answers::<CompetitionView>(200)
+            .refuses(&[Code::Conflict]),
         r.delete("/api/v1/competitions/{id}", cancel)
             .about("Call a competition off and give the money back")
+            .details("The first 500 people have it back with that, the others within seconds.")
             .access(keepers)
             .timeout_ms(60_000)
             .answers_empty(204)
@@ -139,6 +153,15 @@ async fn show(
     Path(id): Path<CompetitionId>,
 ) -> Result<Json<CompetitionView>, Error> {
     boards.competition(caller.as_ref(), id).await.map(Json)
+}
+
+async fn edit(
+    State(boards): State<Boards>,
+    Path(id): Path<CompetitionId>,
+    wanted: IfMatch,
+    body: Body<EditCompetition>,
+) -> Result<Json<CompetitionView>, Error> {
+    boards.edit_competition(id, body.value, wanted, body.once).await.map(Json)
 }
 
 async fn cancel(

@@ -15,11 +15,12 @@ use crate::{
     service::{BalanceView, Boards, LedgerEntryView},
 };
 
-/// Which entries.
+/// Which entries or balances.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct EntriesQuery {
-    /// Of which account; one's own if absent. Others only for administrators.
+struct AccountQuery {
+    /// Of which account, such as `user:…`, `pool:…`, `house:fees` or `house:convenience`. Others than one's own only for
+    /// administrators. If absent: one's own; for administrators the balances of all.
     account: Option<String>,
     /// How many, 1 to 100; 20 if absent.
     #[schemars(range(min = 1, max = 100))]
@@ -53,21 +54,22 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .about("List what was moved on an account, newest first")
             .details("Double entries in minor units: the entries of a transfer in all accounts sum to 0.")
             .signed_in()
-            .query::<EntriesQuery>()
+            .query::<AccountQuery>()
             .answers::<EntriesPage>(200)
             .refuses(&[Code::NotFound]),
         r.get("/api/v1/ledger/balances", balances)
             .about("List balances: all for administrators, else one's own")
             .signed_in()
-            .query::<PageQuery>()
-            .answers::<BalancesPage>(200),
+            .query::<AccountQuery>()
+            .answers::<BalancesPage>(200)
+            .refuses(&[Code::NotFound]),
     ]
 }
 
 async fn entries(
     State(boards): State<Boards>,
     caller: Caller,
-    Query(query): Query<EntriesQuery>,
+    Query(query): Query<AccountQuery>,
 ) -> Result<Json<EntriesPage>, Error> {
     let limit = PageQuery { limit: query.limit, cursor: None }.limit()?;
     let name = format!("ledger {} {:?}", caller.user, query.account);
@@ -83,12 +85,18 @@ async fn entries(
 async fn balances(
     State(boards): State<Boards>,
     caller: Caller,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<AccountQuery>,
 ) -> Result<Json<BalancesPage>, Error> {
-    let (limit, name) = (query.limit()?, format!("balances {}", caller.user));
-    let after: Option<String> = boards.open_cursor(&name, query.cursor.as_deref())?;
-    let items = boards.balances(&caller, &after.unwrap_or_default(), limit).await?;
+    let limit = PageQuery { limit: query.limit, cursor: None }.limit()?;
+    let name = format!("balances {} {:?}", caller.user, query.account);
+    let after: Option<(String, String)> = boards.open_cursor(&name, query.cursor.as_deref())?;
+    let (account, currency) = after.unwrap_or_default();
+    let asked = query.account.as_deref();
+    let items = boards.balances(&caller, asked, (&account, &currency), limit).await?;
     let last = items.last().filter(|_| items.len() == limit);
-    let next_cursor = last.map(|last| boards.seal_cursor(&name, &last.account));
+    let next_cursor = last.map(|last| {
+        let place = (last.account.clone(), last.balance.currency.clone());
+        boards.seal_cursor(&name, &place)
+    });
     Ok(Json(BalancesPage { items, next_cursor }))
 }

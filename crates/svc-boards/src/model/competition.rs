@@ -18,6 +18,18 @@ pub enum Phase {
     Cancelled,
 }
 
+impl Phase {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upcoming => "upcoming",
+            Self::Active => "active",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// Which competitions.
 pub mod state {
     /// Planned or running, by its times.

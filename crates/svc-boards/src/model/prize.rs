@@ -13,8 +13,9 @@ pub fn is_split(split: &[u32]) -> bool {
 /// What each of those in the order of places gets of a pool of minor units; `scores` are theirs.
 ///
 /// Shares are rounded down; what is left over goes to the best place, and so does what nobody has a place for. Those
-/// who are tied share the sum of their places; what that leaves over goes to the first of them. All of the pool is
-/// given away as long as somebody takes part.
+/// who are tied share the sum of their places; what that leaves over goes to the first of them, a unit to each. So all
+/// of the pool is given away as long as somebody takes part, nobody gets more than somebody better, and those who are
+/// tied get the same but for a unit.
 pub fn split_pool(pool: i64, split: &[u32], scores: &[i64]) -> Vec<i64> {
     let share = |percent: &u32| {
         let share = i128::from(pool.max(0)) * i128::from(*percent) / 100;
@@ -33,9 +34,9 @@ pub fn split_pool(pool: i64, split: &[u32], scores: &[i64]) -> Vec<i64> {
     for tied in scores.chunk_by(|a, b| a == b) {
         let Some(theirs) = places.get_mut(first..first + tied.len()) else { break };
         let (sum, count) = (theirs.iter().sum::<i64>(), tied.len() as i64);
-        theirs.fill(sum / count);
-        if let Some(best) = theirs.first_mut() {
-            *best += sum % count;
+        let (each, left) = (sum / count, sum % count);
+        for (prize, place) in theirs.iter_mut().zip(0..) {
+            *prize = each + i64::from(place < left);
         }
         first += tied.len();
     }
@@ -62,13 +63,19 @@ mod tests {
         assert_eq!(split_pool(100, &[60, 30, 10], &[9, 9, 7]), [45, 45, 10]);
         assert_eq!(split_pool(100, &[60, 30, 10], &[9, 8, 8, 8]), [60, 14, 13, 13]);
         assert_eq!(split_pool(100, &[60, 30, 10], &[9]), [100], "nobody else has a place");
+        let many = split_pool(23, &[25, 25, 25, 25], &[9, 8, 8, 8]);
+        assert_eq!(many, [8, 5, 5, 5]);
+        let left = split_pool(24, &[20, 20, 20, 20, 20], &[9, 8, 8, 8, 8]);
+        assert_eq!(left, [8, 4, 4, 4, 4]);
+        let behind = split_pool(50, &[30, 24, 23, 23], &[9, 8, 8, 8]);
+        assert_eq!(behind, [16, 12, 11, 11], "a unit to each of the first");
         assert_eq!(split_pool(100, &[60, 30, 10], &[]), Vec::<i64>::new());
         assert!(is_split(&[60, 30, 10]) && !is_split(&[30, 60, 10]) && !is_split(&[60, 30]));
     }
 
     proptest! {
         #[test]
-        fn all_of_a_pool_is_given_and_nobody_gets_more_than_somebody_better(
+        fn all_of_a_pool_is_given_by_rank_and_the_tied_get_the_same(
             pool in 0_i64..1_000_000_000_000,
             mut split in proptest::collection::vec(0_u32..40, 1..8),
             mut scores in proptest::collection::vec(0_i64..6, 1..30),
@@ -81,14 +88,12 @@ mod tests {
             let prizes = split_pool(pool, &split, &scores);
             prop_assert_eq!(prizes.iter().sum::<i64>(), pool);
             prop_assert!(prizes.iter().all(|prize| *prize >= 0));
-            for (prizes, scores) in prizes.windows(2).zip(scores.windows(2)) {
-                if scores[0] == scores[1] {
-                    // What a division leaves over, at most one unit for each of the tied.
-                    prop_assert!(prizes[0] >= prizes[1] && prizes[0] - prizes[1] < 30);
-                } else {
-                    prop_assert!(prizes[0] + 30 >= prizes[1]);
-                }
+            prop_assert!(prizes.is_sorted_by(|a, b| a >= b), "nobody gets more than somebody better");
+            for tied in prizes.iter().zip(&scores).collect::<Vec<_>>().chunk_by(|a, b| a.1 == b.1) {
+                let [first, .., last] = tied else { continue };
+                prop_assert!(first.0 - last.0 <= 1, "the tied get the same but for a unit");
             }
+            prop_assert_eq!(split_pool(pool, &split, &scores), prizes);
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Boards,
     boards::{Board, advance, hold, say_changed},
+    competitions::ban_changed,
     scores::rebuild,
 };
 use crate::{
@@ -72,6 +73,7 @@ impl Boards {
                             true => build_anew(tx, &board).await?,
                             false => take_out(tx, &board, &owner).await?,
                         }
+                        team_follows(tx, &board, &owner).await?;
                     }
                     let row =
                         store::boards::ban_of(tx, no, &owner).await?.ok_or(Error::NotFound)?;
@@ -100,7 +102,10 @@ impl Boards {
                     let board = board(tx, &id, no).await?;
                     hold(tx, no).await?;
                     match store::boards::unban(tx, no, &owner).await? {
-                        true => build_anew(tx, &board).await,
+                        true => {
+                            build_anew(tx, &board).await?;
+                            team_follows(tx, &board, &owner).await
+                        }
                         false => Err(Error::NotFound),
                     }
                 })
@@ -133,6 +138,14 @@ fn view(row: store::boards::BanRow) -> BanView {
 async fn board(tx: &mut Tx, id: &str, no: i64) -> Result<Board, Error> {
     let row = store::boards::board(tx, id).await?.filter(|row| row.no == no);
     Ok(row.ok_or(Error::NotFound)?.into())
+}
+
+/// What a banned player has given their team goes with them.
+async fn team_follows(tx: &mut Tx, board: &Board, owner: &str) -> Result<(), Error> {
+    match board.competition {
+        Some(competition) => ban_changed(tx, competition, owner).await,
+        None => Ok(()),
+    }
 }
 
 /// Removes the entries of `owner` in every period.

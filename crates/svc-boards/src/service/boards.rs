@@ -131,7 +131,7 @@ pub(crate) struct EditBoard {
 }
 
 /// `null` is something else than nothing.
-fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+pub(crate) fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
@@ -416,6 +416,16 @@ pub(crate) async fn create_in(
     let head = Head { edition: 1, period: 1, last_seq: 0, period_ends_at: ends_at };
     say_changed(tx, &board, head, version, false).await?;
     Ok(board)
+}
+
+/// Gives a competition's board another title.
+pub(crate) async fn retitle_in(tx: &mut Tx, id: &str, title: String) -> Result<(), Error> {
+    let board: Board = store::boards::board(tx, id).await?.ok_or(Error::NotFound)?.into();
+    let (head, now) = (hold(tx, board.no).await?, tx.now());
+    let settings = BoardSettings { title, ..board.settings.clone() };
+    let version = board.version + 1;
+    store::boards::change(tx, board.no, &settings, now, version).await?;
+    say_changed(tx, &board, head, version, false).await
 }
 
 async fn change_in(tx: &mut Tx, board: Board, settings: BoardSettings) -> Result<BoardView, Error> {

@@ -1,13 +1,14 @@
-//! Competitions: made, listed, called off. Joining, scores, results and prizes are beside.
+//! Competitions: made, called off. Lists, changes, joining, scores, results and prizes are beside.
 
+mod editing;
 mod ending;
 mod joining;
 mod paying;
 mod scoring;
+mod showing;
 
 use mainstay_contract::{
     boards::{CompetitionChangedV1, CompetitionId},
-    id::UserId,
     ts::Ts,
 };
 use mainstay_core::{
@@ -17,24 +18,23 @@ use mainstay_core::{
     ids, params,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use self::showing::view;
 pub(crate) use self::{
+    editing::EditCompetition,
     ending::ResultsView,
     paying::PayoutView,
-    scoring::{DayUpdate, LeaderboardEntry, activity_changed},
+    scoring::{DayUpdate, LeaderboardEntry, activity_changed, ban_changed},
+    showing::{After, CompetitionView},
 };
-use super::{
-    Boards,
-    boards::create_in,
-    ledger::{Money, pool_of},
-};
+use super::{Boards, boards::create_in, ledger::Money};
 use crate::{
     error::Error,
     model::{
         activity::is_name,
         board::{Audience, BoardSettings, Column, Direction, Ties},
-        competition::{Phase, Teams, phase, state},
+        competition::{Teams, state},
         operate::Operator,
         prize::{PLACES_MAX, is_split},
     },
@@ -48,8 +48,8 @@ const DESCRIPTION_CHARS_MAX: usize = 2_000;
 const DAYS_MAX: i64 = 366;
 /// The highest fee, in minor units.
 const FEE_MAX: i64 = 1_000_000_000;
-/// The most people of a competition.
-const CAPACITY_MAX: i64 = 1_000_000;
+/// The most people of a competition. Its results are made final in one commit, which this bounds.
+const CAPACITY_MAX: i64 = 100_000;
 /// What of the fees goes to the pool if nothing is said, in per cent; and how the pool is split.
 const POOL_PERCENT: i64 = 60;
 const PRIZE_SPLIT: [u32; 3] = [60, 30, 10];
@@ -72,9 +72,9 @@ pub(crate) struct NewCompetition {
     /// Until when people can join; until it begins if absent.
     #[serde(default)]
     pub(crate) join_until: Option<Ts>,
-    /// The most people; any number if absent.
+    /// The most people; 100,000 if absent.
     #[serde(default)]
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 100_000))]
     pub(crate) capacity: Option<i64>,
     /// How often somebody may send a day's figures by `/leaderboard/update`; any number if absent.
     #[serde(default)]
@@ -97,57 +97,6 @@ pub(crate) struct NewCompetition {
     #[serde(default)]
     pub(crate) teams: Option<Teams>,
 }
-
-/// A competition as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct CompetitionView {
-    /// The competition; also the name of its board.
-    pub(crate) id: CompetitionId,
-    /// What people see.
-    pub(crate) name: String,
-    /// More about it.
-    pub(crate) description: String,
-    /// Which activity counts.
-    pub(crate) metric: String,
-    /// What happens with it now.
-    pub(crate) phase: Phase,
-    /// When it begins.
-    pub(crate) starts_at: Ts,
-    /// When it ends.
-    pub(crate) ends_at: Ts,
-    /// Until when people can join.
-    pub(crate) join_until: Ts,
-    /// The most people.
-    pub(crate) capacity: Option<i64>,
-    /// How often somebody may send a day's figures.
-    pub(crate) attempts_max: Option<i64>,
-    /// What joining costs.
-    pub(crate) fee: Money,
-    /// What is charged besides.
-    pub(crate) convenience_fee: Money,
-    /// What of the fees goes to the pool, in per cent.
-    pub(crate) pool_percent: i64,
-    /// How the pool is split.
-    pub(crate) prize_split: Vec<u32>,
-    /// How teams score, if people play in teams.
-    pub(crate) teams: Option<Teams>,
-    /// Who takes part.
-    pub(crate) participant_count: i64,
-    /// What can be won so far.
-    pub(crate) pool: Money,
-    /// Whether the results are final.
-    pub(crate) settled: bool,
-    /// Whether the caller takes part.
-    pub(crate) joined: bool,
-    /// The caller's team.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) team: Option<String>,
-    /// When it was made.
-    pub(crate) created_at: Ts,
-}
-
-/// Where a list goes on: behind this beginning and id.
-pub(crate) type After = (Ts, CompetitionId);
 
 impl NewCompetition {
     fn check(self, id: CompetitionId, currency: &str, now: Ts) -> Result<CompetitionRow, Error> {
@@ -225,6 +174,7 @@ impl NewCompetition {
             state: state::OPEN,
             participant_count: 0,
             certificate: None,
+            refunded_to: None,
             created_at: now,
             version: 1,
         })
@@ -301,59 +251,8 @@ impl Boards {
             .await
     }
 
-    /// A competition as `caller` sees it.
-    ///
-    /// # Errors
-    /// `NotFound` if there is none.
-    pub(crate) async fn competition(
-        &self,
-        caller: Option<&Caller>,
-        id: CompetitionId,
-    ) -> Result<CompetitionView, Error> {
-        let mut tx = self.db().read().await?;
-        let row = store::competitions::one(&mut tx, id).await?.ok_or(Error::NotFound)?;
-        view(&mut tx, row, caller.map(|caller| caller.user)).await
-    }
-
-    /// Competitions behind `after`, the one that begins last first; with `mine` those that the caller is in.
-    pub(crate) async fn competitions(
-        &self,
-        caller: Option<&Caller>,
-        mine: bool,
-        wanted: Option<Phase>,
-        after: Option<After>,
-        limit: usize,
-    ) -> Result<(Vec<CompetitionView>, Option<After>), Error> {
-        let end = (Ts::from_micros(i64::MAX / 2), CompetitionId::from_bits(u128::MAX));
-        let mut after = after.unwrap_or(end);
-        let mut tx = self.db().read().await?;
-        let user = caller.map(|caller| caller.user);
-        let mut views = Vec::new();
-        // A page may have to look at several others; it is bounded by what is kept.
-        loop {
-            let batch = limit as i64 + 1;
-            let rows = match user.filter(|_| mine) {
-                Some(user) => store::competitions::of_user(&mut tx, user, after, batch).await?,
-                None => store::competitions::list(&mut tx, after, batch).await?,
-            };
-            let full = rows.len() > limit;
-            for row in rows.into_iter().take(limit) {
-                after = (row.starts_at, row.id);
-                let view = view(&mut tx, row, user).await?;
-                if wanted.is_none_or(|wanted| wanted == view.phase) {
-                    views.push(view);
-                }
-                if views.len() == limit {
-                    return Ok((views, Some(after)));
-                }
-            }
-            if !full {
-                return Ok((views, None));
-            }
-        }
-    }
-
-    /// Calls a competition off: everybody has their money back.
+    /// Calls a competition off: everybody gets their money back, many of them a little later. Calling it off twice changes
+    /// nothing.
     ///
     /// # Errors
     /// `NotFound`; `Conflict` once its results are final.
@@ -377,9 +276,10 @@ impl Boards {
                         _ => {}
                     }
                     row.state = state::CANCELLED;
-                    joining::refund_all(tx, &row).await?;
+                    row.version += 1;
                     store::competitions::keep(tx, &row).await?;
-                    say_changed(tx, &row).await
+                    say_changed(tx, &row).await?;
+                    joining::refund_some(tx, &row).await
                 })
             })
             .await
@@ -397,41 +297,4 @@ async fn say_changed(tx: &mut Tx, row: &CompetitionRow) -> Result<(), Error> {
         version: row.version,
     };
     Ok(tx.emit(&fact, &[]).await?)
-}
-
-async fn view(
-    tx: &mut Tx,
-    row: CompetitionRow,
-    user: Option<UserId>,
-) -> Result<CompetitionView, Error> {
-    let now = tx.now();
-    let participant = match user {
-        Some(user) => store::competitions::participant(tx, row.id, user).await?,
-        None => None,
-    };
-    let pool = store::ledger::balance(tx, &pool_of(row.id), &row.currency).await?;
-    let money = |minor| Money { minor, currency: row.currency.clone() };
-    Ok(CompetitionView {
-        phase: phase(row.state, row.starts_at, row.ends_at, now),
-        fee: money(row.fee),
-        convenience_fee: money(row.convenience_fee),
-        pool: money(pool),
-        id: row.id,
-        name: row.name,
-        description: row.description,
-        metric: row.metric,
-        starts_at: row.starts_at,
-        ends_at: row.ends_at,
-        join_until: row.join_until,
-        capacity: row.capacity,
-        attempts_max: row.attempts_max,
-        pool_percent: row.pool_percent,
-        prize_split: row.prize_split.0,
-        teams: row.teams.map(|Json(teams)| teams),
-        participant_count: row.participant_count,
-        settled: row.state == state::SETTLED,
-        joined: participant.is_some(),
-        team: participant.and_then(|participant| participant.team),
-        created_at: row.created_at,
-    })
 }

@@ -70,21 +70,15 @@ pub(crate) struct NewTransfer<'a> {
     pub(crate) entries: Vec<(String, i64)>,
 }
 
-/// Makes a transfer in this transaction. Balances are moved in the order of their accounts, so that transfers never wait
-/// for each other in a circle. One of nothing leaves no trace.
+/// Makes a transfer in this transaction; each account stands in it once. Balances are moved in the order of their
+/// accounts, so that transfers never wait for each other in a circle. One of nothing leaves no trace.
 ///
 /// # Errors
-/// A fault of ours if the entries do not sum to 0.
+/// A fault of ours if the entries do not sum to 0. What the engine says if a balance would leave 64 bits: no part of the
+/// transaction stays then.
 pub(crate) async fn transfer(tx: &mut Tx, new: NewTransfer<'_>) -> Result<(), Error> {
     let mut entries = new.entries;
     entries.sort_unstable();
-    entries.dedup_by(|later, first| {
-        let same = later.0 == first.0;
-        if same {
-            first.1 = first.1.saturating_add(later.1);
-        }
-        same
-    });
     entries.retain(|(_, minor)| *minor != 0);
     let sum: i128 = entries.iter().map(|(_, minor)| i128::from(*minor)).sum();
     if sum != 0 {
@@ -143,18 +137,25 @@ impl Boards {
         Ok(rows.into_iter().map(view).collect())
     }
 
-    /// Balances of accounts after `after`, by name, for administrators; of others their own.
+    /// Balances behind an account and currency, by both. Administrators see all, or those of `account`; others their own.
+    ///
+    /// # Errors
+    /// `NotFound` for another's account, unless the caller is an administrator.
     pub(crate) async fn balances(
         &self,
         caller: &Caller,
-        after: &str,
+        account: Option<&str>,
+        (after, currency): (&str, &str),
         limit: usize,
     ) -> Result<Vec<BalanceView>, Error> {
-        let mut tx = self.db().read().await?;
-        let rows = match super::scores::is_server(caller) {
-            true => store::ledger::balances(&mut tx, after, limit as i64).await?,
-            false => store::ledger::balances_of(&mut tx, &account_of(caller.user)).await?,
+        let account = match account {
+            None if super::scores::is_server(caller) => None,
+            account => Some(Self::may_look_into(caller, account)?),
         };
+        let mut tx = self.db().read().await?;
+        let behind = (after, currency);
+        let rows =
+            store::ledger::balances(&mut tx, account.as_deref(), behind, limit as i64).await?;
         let view = |row: store::ledger::BalanceRow| BalanceView {
             account: row.account,
             balance: Money { minor: row.minor, currency: row.currency },

@@ -2,7 +2,7 @@
 
 use mainstay_contract::{boards::CompetitionId, id::UserId, ts::Ts};
 use mainstay_core::{
-    db::{DbError, Json, Tx},
+    db::{DbError, Json, ToParam as _, Tx},
     params, row, statements,
 };
 
@@ -13,7 +13,15 @@ macro_rules! columns {
     () => {
         "c.id, c.name, c.description, c.metric, c.starts_at, c.ends_at, c.join_until, c.capacity, c.attempts_max, c.fee, \
          c.convenience_fee, c.currency, c.pool_percent, c.prize_split, c.teams, c.state, c.participant_count, \
-         c.certificate, c.created_at, c.version"
+         c.certificate, c.refunded_to, c.created_at, c.version"
+    };
+}
+
+/// Whether a competition is in phase `$4` at `$5`; in any if it is empty.
+macro_rules! in_phase {
+    () => {
+        "($4 = '' or $4 = case when c.state = 1 then 'cancelled' when c.state = 2 or c.ends_at <= $5 then 'completed' \
+         when c.starts_at <= $5 then 'active' else 'upcoming' end)"
     };
 }
 
@@ -28,13 +36,14 @@ statements! {
     /// The same; whoever changes it waits here.
     LOCK = concat!("select ", columns!(), " from boards.competition c where c.id = $1 for update"),
         sqlite concat!("select ", columns!(), " from boards.competition c where c.id = $1");
-    /// Competitions, the one that begins last first, before one.
+    /// Competitions in a phase, or in any, the one that begins last first: before one, and not before a beginning.
     LIST = concat!("select ", columns!(), " from boards.competition c
-            where (c.starts_at < $1 or c.starts_at = $1 and c.id < $2) order by c.starts_at desc, c.id desc limit $3");
-    /// Competitions that somebody is in, the one that begins last first.
+            where (c.starts_at < $1 or c.starts_at = $1 and c.id < $2) and c.starts_at >= $3 and ", in_phase!(), "
+            order by c.starts_at desc, c.id desc limit $6");
+    /// The same of those that somebody is in.
     OF_USER = concat!("select ", columns!(), " from boards.participant p join boards.competition c on c.id = p.competition_id
-            where p.user_id = $1 and (c.starts_at < $2 or c.starts_at = $2 and c.id < $3)
-            order by c.starts_at desc, c.id desc limit $4");
+            where p.user_id = $7 and (c.starts_at < $1 or c.starts_at = $1 and c.id < $2) and c.starts_at >= $3
+              and ", in_phase!(), " order by c.starts_at desc, c.id desc limit $6");
     /// Open competitions of a metric that somebody is in; they do not end meanwhile.
     RUNNING_OF_USER = concat!("select ", columns!(), " from boards.participant p
             join boards.competition c on c.id = p.competition_id
@@ -42,11 +51,24 @@ statements! {
         sqlite concat!("select ", columns!(), " from boards.participant p
             join boards.competition c on c.id = p.competition_id
             where p.user_id = $1 and c.metric = $2 and c.state = 0 order by c.id limit 100");
+    /// How many of them there are.
+    OPEN_OF_USER = "select count(*) from boards.participant p join boards.competition c on c.id = p.competition_id
+                    where p.user_id = $1 and c.metric = $2 and c.state = 0";
     /// Open competitions that are over.
     DUE = "select id from boards.competition where state = 0 and ends_at <= $1 order by ends_at limit 20";
-    /// Changes how a competition stands.
-    MOVE = "update boards.competition set state = $2, participant_count = $3, certificate = $4, version = version + 1
-            where id = $1";
+    /// Called off competitions with people who do not have their money back yet.
+    OWING = "select id from boards.competition where refunded_to is not null order by id limit 20";
+    /// Changes the state of a competition.
+    MOVE = "update boards.competition set state = $2, certificate = $3, version = $4 where id = $1";
+    /// Changes how many take part.
+    COUNT = "update boards.competition set participant_count = $2 where id = $1";
+    /// Says who has their money back.
+    REFUND_TO = "update boards.competition set refunded_to = $2 where id = $1";
+    /// Changes the settings of a competition.
+    CHANGE = "update boards.competition set name = $2, description = $3, starts_at = $4, ends_at = $5, join_until = $6,
+                capacity = $7, attempts_max = $8, fee = $9, convenience_fee = $10, pool_percent = $11, prize_split = $12,
+                version = $13
+              where id = $1";
     /// Adds somebody who takes part.
     JOIN = "insert into boards.participant (competition_id, user_id, team, attempts, joined_at) values ($1, $2, $3, 0, $4)";
     /// Takes somebody out.
@@ -67,11 +89,20 @@ statements! {
     RESULTS = "select place, rank, user_id, score from boards.result
                where competition_id = $1 and place > $2 order by place limit $3";
     /// Proposes prizes.
-    PROPOSE = "insert into boards.payout (competition_id, prizes, proposed_by, proposed_at) values ($1, $2, $3, $4)";
+    PROPOSE = "insert into boards.payout (competition_id, prizes, proposed_by, proposed_at, paid_count)
+               values ($1, $2, $3, $4, 0)
+               on conflict (competition_id) do update set prizes = excluded.prizes, proposed_by = excluded.proposed_by,
+                 proposed_at = excluded.proposed_at";
     /// Prizes as they were proposed.
-    PAYOUT = "select prizes, proposed_by, proposed_at, approved_by, approved_at from boards.payout where competition_id = $1";
-    /// Notes who approved, and that all is paid.
+    PAYOUT = "select prizes, proposed_by, proposed_at, approved_by, approved_at, paid_count, paid_at from boards.payout
+              where competition_id = $1";
+    /// Notes who approved.
     APPROVE = "update boards.payout set approved_by = $2, approved_at = $3 where competition_id = $1 and approved_by is null";
+    /// Notes how many are paid.
+    PAID = "update boards.payout set paid_count = $2, paid_at = $3 where competition_id = $1";
+    /// Competitions with prizes that are approved and not all paid.
+    UNPAID = "select competition_id from boards.payout where approved_by is not null and paid_at is null
+              order by competition_id limit 20";
 }
 
 row! {
@@ -96,6 +127,7 @@ row! {
         pub(crate) state: i64,
         pub(crate) participant_count: i64,
         pub(crate) certificate: Option<String>,
+        pub(crate) refunded_to: Option<UserId>,
         pub(crate) created_at: Ts,
         pub(crate) version: i64,
     }
@@ -132,6 +164,8 @@ row! {
         pub(crate) proposed_at: Ts,
         pub(crate) approved_by: Option<UserId>,
         pub(crate) approved_at: Option<Ts>,
+        pub(crate) paid_count: i64,
+        pub(crate) paid_at: Option<Ts>,
     }
 }
 
@@ -177,23 +211,32 @@ pub(crate) async fn lock(
     tx.optional(&LOCK, params![id]).await
 }
 
-/// Competitions behind (`before`, `id`), the one that begins last first.
-pub(crate) async fn list(
-    tx: &mut Tx,
-    (before, id): (Ts, CompetitionId),
-    limit: i64,
-) -> Result<Vec<CompetitionRow>, DbError> {
-    tx.all(&LIST, params![before, id, limit]).await
+/// Which competitions of a list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listed {
+    /// Those behind this beginning and id.
+    pub(crate) before: (Ts, CompetitionId),
+    /// Those that do not begin earlier.
+    pub(crate) since: Ts,
+    /// Those in this phase; in any if it is empty.
+    pub(crate) phase: &'static str,
+    /// The phase is the one of this instant.
+    pub(crate) now: Ts,
+    /// So many.
+    pub(crate) limit: i64,
 }
 
-/// The same of those that `user` is in.
-pub(crate) async fn of_user(
+/// Competitions, the one that begins last first; with `user` those that they are in.
+pub(crate) async fn list(
     tx: &mut Tx,
-    user: UserId,
-    (before, id): (Ts, CompetitionId),
-    limit: i64,
+    listed: Listed,
+    user: Option<UserId>,
 ) -> Result<Vec<CompetitionRow>, DbError> {
-    tx.all(&OF_USER, params![user, before, id, limit]).await
+    let Listed { before: (before, id), since, phase, now, limit } = listed;
+    match user {
+        Some(user) => tx.all(&OF_USER, params![before, id, since, phase, now, limit, user]).await,
+        None => tx.all(&LIST, params![before, id, since, phase, now, limit]).await,
+    }
 }
 
 /// Open competitions of `metric` that `user` is in.
@@ -205,16 +248,61 @@ pub(crate) async fn running_of_user(
     tx.all(&RUNNING_OF_USER, params![user, metric]).await
 }
 
+/// How many open competitions of `metric` `user` is in.
+pub(crate) async fn open_of_user(tx: &mut Tx, user: UserId, metric: &str) -> Result<i64, DbError> {
+    let (count,): (i64,) = tx.one(&OPEN_OF_USER, params![user, metric]).await?;
+    Ok(count)
+}
+
 /// Open competitions that ended before `now`.
 pub(crate) async fn due(tx: &mut Tx, now: Ts) -> Result<Vec<CompetitionId>, DbError> {
     let rows: Vec<(CompetitionId,)> = tx.all(&DUE, params![now]).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Keeps state, count and certificate of a competition.
+/// Competitions that were called off and have not given all the money back.
+pub(crate) async fn owing(tx: &mut Tx) -> Result<Vec<CompetitionId>, DbError> {
+    let rows: Vec<(CompetitionId,)> = tx.all(&OWING, &[]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Keeps state, certificate and version of a competition.
 pub(crate) async fn keep(tx: &mut Tx, row: &CompetitionRow) -> Result<(), DbError> {
-    let params = params![row.id, row.state, row.participant_count, row.certificate];
-    tx.run(&MOVE, params).await
+    tx.run(&MOVE, params![row.id, row.state, row.certificate, row.version]).await
+}
+
+/// Keeps how many take part.
+pub(crate) async fn count(tx: &mut Tx, row: &CompetitionRow) -> Result<(), DbError> {
+    tx.run(&COUNT, params![row.id, row.participant_count]).await
+}
+
+/// Notes up to whom everybody has their money back; `None` if all have.
+pub(crate) async fn refund_to(
+    tx: &mut Tx,
+    id: CompetitionId,
+    user: Option<UserId>,
+) -> Result<(), DbError> {
+    tx.run(&REFUND_TO, params![id, user]).await
+}
+
+/// Keeps the settings of a competition; metric, currency and teams stay.
+pub(crate) async fn change(tx: &mut Tx, row: &CompetitionRow) -> Result<(), DbError> {
+    let params = params![
+        row.id,
+        row.name,
+        row.description,
+        row.starts_at,
+        row.ends_at,
+        row.join_until,
+        row.capacity,
+        row.attempts_max,
+        row.fee,
+        row.convenience_fee,
+        row.pool_percent,
+        row.prize_split,
+        row.version,
+    ];
+    tx.run(&CHANGE, params).await
 }
 
 /// Adds somebody who takes part.
@@ -287,7 +375,17 @@ pub(crate) async fn results(
     tx.all(&RESULTS, params![id, place, limit]).await
 }
 
-/// Proposes prizes.
+/// Somebody in several competitions, in the order of `ids`.
+pub(crate) async fn participations(
+    tx: &mut Tx,
+    ids: &[CompetitionId],
+    user: UserId,
+) -> Result<Vec<Option<ParticipantRow>>, DbError> {
+    let params: Vec<_> = ids.iter().map(|id| vec![id.to_param(), user.to_param()]).collect();
+    tx.optional_all(&PARTICIPANT, &params).await
+}
+
+/// Proposes prizes, in the place of what was proposed before.
 pub(crate) async fn propose(
     tx: &mut Tx,
     id: CompetitionId,
@@ -311,4 +409,20 @@ pub(crate) async fn approve(
     now: Ts,
 ) -> Result<bool, DbError> {
     Ok(tx.execute(&APPROVE, params![id, by, now]).await? == 1)
+}
+
+/// Notes how many prizes are paid, and when all were.
+pub(crate) async fn paid(
+    tx: &mut Tx,
+    id: CompetitionId,
+    count: i64,
+    all_at: Option<Ts>,
+) -> Result<(), DbError> {
+    tx.run(&PAID, params![id, count, all_at]).await
+}
+
+/// Competitions with prizes that are approved and not all paid.
+pub(crate) async fn unpaid(tx: &mut Tx) -> Result<Vec<CompetitionId>, DbError> {
+    let rows: Vec<(CompetitionId,)> = tx.all(&UNPAID, &[]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -2,7 +2,7 @@
 
 use mainstay_contract::{boards::TransferId, ts::Ts};
 use mainstay_core::{
-    db::{DbError, Tx},
+    db::{DbError, ToParam as _, Tx},
     params, row, statements,
 };
 
@@ -20,10 +20,12 @@ statements! {
     ENTRIES = "select e.transfer_id, t.kind, t.reference, t.currency, e.minor, t.made_at from boards.ledger_entry e
                join boards.transfer t on t.id = e.transfer_id
                where e.account = $1 and e.transfer_id < $2 order by e.transfer_id desc limit $3";
-    /// Balances of accounts, by name, after one.
-    BALANCES = "select account, currency, minor from boards.balance where account > $1 order by account, currency limit $2";
-    /// Balances of one account.
-    BALANCES_OF = "select account, currency, minor from boards.balance where account = $1 order by currency limit 10";
+    /// Balances by account and currency, after one.
+    BALANCES = "select account, currency, minor from boards.balance
+                where account > $1 or account = $1 and currency > $2 order by account, currency limit $3";
+    /// The same of one account.
+    BALANCES_OF = "select account, currency, minor from boards.balance
+                   where account = $1 and currency > $2 order by currency limit $3";
     /// What an account has.
     BALANCE = "select minor from boards.balance where account = $1 and currency = $2";
 }
@@ -83,18 +85,30 @@ pub(crate) async fn entries(
     tx.all(&ENTRIES, params![account, before, limit]).await
 }
 
-/// Balances of accounts after `after`, by name.
+/// Balances behind an account and currency, by both; with `account` those of this one, behind the currency.
 pub(crate) async fn balances(
     tx: &mut Tx,
-    after: &str,
+    account: Option<&str>,
+    (after, currency): (&str, &str),
     limit: i64,
 ) -> Result<Vec<BalanceRow>, DbError> {
-    tx.all(&BALANCES, params![after, limit]).await
+    match account {
+        Some(account) => tx.all(&BALANCES_OF, params![account, currency, limit]).await,
+        None => tx.all(&BALANCES, params![after, currency, limit]).await,
+    }
 }
 
-/// Balances of one account.
-pub(crate) async fn balances_of(tx: &mut Tx, account: &str) -> Result<Vec<BalanceRow>, DbError> {
-    tx.all(&BALANCES_OF, params![account]).await
+/// What accounts have in their currencies, in the order of `accounts`.
+pub(crate) async fn balances_in(
+    tx: &mut Tx,
+    accounts: &[(String, String)],
+) -> Result<Vec<i64>, DbError> {
+    let params: Vec<_> = accounts
+        .iter()
+        .map(|(account, currency)| vec![account.to_param(), currency.to_param()])
+        .collect();
+    let rows: Vec<Option<(i64,)>> = tx.optional_all(&BALANCE, &params).await?;
+    Ok(rows.into_iter().map(|row| row.map_or(0, |(minor,)| minor)).collect())
 }
 
 /// What an account has in a currency.

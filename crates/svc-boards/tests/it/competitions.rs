@@ -1,22 +1,25 @@
 //! Competitions from the first to the last day, and the leaderboard of guide 2.
 
 use futures_util::future::join_all;
-use mainstay_core::{auth::Role, contract::ts::Ts};
+use mainstay_core::{
+    auth::{Actor, Role},
+    contract::ts::Ts,
+};
 use mainstay_testkit::program::{Client, Program};
 use serde_json::{Value, json};
 
 use crate::{admin, both_engines, both_engines_held};
 
-const PATH: &str = "/api/v1/competitions";
+pub(crate) const PATH: &str = "/api/v1/competitions";
 
 /// Midnight of tomorrow.
-fn tomorrow(house: &Program) -> Ts {
+pub(crate) fn tomorrow(house: &Program) -> Ts {
     let now_s = house.clock().now().as_micros().div_euclid(1_000_000);
     Ts::from_micros((now_s.div_euclid(86_400) + 1) * 86_400 * 1_000_000)
 }
 
 /// A competition of the next three days; returns its id.
-async fn compete(house: &Program, keeper: &Client, more: Value) -> String {
+pub(crate) async fn compete(house: &Program, keeper: &Client, more: Value) -> String {
     let starts_at = tomorrow(house);
     let mut new = json!({
         "name": "Three days", "metric": "steps", "starts_at": starts_at,
@@ -29,17 +32,17 @@ async fn compete(house: &Program, keeper: &Client, more: Value) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
-async fn join(person: &Client, id: &str) -> Value {
+pub(crate) async fn join(person: &Client, id: &str) -> Value {
     person.post(&format!("{PATH}/{id}/join"), json!({})).await.expect(200)
 }
 
 /// Turns the clock to so many seconds after tomorrow's midnight, which `from` is.
-fn turn_to(house: &Program, from: Ts, seconds: i64) {
+pub(crate) fn turn_to(house: &Program, from: Ts, seconds: i64) {
     let left_us = from.plus_s(seconds).micros_since(house.clock().now());
     house.clock().advance_s(left_us / 1_000_000 + 1);
 }
 
-async fn sync(person: &Client, start: Ts, value: i64) {
+pub(crate) async fn sync(person: &Client, start: Ts, value: i64) {
     let end = start.plus_s(3_600);
     let new =
         json!({ "source": "watch", "metric": "steps", "start": start, "end": end, "value": value });
@@ -194,7 +197,7 @@ async fn an_update_sets_ones_own_day_and_nobody_elses() {
 }
 
 /// A competition with money that three people are in and that is over: Ada and Bea are tied.
-async fn over(house: &Program, keeper: &Client) -> (String, [Client; 3]) {
+pub(crate) async fn over(house: &Program, keeper: &Client) -> (String, [Client; 3]) {
     let begins = tomorrow(house);
     let money = |minor: i64| json!({ "minor": minor, "currency": "INR" });
     let id =
@@ -235,8 +238,21 @@ async fn results_are_final_and_signed_with_a_published_key() {
         let jwks = house.stranger().get("/.well-known/jwks.json").await.expect(200);
         let payload = verified(certificate, &jwks);
         assert_eq!((&payload["results"], &payload["competition"]), (&expected, &json!(id)));
+        let lines = format!("1 {} 900\n1 {} 900\n3 {} 100\n", ada.id, bea.id, cid.id);
+        let hash = mainstay_core::blobs::BlobHash::of(lines.as_bytes()).to_string();
+        assert_eq!((&payload["results_sha256"], &payload["result_count"]), (&json!(hash), &json!(3)));
         let answer = ada.with_token(certificate).get("/api/v1/me").await;
         answer.expect_problem(401, "unauthenticated");
+        // Keys are replaced and leave the set: the same statement is signed by the present one then.
+        for _ in 0..2 {
+            house.core().auth.rotate_signing_key(Actor::Operator).await.unwrap();
+            house.clock().advance_s(500 * 86_400);
+        }
+        let later = house.stranger().get(&path).await.expect(200);
+        let jwks = house.stranger().get("/.well-known/jwks.json").await.expect(200);
+        let renewed = later["certificate"].as_str().unwrap();
+        assert_ne!(renewed, certificate);
+        assert_eq!((verified(renewed, &jwks), &later["items"]), (payload, &expected));
     })
     .await;
 }
@@ -324,6 +340,59 @@ async fn lists_show_phases_and_ones_own() {
         turn_to(house, begins, 60);
         assert_eq!(ids("?phase=active").await.0, [json!(first)]);
         assert_eq!(ids("?phase=upcoming").await.0, [json!(second)]);
+        assert_eq!(ids("?phase=completed").await.0, Vec::<Value>::new());
+        keeper.delete(&format!("{PATH}/{second}")).await.expect(204);
+        turn_to(house, begins, 3 * 86_400);
+        assert_eq!(ids("?phase=upcoming").await.0, Vec::<Value>::new());
+        assert_eq!(ids("?phase=cancelled").await.0, [json!(second)]);
+        assert_eq!(ids("?phase=completed").await.0, [json!(first)], "also before it is settled");
+        house.work("boards.settle_competitions").await;
+        assert_eq!(ids("?phase=completed").await.0, [json!(first)]);
+        assert_eq!(ids("?phase=completed&mine=true").await.0, Vec::<Value>::new());
+        assert_eq!(ids("?phase=cancelled&mine=true").await.0, [json!(second)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_competition_can_be_changed_until_it_begins() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let begins = tomorrow(house);
+        let id = compete(house, &keeper, json!({ "teams": { "score": "sum" } })).await;
+        let path = format!("{PATH}/{id}");
+        let money = |minor: i64| json!({ "minor": minor, "currency": "INR" });
+        ada.patch(&path, json!({ "name": "Mine" })).await.expect_problem(403, "forbidden");
+        let new = json!({
+            "name": "Four days", "ends_at": begins.plus_s(4 * 86_400), "fee": money(900), "capacity": 1,
+            "prize_split": [100],
+        });
+        let edited = keeper.patch(&path, new.clone()).header("If-Match", "\"v1\"").await.expect(200);
+        for (name, value) in new.as_object().unwrap() {
+            assert_eq!(&edited[name], value, "{name}");
+        }
+        assert_eq!((&edited["version"], &edited["metric"]), (&json!(2), &json!("steps")));
+        assert_eq!(ada.get(&path).await.expect(200)["name"], "Four days");
+        for (board, title) in [(id.clone(), "Four days"), (format!("{id}.teams"), "Four days: teams")] {
+            let board = ada.get(&format!("/api/v1/boards/{board}")).await.expect(200);
+            assert_eq!(board["title"], title);
+        }
+        let stale = keeper.patch(&path, new).header("If-Match", "\"v1\"").await;
+        stale.expect_problem(412, "precondition_failed");
+        let odd = json!({ "name": "", "ends_at": begins, "fee": money(-1), "capacity": 0 });
+        let problem = keeper.patch(&path, odd).await.expect_problem(422, "invalid");
+        let at: Vec<&Value> =
+            problem["errors"].as_array().unwrap().iter().map(|fault| &fault["pointer"]).collect();
+        assert_eq!(at, ["/name", "/ends_at", "/capacity", "/fee"]);
+        ada.post(&format!("{path}/join"), json!({ "team": "Reds" })).await.expect(200);
+        // What people have paid for stays.
+        keeper.patch(&path, json!({ "fee": money(1) })).await.expect_problem(409, "conflict");
+        keeper.patch(&path, json!({ "capacity": null })).await.expect(200);
+        keeper.patch(&path, json!({ "starts_at": begins.plus_s(60) })).await.expect(200);
+        let at_once = json!({ "starts_at": house.clock().now() });
+        keeper.patch(&path, at_once).await.expect_problem(409, "conflict");
+        turn_to(house, begins, 61);
+        keeper.patch(&path, json!({ "name": "Late" })).await.expect_problem(409, "conflict");
     })
     .await;
 }

@@ -1,13 +1,17 @@
 //! The ledger sums to zero, whatever happens at once.
 
 use futures_util::future::join_all;
-use mainstay_core::{params, statements};
+use mainstay_core::{db::DbError, params, statements};
 use mainstay_testkit::{Dice, program::Client};
 use serde_json::{Value, json};
 
 use crate::{admin, both_engines};
 
 statements! {
+    /// Gives an account almost as much as a number of 64 bits holds.
+    FILL = "update boards.balance set minor = 9223372036854775800 where account = 'house:fees'";
+    /// How many transfers there are.
+    TRANSFERS = "select count(*) from boards.transfer";
     /// Transfers whose entries do not sum to 0.
     UNEVEN = "select count(*) from (select transfer_id from boards.ledger_entry group by transfer_id
               having sum(minor) <> 0) as uneven";
@@ -93,6 +97,49 @@ async fn people_see_their_own_account_and_administrators_any() {
         assert_eq!(minors, [40, 40]);
         let balances = ada.get("/api/v1/ledger/balances").await.expect(200);
         assert_eq!(balances["items"].as_array().unwrap().len(), 1);
+        let balance = |account: &str| format!("/api/v1/ledger/balances?account={account}");
+        assert_eq!(ada.get(&balance(&format!("user:{}", ada.id))).await.expect(200), balances);
+        ada.get(&balance("house:fees")).await.expect_problem(404, "not_found");
+        ada.get(&balance(&format!("user:{}", bea.id))).await.expect_problem(404, "not_found");
+        let fees = keeper.get(&balance("house:fees")).await.expect(200);
+        assert_eq!(fees["items"][0]["balance"]["minor"], 80);
+        house.stranger().get(&balance("house:fees")).await.expect_problem(401, "unauthenticated");
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = format!("/api/v1/ledger/balances?limit=2{cursor}");
+            let page = keeper.get(&page).await.expect(200);
+            let items = page["items"].as_array().unwrap();
+            seen.extend(items.iter().map(|one| one["account"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert!(seen.len() == 5 && seen.is_sorted_by(|a, b| a < b), "{seen:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_balance_that_would_leave_64_bits_refuses_the_whole_transfer() {
+    both_engines(async |house| {
+        let (keeper, ada, bea) =
+            (admin(house).await, house.person("ada").await, house.person("bea").await);
+        let id = compete(&keeper, 100).await;
+        let path = format!("/api/v1/competitions/{id}");
+        ada.post(&format!("{path}/join"), json!({})).await.expect(200);
+        let db = house.db("boards");
+        let fill = db.write(|tx| Box::pin(async move { tx.execute(&FILL, &[]).await }));
+        let filled: Result<u64, DbError> = fill.await;
+        filled.unwrap();
+        let count = async || {
+            let mut tx = house.db("boards").read().await.unwrap();
+            let (count,): (i64,) = tx.one(&TRANSFERS, &[]).await.unwrap();
+            count
+        };
+        let before = count().await;
+        bea.post(&format!("{path}/join"), json!({})).await.expect_problem(500, "internal");
+        assert_eq!(count().await, before);
+        let shown = bea.get(&path).await.expect(200);
+        assert_eq!((&shown["participant_count"], &shown["joined"]), (&json!(1), &json!(false)));
     })
     .await;
 }

@@ -7,9 +7,11 @@ mod boards;
 mod competitions;
 mod entries;
 mod interface;
+mod joining;
 mod ledger;
 mod live;
 mod nakama;
+mod prizes;
 mod rules;
 mod scores;
 

@@ -5,7 +5,7 @@ use mainstay_contract::{
     id::UserId,
     ts::Ts,
 };
-use mainstay_core::{auth::Signer, db::Tx, error::Problem, params};
+use mainstay_core::{auth::Signer, blobs::BlobHash, db::Tx, error::Problem, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,8 @@ pub(crate) struct ResultsView {
     pub(crate) items: Vec<ResultView>,
     /// Asks for the next page; absent at the end.
     pub(crate) next_cursor: Option<String>,
-    /// A compact JWS (EdDSA) over the competition and its first hundred results, by a key of the JWK set.
+    /// A compact JWS (EdDSA) by a key of the JWK set, over the competition, its first hundred results, and the SHA-256 of
+    /// them all: of a line `rank user_id score` for each, ended by `\n`.
     pub(crate) certificate: String,
 }
 
@@ -59,34 +60,44 @@ struct Certificate<'a> {
     starts_at: Ts,
     ends_at: Ts,
     participant_count: i64,
+    /// The first hundred.
     results: &'a [ResultView],
+    result_count: usize,
+    /// Of all of them, a line for each.
+    results_sha256: String,
 }
 
 impl Boards {
     /// Makes the results of every competition final that is over.
+    ///
+    /// # Errors
+    /// Of one of them; the others were served.
     pub(crate) async fn settle_competitions(&self) -> Result<(), Error> {
         let grace_s = i64::from(self.inner.config.settle_after_s);
         let now = self.inner.clock.now();
         let before = now.plus_s(-grace_s);
         let due = store::competitions::due(&mut *self.db().read().await?, before).await?;
+        let mut failed = None;
         for id in due {
-            let auth = self.inner.auth.clone();
             // The key is read before: nothing outside is awaited in a transaction.
-            let signer = auth.signer().await.map_err(Problem::from)?;
-            self.db()
-                .write_queued(&store::competitions::LOCK, params![id], move |tx| {
-                    let signer = signer.clone();
-                    Box::pin(async move {
-                        let row = store::competitions::lock(tx, id).await?;
-                        match row.filter(|row| row.state == state::OPEN) {
-                            Some(row) => settle(tx, row, &signer).await,
-                            None => Ok(()),
-                        }
-                    })
+            let signer = self.inner.auth.signer().await.map_err(Problem::from)?;
+            let lock = params![id];
+            let settled = self.db().write_queued(&store::competitions::LOCK, lock, move |tx| {
+                let signer = signer.clone();
+                Box::pin(async move {
+                    let row = store::competitions::lock(tx, id).await?;
+                    // Its end may have been moved meanwhile.
+                    let is_due =
+                        |row: &CompetitionRow| row.state == state::OPEN && row.ends_at <= before;
+                    match row.filter(is_due) {
+                        Some(row) => settle(tx, row, &signer).await,
+                        None => Ok(()),
+                    }
                 })
-                .await?;
+            });
+            failed = settled.await.err().or(failed);
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Results behind a place.
@@ -102,7 +113,11 @@ impl Boards {
         let mut tx = self.db().read().await?;
         let row = store::competitions::one(&mut tx, id).await?.ok_or(Error::NotFound)?;
         let certificate = match (row.state, row.certificate) {
-            (state::SETTLED, certificate) => certificate.unwrap_or_default(),
+            (state::SETTLED, certificate) => {
+                let signer = self.inner.auth.signer().await.map_err(Problem::from)?;
+                let certificate = certificate.unwrap_or_default();
+                signer.renew(&certificate).map_err(Problem::from)?.unwrap_or(certificate)
+            }
             (state::CANCELLED, _) => return Err(Error::conflict("It has been called off.")),
             _ => {
                 let said = format!("The results are final soon after {}.", row.ends_at);
@@ -143,14 +158,17 @@ async fn settle(tx: &mut Tx, mut row: CompetitionRow, signer: &Signer) -> Result
         after = last;
     }
     let ranked = loader.finish().range(0, usize::MAX);
-    let mut first = Vec::new();
-    for (place, entry) in (1..).zip(ranked) {
+    let (mut first, mut lines, mut result_count) = (Vec::new(), String::new(), 0);
+    for entry in ranked {
         // Owners of a competition's board are people.
         let Ok(user) = entry.owner.parse::<UserId>() else { continue };
         let rank = i64::try_from(entry.rank).unwrap_or(i64::MAX);
         let score = entry.scores.first().copied().unwrap_or_default();
+        result_count += 1;
+        let place = result_count as i64;
         let result = ResultRow { place, rank, user, score };
         store::competitions::add_result(tx, row.id, result).await?;
+        lines.push_str(&format!("{rank} {user} {score}\n"));
         if place <= CERTIFIED_MAX {
             first.push(ResultView::from(result));
         }
@@ -163,12 +181,14 @@ async fn settle(tx: &mut Tx, mut row: CompetitionRow, signer: &Signer) -> Result
         ends_at: row.ends_at,
         participant_count: row.participant_count,
         results: &first,
+        result_count,
+        results_sha256: BlobHash::of(lines.as_bytes()).to_string(),
     };
     let certificate = signer.sign(CERTIFICATE_TYPE, &certificate).map_err(Problem::from)?;
     row.certificate = Some(certificate);
     row.state = state::SETTLED;
-    store::competitions::keep(tx, &row).await?;
     row.version += 1;
+    store::competitions::keep(tx, &row).await?;
     let fact = CompetitionEndedV1 {
         competition: row.id,
         winners: first

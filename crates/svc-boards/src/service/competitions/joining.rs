@@ -1,12 +1,15 @@
 //! Joining and leaving, and the money that goes with it.
 
-use mainstay_contract::{boards::CompetitionId, id::UserId};
+use mainstay_contract::{
+    boards::{CompetitionId, CompetitionJoinedV1},
+    id::UserId,
+};
 use mainstay_core::{
     db::{Json, Once, Tx},
     params,
 };
 
-use super::{CompetitionView, scoring, view};
+use super::{CAPACITY_MAX, CompetitionView, scoring, view};
 use crate::{
     error::Error,
     model::competition::{Phase, phase, state},
@@ -19,15 +22,18 @@ use crate::{
 
 /// The longest name of a team, in characters.
 const TEAM_CHARS_MAX: usize = 60;
-/// Participants that are read at a time.
-const BATCH: i64 = 500;
+/// The most competitions of one metric that somebody is in at a time: each of them follows every sync.
+const OPEN_MAX: usize = 100;
+/// People who get their money back in one commit.
+const REFUNDS_AT_ONCE: i64 = 500;
 
 impl Boards {
     /// Joins a competition, in a team where people play in teams, and pays for it. Joining twice changes nothing.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` after the time for it, when it is full, called off, or the team is full; `Invalid` for a
-    /// team that cannot be.
+    /// `NotFound`; `Forbidden` for whoever is banned from its board; `Conflict` after the time for it, when it is full,
+    /// called off, or the team is full, and for whoever is in a hundred others of the metric; `Invalid` for a team that
+    /// cannot be.
     pub(crate) async fn join_competition(
         &self,
         user: UserId,
@@ -35,24 +41,12 @@ impl Boards {
         team: Option<String>,
         once: Option<Once>,
     ) -> Result<CompetitionView, Error> {
+        // The person first: their activity stands still while it is counted, else a sync at the same time would be
+        // missed by both.
         self.db()
-            .write_locking(&store::competitions::LOCK, params![id], once, move |tx| {
+            .write_locking(&store::activities::LOCK_PERSON, params![user], once, move |tx| {
                 let team = team.clone();
-                Box::pin(async move {
-                    let mut row =
-                        store::competitions::lock(tx, id).await?.ok_or(Error::NotFound)?;
-                    if store::competitions::participant(tx, id, user).await?.is_none() {
-                        let team = team_of(&row, team)?;
-                        may_join(tx, &row, team.as_deref()).await?;
-                        let now = tx.now();
-                        store::competitions::join(tx, id, user, team.as_deref(), now).await?;
-                        row.participant_count += 1;
-                        store::competitions::keep(tx, &row).await?;
-                        ledger::transfer(tx, fees(&row, user, false)).await?;
-                        scoring::score(tx, &row, user, team.as_deref()).await?;
-                    }
-                    view(tx, row, Some(user)).await
-                })
+                Box::pin(async move { join_in(tx, user, id, team).await })
             })
             .await
     }
@@ -83,14 +77,56 @@ impl Boards {
                     }
                     store::competitions::leave(tx, id, user).await?;
                     row.participant_count -= 1;
-                    store::competitions::keep(tx, &row).await?;
-                    ledger::transfer(tx, fees(&row, user, true)).await?;
+                    store::competitions::count(tx, &row).await?;
                     scoring::forget(tx, &row, user, participant.team.as_deref()).await?;
+                    let left = moved(&row, user, participant.team);
+                    tx.emit(&CompetitionJoinedV1 { joined: false, ..left }, &[]).await?;
+                    ledger::transfer(tx, fees(&row, user, true)).await?;
                     view(tx, row, Some(user)).await
                 })
             })
             .await
     }
+}
+
+async fn join_in(
+    tx: &mut Tx,
+    user: UserId,
+    id: CompetitionId,
+    team: Option<String>,
+) -> Result<CompetitionView, Error> {
+    let now = tx.now();
+    store::activities::lock_person(tx, user, now).await?;
+    let mut row = store::competitions::lock(tx, id).await?.ok_or(Error::NotFound)?;
+    if store::competitions::participant(tx, id, user).await?.is_none() {
+        let team = team_of(&row, team)?;
+        may_join(tx, &row, team.as_deref()).await?;
+        let board_no = scoring::board(tx, &row.id.to_string()).await?.no;
+        if !store::boards::banned_among(tx, board_no, &[user.to_string()]).await?.is_empty() {
+            return Err(Error::Forbidden("You are banned from this competition.".into()));
+        }
+        let others = store::competitions::open_of_user(tx, user, &row.metric).await?;
+        if others >= OPEN_MAX as i64 {
+            return Err(Error::conflict(format!(
+                "You are in {OPEN_MAX} others of {}. Leave one, or wait until one has ended.",
+                row.metric
+            )));
+        }
+        store::competitions::join(tx, id, user, team.as_deref(), now).await?;
+        row.participant_count += 1;
+        store::competitions::count(tx, &row).await?;
+        scoring::score(tx, &row, user, team.as_deref()).await?;
+        tx.emit(&moved(&row, user, team), &[]).await?;
+        // Last, because everybody who pays waits for the house's accounts.
+        ledger::transfer(tx, fees(&row, user, false)).await?;
+    }
+    view(tx, row, Some(user)).await
+}
+
+/// What is told when `user` comes or goes.
+fn moved(row: &CompetitionRow, user: UserId, team: Option<String>) -> CompetitionJoinedV1 {
+    let (competition, participant_count) = (row.id, row.participant_count);
+    CompetitionJoinedV1 { competition, user, team, joined: true, participant_count }
 }
 
 fn team_of(row: &CompetitionRow, team: Option<String>) -> Result<Option<String>, Error> {
@@ -120,7 +156,7 @@ async fn may_join(tx: &mut Tx, row: &CompetitionRow, team: Option<&str>) -> Resu
     if now >= row.join_until || now >= row.ends_at || row.state == state::SETTLED {
         return Err(Error::conflict(format!("People could join until {}.", row.join_until)));
     }
-    if row.capacity.is_some_and(|capacity| row.participant_count >= capacity) {
+    if row.participant_count >= row.capacity.unwrap_or(CAPACITY_MAX) {
         return Err(Error::conflict("It is full. Somebody may still leave before it begins."));
     }
     let size_max = row.teams.as_ref().and_then(|Json(teams)| teams.size_max);
@@ -152,15 +188,15 @@ fn fees(row: &CompetitionRow, user: UserId, back: bool) -> NewTransfer<'_> {
     }
 }
 
-/// Gives everybody their money back.
-pub(super) async fn refund_all(tx: &mut Tx, row: &CompetitionRow) -> Result<(), Error> {
-    let mut after = UserId::from_bits(0);
-    loop {
-        let some = store::competitions::participants(tx, row.id, after, BATCH).await?;
-        let Some(last) = some.last() else { return Ok(()) };
-        after = last.user;
-        for participant in &some {
-            ledger::transfer(tx, fees(row, participant.user, true)).await?;
-        }
+/// Gives the next of those who took part in what was called off their money back, and notes who had it last: in the
+/// same commit, so that everybody has it once, whatever happens in between.
+pub(super) async fn refund_some(tx: &mut Tx, row: &CompetitionRow) -> Result<(), Error> {
+    let after = row.refunded_to.unwrap_or(UserId::from_bits(0));
+    let some = store::competitions::participants(tx, row.id, after, REFUNDS_AT_ONCE).await?;
+    for participant in &some {
+        ledger::transfer(tx, fees(row, participant.user, true)).await?;
     }
+    let full = some.len() as i64 == REFUNDS_AT_ONCE;
+    let last = some.last().filter(|_| full).map(|last| last.user);
+    Ok(store::competitions::refund_to(tx, row.id, last).await?)
 }

@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     model::{
         activity::{day_of, day_start},
-        competition::{Phase, Teams, phase},
+        competition::{Phase, Teams, phase, state},
     },
     service::{
         Boards,
@@ -131,6 +131,25 @@ pub(crate) async fn activity_changed(tx: &mut Tx, user: UserId, metric: &str) ->
         }
     }
     Ok(())
+}
+
+/// Somebody was banned from a competition's board, or is no longer: what they and their team have follows. The board is
+/// held by this transaction.
+pub(crate) async fn ban_changed(
+    tx: &mut Tx,
+    competition: CompetitionId,
+    owner: &str,
+) -> Result<(), Error> {
+    let Ok(user) = owner.parse::<UserId>() else { return Ok(()) };
+    let Some(row) = store::competitions::one(tx, competition).await? else { return Ok(()) };
+    match store::competitions::participant(tx, competition, user).await? {
+        // What they did while they were banned was not taken, and counts now if they are not any more.
+        Some(participant) if row.state == state::OPEN => {
+            score(tx, &row, user, participant.team.as_deref()).await
+        }
+        Some(participant) => score_team(tx, &row, participant.team.as_deref()).await,
+        None => Ok(()),
+    }
 }
 
 /// Sets somebody's score to what counts of their activity, and their team's to what follows from that.
