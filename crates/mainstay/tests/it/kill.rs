@@ -31,7 +31,7 @@ const WRITERS: usize = 64;
 const HOT_POSTS: usize = 4;
 
 /// What every program here is started with; it logs into its folder and not over the outcome of the test.
-fn flags(place: &Place) -> String {
+pub(crate) fn flags(place: &Place) -> String {
     let log = place.path().join("mainstay.log");
     format!(
         "--set limit.enabled=false --set auth.access_token_s=86400 --set log.file={}",
@@ -219,7 +219,7 @@ impl Village {
     }
 }
 
-fn address(serving: &Serving) -> SocketAddr {
+pub(crate) fn address(serving: &Serving) -> SocketAddr {
     serving.address().parse().unwrap()
 }
 

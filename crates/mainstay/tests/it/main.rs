@@ -10,6 +10,7 @@ mod demo;
 mod facts;
 mod forms;
 mod kill;
+mod kill_money;
 mod pages;
 mod program;
 mod serving;
