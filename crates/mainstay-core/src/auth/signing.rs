@@ -36,9 +36,9 @@ impl Signer {
         self.0.sign_as(kind, payload)
     }
 
-    /// The same statement signed by the present key, if another one has signed `jws`: keys that were replaced leave the
-    /// JWK set, and what they signed shall stay verifiable. The payload stays as it is, byte for byte. For what was made
-    /// by [`Signer::sign`] and kept in the records, which are trusted: it is not verified again.
+    /// The same statement signed by the present key, if another one has signed `jws`: keys that were replaced leave
+    /// the JWK set, and what they signed shall stay verifiable. The payload stays as it is, byte for byte. For what was
+    /// made by [`Signer::sign`] and kept in the records, which are trusted: it is not verified again.
     ///
     /// # Errors
     /// `Crypto` if it is no JWS.

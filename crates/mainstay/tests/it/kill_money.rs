@@ -97,7 +97,8 @@ impl House {
         }
     }
 
-    /// People come and go, and one pay-out is proposed and approved, until the program is gone. Whether it was approved.
+    /// People come and go, and one pay-out is proposed and approved, until the program is gone. Whether it was
+    /// approved, as far as somebody was told.
     async fn storm(&self, round: usize, kill: impl FnOnce(), dice: &mut Dice) -> bool {
         let (acknowledged, approved) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let enough = 1 + dice.below(60);

@@ -19,8 +19,8 @@ use crate::{
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct AccountQuery {
-    /// Of which account, such as `user:…`, `pool:…`, `house:fees` or `house:convenience`. Others than one's own only for
-    /// administrators. If absent: one's own; for administrators the balances of all.
+    /// Of which account, such as `user:…`, `pool:…`, `house:fees` or `house:convenience`. Others than one's own only
+    /// for administrators. If absent: one's own; for administrators the balances of all.
     account: Option<String>,
     /// How many, 1 to 100; 20 if absent.
     #[schemars(range(min = 1, max = 100))]

@@ -418,16 +418,6 @@ pub(crate) async fn create_in(
     Ok(board)
 }
 
-/// Gives a competition's board another title.
-pub(crate) async fn retitle_in(tx: &mut Tx, id: &str, title: String) -> Result<(), Error> {
-    let board: Board = store::boards::board(tx, id).await?.ok_or(Error::NotFound)?.into();
-    let (head, now) = (hold(tx, board.no).await?, tx.now());
-    let settings = BoardSettings { title, ..board.settings.clone() };
-    let version = board.version + 1;
-    store::boards::change(tx, board.no, &settings, now, version).await?;
-    say_changed(tx, &board, head, version, false).await
-}
-
 async fn change_in(tx: &mut Tx, board: Board, settings: BoardSettings) -> Result<BoardView, Error> {
     owned_by_nobody(&board)?;
     if board.settings == settings {

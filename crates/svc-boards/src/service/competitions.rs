@@ -251,8 +251,8 @@ impl Boards {
             .await
     }
 
-    /// Calls a competition off: everybody gets their money back, many of them a little later. Calling it off twice changes
-    /// nothing.
+    /// Calls a competition off: everybody gets their money back, many of them a little later. Calling it off twice
+    /// changes nothing.
     ///
     /// # Errors
     /// `NotFound`; `Conflict` once its results are final.

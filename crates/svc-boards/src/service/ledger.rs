@@ -74,8 +74,8 @@ pub(crate) struct NewTransfer<'a> {
 /// accounts, so that transfers never wait for each other in a circle. One of nothing leaves no trace.
 ///
 /// # Errors
-/// A fault of ours if the entries do not sum to 0. What the engine says if a balance would leave 64 bits: no part of the
-/// transaction stays then.
+/// A fault of ours if the entries do not sum to 0. What the engine says if a balance would leave 64 bits: no part of
+/// the transaction stays then.
 pub(crate) async fn transfer(tx: &mut Tx, new: NewTransfer<'_>) -> Result<(), Error> {
     let mut entries = new.entries;
     entries.sort_unstable();
@@ -137,7 +137,8 @@ impl Boards {
         Ok(rows.into_iter().map(view).collect())
     }
 
-    /// Balances behind an account and currency, by both. Administrators see all, or those of `account`; others their own.
+    /// Balances behind an account and currency, by both. Administrators see all, or those of `account`; others their
+    /// own.
     ///
     /// # Errors
     /// `NotFound` for another's account, unless the caller is an administrator.

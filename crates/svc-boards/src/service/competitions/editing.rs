@@ -14,11 +14,12 @@ use crate::{
     error::Error,
     model::{
         activity::AHEAD_US_MAX,
+        board::BoardSettings,
         competition::{Phase, phase},
     },
     service::{
         Boards,
-        boards::{given, retitle_in},
+        boards::{Board, given, hold, say_changed as say_board_changed},
         ledger::Money,
     },
     store::{self, competitions::CompetitionRow},
@@ -92,7 +93,8 @@ impl Boards {
     ///
     /// # Errors
     /// `NotFound`; `Invalid` with every fault; `Conflict` once it has begun or is called off, for what people have paid
-    /// for, and for its times when somebody is in it and it begins within minutes; what `wanted` says of another version.
+    /// for, and for its times when somebody is in it and it begins within minutes; what `wanted` says of another
+    /// version.
     pub(crate) async fn edit_competition(
         &self,
         id: CompetitionId,
@@ -157,4 +159,14 @@ async fn edit_in(
     }
     say_changed(tx, &new).await?;
     view(tx, new, None).await
+}
+
+/// Gives a competition's board another title.
+async fn retitle_in(tx: &mut Tx, id: &str, title: String) -> Result<(), Error> {
+    let board: Board = store::boards::board(tx, id).await?.ok_or(Error::NotFound)?.into();
+    let (head, now) = (hold(tx, board.no).await?, tx.now());
+    let settings = BoardSettings { title, ..board.settings.clone() };
+    let version = board.version + 1;
+    store::boards::change(tx, board.no, &settings, now, version).await?;
+    say_board_changed(tx, &board, head, version, false).await
 }

@@ -46,8 +46,8 @@ pub(crate) struct ResultsView {
     pub(crate) items: Vec<ResultView>,
     /// Asks for the next page; absent at the end.
     pub(crate) next_cursor: Option<String>,
-    /// A compact JWS (EdDSA) by a key of the JWK set, over the competition, its first hundred results, and the SHA-256 of
-    /// them all: of a line `rank user_id score` for each, ended by `\n`.
+    /// A compact JWS (EdDSA) by a key of the JWK set, over the competition, its first hundred results, and the SHA-256
+    /// of them all: of a line `rank user_id score` for each, ended by `\n`.
     pub(crate) certificate: String,
 }
 

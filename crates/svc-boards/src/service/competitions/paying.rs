@@ -64,8 +64,8 @@ pub(crate) struct PayoutView {
 }
 
 impl Boards {
-    /// Proposes the prizes that follow from the results. Proposing again changes nothing, unless somebody was banned from
-    /// the competition's board meanwhile: who is banned there gets nothing, and those behind move up.
+    /// Proposes the prizes that follow from the results. Proposing again changes nothing, unless somebody was banned
+    /// from the competition's board meanwhile: who is banned there gets nothing, and those behind move up.
     ///
     /// # Errors
     /// `NotFound`; `Conflict` as long as the results are not final.
@@ -94,8 +94,8 @@ impl Boards {
             .await
     }
 
-    /// Approves what another administrator has proposed, and pays it with that: once, however often and by how many it is
-    /// asked for.
+    /// Approves what another administrator has proposed, and pays it with that: once, however often and by how many it
+    /// is asked for.
     ///
     /// # Errors
     /// `NotFound`; `Conflict` if nothing is proposed, or by the same administrator.
@@ -131,8 +131,8 @@ impl Boards {
             .await
     }
 
-    /// Goes on with prizes that are approved, and with money that is to be given back: so many at a time that nobody waits
-    /// long for the accounts.
+    /// Goes on with prizes that are approved, and with money that is to be given back: so many at a time that nobody
+    /// waits long for the accounts.
     ///
     /// # Errors
     /// Of one of the competitions; the others were served.
