@@ -91,6 +91,20 @@ facts! {
         /// What counts of that day now, of all sources.
         day_total: i64,
     }
+    /// Something else counts of a day of a person's activity, although nothing was synced that begins in it: another order of
+    /// sources, or a sync of the next day that covers its end.
+    ActivityRecountedV1 = "boards.activity_recounted.v1" {
+        /// Whose.
+        user: UserId,
+        /// What was measured, such as `steps`.
+        metric: String,
+        /// When the UTC day begins.
+        day: Ts,
+        /// What that adds to what counts of the day; below 0 when it takes something back.
+        added: i64,
+        /// What counts of that day now, of all sources.
+        day_total: i64,
+    }
     /// A person has achieved something; said once for each code.
     AchievementEarnedV1 = "boards.achievement_earned.v1" {
         /// Who.

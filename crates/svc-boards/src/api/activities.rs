@@ -192,6 +192,11 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
         r.put("/api/v1/activities/goals/{metric}", set_goal)
             .about("Set a goal for each day")
             .takes::<SetGoal>(4 << 10)
+            .answers::<GoalView>(200)
+            .refuses(&[Code::Conflict]),
+        r.get("/api/v1/activities/goals/{metric}", goal)
+            .about("Read one of one's own goals and how it goes")
+            .signed_in()
             .answers::<GoalView>(200),
         r.delete("/api/v1/activities/goals/{metric}", delete_goal)
             .about("Forget a goal")
@@ -320,6 +325,14 @@ async fn set_goal(
     body: Body<SetGoal>,
 ) -> Result<Json<GoalView>, Error> {
     boards.set_goal(caller.user, &metric, body.value.per_day, body.once).await.map(Json)
+}
+
+async fn goal(
+    State(boards): State<Boards>,
+    caller: Caller,
+    Path(metric): Path<String>,
+) -> Result<Json<GoalView>, Error> {
+    boards.goal(caller.user, &metric).await.map(Json)
 }
 
 async fn delete_goal(

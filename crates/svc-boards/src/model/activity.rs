@@ -1,15 +1,25 @@
 //! Activity: what counts when several sources tell of the same time, what is plausible, streaks and achievements.
 
+pub mod timeline;
+
 use mainstay_contract::ts::Ts;
 
 /// Microseconds of a day.
 pub const DAY_US: i64 = 86_400_000_000;
+/// Microseconds of a minute.
+const MINUTE_US: i64 = 60_000_000;
+/// Microseconds of an hour.
+const HOUR_US: i128 = 3_600_000_000;
 /// The longest interval.
 pub const INTERVAL_US_MAX: i64 = DAY_US;
 /// How far an interval may lie ahead of the clock: a watch is a little fast.
 pub const AHEAD_US_MAX: i64 = 300_000_000;
 /// The oldest interval that is taken, in days.
 pub const OLDEST_DAYS: i64 = 400;
+/// The most intervals that begin in a day, of all sources of a metric: two that tell of each minute.
+pub const INTERVALS_A_DAY_MAX: i64 = 3_000;
+/// The most metrics of a person.
+pub const METRICS_MAX: i64 = 32;
 /// The longest name of a metric or source, in bytes.
 pub const NAME_BYTES_MAX: usize = 32;
 
@@ -31,13 +41,15 @@ const PLAUSIBLE: [Plausible; 4] = [
 /// What every other metric may hold in an hour: sums of a lifetime stay far from 64 bits.
 const PER_HOUR_MAX: i64 = 1_000_000_000;
 
-/// What an interval of this length may hold at most; what begins an hour has it whole.
+/// What an interval of this length may hold at most: its part of the hour, rounded up, so that an hour in short pieces
+/// holds no more than a whole one. What is shorter than a minute has that of a minute, as bursts do.
 pub fn plausible_in(metric: &str, length_us: i64) -> i64 {
-    let hours = (length_us + 3_599_999_999) / 3_600_000_000;
-    match PLAUSIBLE.iter().find(|one| one.metric == metric) {
-        Some(one) => (one.per_hour * hours).min(one.per_day),
-        None => PER_HOUR_MAX * hours,
-    }
+    let known = PLAUSIBLE.iter().find(|one| one.metric == metric);
+    let (per_hour, per_day) =
+        known.map_or((PER_HOUR_MAX, PER_HOUR_MAX * 24), |one| (one.per_hour, one.per_day));
+    let whole = i128::from(per_hour) * i128::from(length_us.max(MINUTE_US));
+    let most = i64::try_from((whole + HOUR_US - 1) / HOUR_US).unwrap_or(i64::MAX);
+    most.min(per_day)
 }
 
 /// What a day may hold at most.
@@ -87,25 +99,31 @@ pub fn replaces(known: (Option<i64>, i64), new: (Option<i64>, i64)) -> bool {
     }
 }
 
+/// Where a source stands: those that `priority` names, then the others by name.
+fn rank<'a>(priority: &[String], source: &'a str) -> (usize, &'a str) {
+    let known = priority.iter().position(|one| one == source);
+    (known.unwrap_or(priority.len()), source)
+}
+
+/// What is left of `value` when so much of its time is covered, rounded down.
+fn share(value: i64, length_us: i64, covered_us: i64) -> i64 {
+    let free = i128::from(value) * i128::from(length_us - covered_us);
+    i64::try_from(free / i128::from(length_us.max(1))).unwrap_or(i64::MAX)
+}
+
 /// What counts of each interval when `priority` says which sources come first; the others follow by name. Time that a
 /// source before it has covered does not count again: of the value that part is taken off which the covered time is of
 /// the whole, rounded down. An interval counts where it starts.
 pub fn counted(intervals: &[Interval], priority: &[String]) -> Vec<(Ts, i64)> {
-    let rank = |source: &String| {
-        let known = priority.iter().position(|one| one == source);
-        (known.unwrap_or(priority.len()), source.clone())
-    };
     let mut sorted: Vec<&Interval> = intervals.iter().collect();
-    sorted.sort_by_cached_key(|interval| (rank(&interval.source), interval.starts_at));
+    sorted.sort_by_cached_key(|interval| (rank(priority, &interval.source), interval.starts_at));
     let mut covered: Vec<(i64, i64)> = Vec::new();
     let mut all = Vec::with_capacity(sorted.len());
     for same in sorted.chunk_by(|a, b| a.source == b.source) {
         for interval in same {
             let (from, to) = (interval.starts_at.as_micros(), interval.ends_at.as_micros());
             let taken = covered_within(&covered, from, to);
-            let (length, free) = (to - from, to - from - taken);
-            let value = i128::from(interval.value) * i128::from(free) / i128::from(length.max(1));
-            all.push((interval.starts_at, i64::try_from(value).unwrap_or(i64::MAX)));
+            all.push((interval.starts_at, share(interval.value, to - from, taken)));
         }
         covered.extend(same.iter().map(|one| (one.starts_at.as_micros(), one.ends_at.as_micros())));
         covered = united(covered);
@@ -228,7 +246,11 @@ mod tests {
     #[test]
     fn what_is_not_plausible_is_known() {
         assert_eq!(plausible_in("steps", DAY_US), 150_000);
-        assert_eq!(plausible_in("steps", 60_000_000), 25_000, "a minute has the hour it begins");
+        assert_eq!(plausible_in("steps", 3_600_000_000), 25_000);
+        assert_eq!(plausible_in("steps", MINUTE_US), 417, "a minute has its part of the hour");
+        assert_eq!(plausible_in("steps", 1), 417, "and what is shorter that of a minute");
+        assert_eq!(plausible_in("minutes", 90_000_000), 2, "rounded up");
+        assert_eq!(plausible_in("pushups", DAY_US), 24 * PER_HOUR_MAX);
         assert_eq!(plausible_per_day("minutes"), 1_440);
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    model::activity::{ACHIEVEMENTS, Feat, OLDEST_DAYS, day_of, is_name, streak},
+    model::activity::{ACHIEVEMENTS, Feat, METRICS_MAX, OLDEST_DAYS, day_of, is_name, streak},
     service::Boards,
     store::{self, activities::Of},
 };
@@ -48,7 +48,8 @@ impl Boards {
     /// Sets a goal of the caller.
     ///
     /// # Errors
-    /// `Invalid` for one that is out of range; `NotFound` for a metric that cannot be.
+    /// `Invalid` for one that is out of range; `NotFound` for a metric that cannot be; `Conflict` if the caller has as
+    /// many goals as a person can have.
     pub(crate) async fn set_goal(
         &self,
         user: UserId,
@@ -70,6 +71,11 @@ impl Boards {
                 Box::pin(async move {
                     let (of, now) = (Of { user, metric: &metric }, tx.now());
                     store::activities::lock_person(tx, user, now).await?;
+                    if store::activities::goals_beside(tx, of).await? >= METRICS_MAX {
+                        return Err(Error::conflict(format!(
+                            "A person has at most {METRICS_MAX} goals. Forget one first."
+                        )));
+                    }
                     store::activities::set_goal(tx, of, per_day, now).await?;
                     achieve(tx, of).await?;
                     view(tx, of, per_day).await
@@ -100,6 +106,17 @@ impl Boards {
                 })
             })
             .await
+    }
+
+    /// A goal of the caller and how it goes.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub(crate) async fn goal(&self, user: UserId, metric: &str) -> Result<GoalView, Error> {
+        let of = Of { user, metric };
+        let mut tx = self.db().read().await?;
+        let per_day = store::activities::goal(&mut tx, of).await?.ok_or(Error::NotFound)?;
+        view(&mut tx, of, per_day).await
     }
 
     /// The caller's goals and how they go.
@@ -144,7 +161,7 @@ pub(super) async fn achieve(tx: &mut Tx, of: Of<'_>) -> Result<(), Error> {
     let today = day_of(now);
     let days = store::activities::days(tx, of, today - OLDEST_DAYS, today + 2).await?;
     let best = days.iter().map(|(_, value)| *value).max().unwrap_or_default();
-    let all: i64 = days.iter().map(|(_, value)| *value).sum();
+    let all = store::activities::sum(tx, of, i64::MIN, i64::MAX).await?;
     let goal = store::activities::goal(tx, of).await?;
     let row = goal.map_or(0, |goal| streak(&days, goal, today).longest);
     for (code, _, feat) in ACHIEVEMENTS {
