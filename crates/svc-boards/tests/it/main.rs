@@ -10,6 +10,7 @@ mod interface;
 mod ledger;
 mod live;
 mod nakama;
+mod recounts;
 mod rules;
 mod scores;
 
