@@ -105,6 +105,17 @@ facts! {
         /// What counts of that day now, of all sources.
         day_total: i64,
     }
+    /// A person has reached a goal of theirs; said once for each metric and day, whatever is synced later.
+    GoalReachedV1 = "boards.goal_reached.v1" {
+        /// Who.
+        user: UserId,
+        /// Of what, such as `steps`.
+        metric: String,
+        /// When the UTC day begins.
+        day: Ts,
+        /// The goal.
+        per_day: i64,
+    }
     /// A person has achieved something; said once for each code.
     AchievementEarnedV1 = "boards.achievement_earned.v1" {
         /// Who.

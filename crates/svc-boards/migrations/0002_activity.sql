@@ -35,6 +35,8 @@ create table boards.activity_day (
     value bigint not null,
     -- How many intervals begin in it.
     intervals bigint not null,
+    -- It was told that the goal of then was reached.
+    goal_reached boolean not null,
     primary key (user_id, metric, day)
 ); -- without rowid
 

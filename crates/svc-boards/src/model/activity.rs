@@ -1,15 +1,15 @@
 //! Activity: what counts when several sources tell of the same time, what is plausible, streaks and achievements.
 
+pub mod limits;
 pub mod timeline;
 
 use mainstay_contract::ts::Ts;
+use time::{Date, Month};
 
+/// The number of 1 January 1970 among Julian days.
+const UNIX_EPOCH_JULIAN: i32 = 2_440_588;
 /// Microseconds of a day.
 pub const DAY_US: i64 = 86_400_000_000;
-/// Microseconds of a minute.
-const MINUTE_US: i64 = 60_000_000;
-/// Microseconds of an hour.
-const HOUR_US: i128 = 3_600_000_000;
 /// The longest interval.
 pub const INTERVAL_US_MAX: i64 = DAY_US;
 /// How far an interval may lie ahead of the clock: a watch is a little fast.
@@ -22,41 +22,6 @@ pub const INTERVALS_A_DAY_MAX: i64 = 3_000;
 pub const METRICS_MAX: i64 = 32;
 /// The longest name of a metric or source, in bytes.
 pub const NAME_BYTES_MAX: usize = 32;
-
-/// What a day can hold of a metric, and how much of that an hour.
-struct Plausible {
-    metric: &'static str,
-    per_hour: i64,
-    per_day: i64,
-}
-
-/// Figures that nobody exceeds without a motor; metres, kilocalories and minutes besides steps.
-const PLAUSIBLE: [Plausible; 4] = [
-    Plausible { metric: "steps", per_hour: 25_000, per_day: 150_000 },
-    Plausible { metric: "distance", per_hour: 60_000, per_day: 600_000 },
-    Plausible { metric: "calories", per_hour: 2_500, per_day: 25_000 },
-    Plausible { metric: "minutes", per_hour: 60, per_day: 1_440 },
-];
-
-/// What every other metric may hold in an hour: sums of a lifetime stay far from 64 bits.
-const PER_HOUR_MAX: i64 = 1_000_000_000;
-
-/// What an interval of this length may hold at most: its part of the hour, rounded up, so that an hour in short pieces
-/// holds no more than a whole one. What is shorter than a minute has that of a minute, as bursts do.
-pub fn plausible_in(metric: &str, length_us: i64) -> i64 {
-    let known = PLAUSIBLE.iter().find(|one| one.metric == metric);
-    let (per_hour, per_day) =
-        known.map_or((PER_HOUR_MAX, PER_HOUR_MAX * 24), |one| (one.per_hour, one.per_day));
-    let whole = i128::from(per_hour) * i128::from(length_us.max(MINUTE_US));
-    let most = i64::try_from((whole + HOUR_US - 1) / HOUR_US).unwrap_or(i64::MAX);
-    most.min(per_day)
-}
-
-/// What a day may hold at most.
-pub fn plausible_per_day(metric: &str) -> i64 {
-    let known = PLAUSIBLE.iter().find(|one| one.metric == metric);
-    known.map_or(PER_HOUR_MAX * 24, |one| one.per_day)
-}
 
 /// Whether a metric or source can be called so.
 pub fn is_name(name: &str) -> bool {
@@ -176,11 +141,25 @@ pub fn streak(days: &[(i64, i64)], goal: i64, today: i64) -> Streak {
     streak
 }
 
+/// The most of a month of the calendar; `days` are numbers and values, in order.
+pub fn best_month(days: &[(i64, i64)]) -> i64 {
+    let months = days.chunk_by(|(a, _), (b, _)| month_of(*a) == month_of(*b));
+    months.map(|month| month.iter().map(|(_, value)| *value).sum()).max().unwrap_or_default()
+}
+
+fn month_of(day: i64) -> Option<(i32, Month)> {
+    let julian = i32::try_from(day).ok()?.checked_add(UNIX_EPOCH_JULIAN)?;
+    let date = Date::from_julian_day(julian).ok()?;
+    Some((date.year(), date.month()))
+}
+
 /// What can be achieved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feat {
     /// So much in one day.
     InADay(&'static str, i64),
+    /// So much in one month of the calendar, in UTC.
+    InAMonth(&'static str, i64),
     /// So much in all.
     InAll(&'static str, i64),
     /// A goal reached on so many days in a row.
@@ -188,11 +167,13 @@ pub enum Feat {
 }
 
 /// Every achievement: its code, what it is called, and what it takes.
-pub const ACHIEVEMENTS: [(&str, &str, Feat); 8] = [
+pub const ACHIEVEMENTS: [(&str, &str, Feat); 10] = [
     ("steps_10k", "10,000 steps in a day", Feat::InADay("steps", 10_000)),
     ("steps_25k", "25,000 steps in a day", Feat::InADay("steps", 25_000)),
     ("distance_10km", "10 km in a day", Feat::InADay("distance", 10_000)),
     ("distance_marathon", "A marathon in a day", Feat::InADay("distance", 42_195)),
+    ("steps_100k_month", "100,000 steps in a month", Feat::InAMonth("steps", 100_000)),
+    ("distance_100km_month", "100 km in a month", Feat::InAMonth("distance", 100_000)),
     ("steps_1m", "A million steps", Feat::InAll("steps", 1_000_000)),
     ("streak_7", "A goal reached on 7 days in a row", Feat::InARow(7)),
     ("streak_30", "A goal reached on 30 days in a row", Feat::InARow(30)),
@@ -244,14 +225,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_plausible_is_known() {
-        assert_eq!(plausible_in("steps", DAY_US), 150_000);
-        assert_eq!(plausible_in("steps", 3_600_000_000), 25_000);
-        assert_eq!(plausible_in("steps", MINUTE_US), 417, "a minute has its part of the hour");
-        assert_eq!(plausible_in("steps", 1), 417, "and what is shorter that of a minute");
-        assert_eq!(plausible_in("minutes", 90_000_000), 2, "rounded up");
-        assert_eq!(plausible_in("pushups", DAY_US), 24 * PER_HOUR_MAX);
-        assert_eq!(plausible_per_day("minutes"), 1_440);
+    fn months_are_those_of_the_calendar() {
+        let days = [(0, 1), (30, 2), (31, 4), (58, 8), (59, 16)];
+        assert_eq!(best_month(&days), 16, "March of 1970 has more than January and February");
+        assert_eq!(best_month(&days[..4]), 12);
+        assert_eq!(best_month(&[]), 0);
     }
 
     proptest! {

@@ -51,10 +51,14 @@ statements! {
     /// Whether anything is known of a metric.
     HAS_METRIC = "select day from boards.activity_day where user_id = $1 and metric = $2 limit 1";
     /// Sets what counts of a day.
-    SET_DAY = "insert into boards.activity_day (user_id, metric, day, value, intervals) values ($1, $2, $3, $4, $5)
+    SET_DAY = "insert into boards.activity_day (user_id, metric, day, value, intervals, goal_reached)
+               values ($1, $2, $3, $4, $5, false)
                on conflict (user_id, metric, day) do update set value = excluded.value, intervals = excluded.intervals";
     /// Sets what counts of a day whose intervals stay.
     COUNT_DAY = "update boards.activity_day set value = $4 where user_id = $1 and metric = $2 and day = $3";
+    /// Notes that the goal was reached on a day, once.
+    REACH = "update boards.activity_day set goal_reached = true
+             where user_id = $1 and metric = $2 and day = $3 and not goal_reached";
     /// What is kept of days.
     KEPT_DAYS = "select day, value, intervals from boards.activity_day
                  where user_id = $1 and metric = $2 and day >= $3 and day < $4 order by day";
@@ -225,6 +229,11 @@ pub(crate) async fn count_day(
     value: i64,
 ) -> Result<(), DbError> {
     tx.run(&COUNT_DAY, params![of.user, of.metric, day, value]).await
+}
+
+/// Notes that the goal was reached on a day; `true` if that is new.
+pub(crate) async fn reach(tx: &mut Tx, of: Of<'_>, day: i64) -> Result<bool, DbError> {
+    Ok(tx.execute(&REACH, params![of.user, of.metric, day]).await? == 1)
 }
 
 /// What is kept of the days in [`from`, `to`), in order; days without anything are left out.

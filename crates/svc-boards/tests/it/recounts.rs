@@ -1,9 +1,11 @@
 //! What counts of activity when the order of sources changes, and what facts say of it.
 
+use std::future::IntoFuture as _;
+
 use mainstay_core::{
     contract::{
         Fact,
-        boards::{ActivityRecordedV1, ActivityRecountedV1},
+        boards::{ActivityRecordedV1, ActivityRecountedV1, GoalReachedV1},
         id::UserId,
     },
     db::{DbError, Json, Position},
@@ -124,4 +126,45 @@ async fn another_order_of_sources_earns_what_it_makes_of_a_day() {
         assert_eq!(earned().await[0]["code"], "steps_10k");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_goal_is_reached_once_a_day_whatever_is_synced_later() {
+    both_engines(async |house| {
+        let ada = house.person("ada").await;
+        let day = yesterday(house);
+        let goal = |per_day: i64| {
+            let body = json!({ "per_day": per_day });
+            ada.put(&format!("{PATH}/goals/steps")).json(&body).into_future()
+        };
+        goal(1_000).await.expect(200);
+        let reached = async || facts::<GoalReachedV1>(house).await;
+        for (value, count) in [(999, 0), (1_000, 1), (5, 1), (1_200, 1)] {
+            ada.post(PATH, said(day, "watch", 600, 60, value)).await.expect(200);
+            assert_eq!(reached().await.len(), count, "{value}");
+        }
+        assert_eq!((reached().await[0].day, reached().await[0].per_day), (day, 1_000));
+        ada.post(PATH, said(day.plus_s(-DAY_S), "watch", 600, 60, 1_000)).await.expect(200);
+        assert_eq!(reached().await.len(), 2, "another day");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_plausible_is_a_setting() {
+    let setup = crate::setup().set("boards.activity.steps_per_hour_max", "1000");
+    let setup = setup.set("boards.activity.steps_per_day_max", "1500");
+    setup
+        .on_both_engines(async |house| {
+            let ada = house.person("ada").await;
+            let day = yesterday(house);
+            ada.post(PATH, said(day, "watch", 0, 60, 1_001)).await.expect_problem(422, "invalid");
+            ada.post(PATH, said(day, "watch", 0, 60, 1_000)).await.expect(200);
+            let more = ada.post(PATH, said(day, "watch", 60, 60, 501)).await;
+            let problem = more.expect_problem(422, "invalid");
+            let detail = problem["errors"][0]["detail"].as_str().unwrap();
+            assert!(detail.contains("more than 1500 steps"), "{detail}");
+            ada.post(PATH, said(day, "watch", 60, 60, 500)).await.expect(200);
+        })
+        .await;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mainstay_contract::ts::Ts;
 
-use super::{INTERVALS_A_DAY_MAX, Interval, day_of, plausible_per_day, rank, replaces, share};
+use super::{INTERVALS_A_DAY_MAX, Interval, day_of, rank, replaces, share};
 
 /// The most intervals that a refusal names.
 const NAMED_MAX: usize = 20;
@@ -97,13 +97,13 @@ impl Timeline {
         self.sources.values().map(BTreeMap::len).sum()
     }
 
-    /// Takes what a source says of an interval of `metric`.
+    /// Takes what a source says of an interval, if no more than `most` counts of its day then.
     ///
     /// # Errors
     /// [`Refusal`]; nothing has changed then.
     pub fn put(
         &mut self,
-        metric: &str,
+        most: i64,
         interval: &Interval,
         revision: Option<i64>,
         now: Ts,
@@ -130,7 +130,6 @@ impl Timeline {
         self.load(source.clone(), *starts_at, known);
         self.note(&around, &mut added, 1);
         let day = day_of(*starts_at);
-        let most = plausible_per_day(metric);
         let more = added.get(&day).copied().unwrap_or_default();
         if more > 0 && self.day(day).value.saturating_add(more) > most {
             self.take_back(source, *starts_at, old);
@@ -240,7 +239,7 @@ mod tests {
     }
 
     fn put(timeline: &mut Timeline, new: &Interval) -> Result<Put, Refusal> {
-        timeline.put("steps", new, None, at(0))
+        timeline.put(150_000, new, None, at(0))
     }
 
     /// What a model that looks at each second says: who covers it first has it.
@@ -304,7 +303,7 @@ mod tests {
         ) {
             let sync = |timeline: &mut Timeline, (hour, revision, value): (i64, i64, i64)| {
                 let new = said("a", hour * HOUR_S, (hour + 1) * HOUR_S, value);
-                let taken = timeline.put("steps", &new, Some(revision), at(0));
+                let taken = timeline.put(150_000, &new, Some(revision), at(0));
                 prop_assert!(taken.is_ok());
                 Ok(())
             };

@@ -1,6 +1,12 @@
 //! Goals, streaks and achievements.
 
-use mainstay_contract::{boards::AchievementEarnedV1, id::UserId, ts::Ts};
+use std::collections::BTreeSet;
+
+use mainstay_contract::{
+    boards::{AchievementEarnedV1, GoalReachedV1},
+    id::UserId,
+    ts::Ts,
+};
 use mainstay_core::{
     db::{Once, Tx},
     params,
@@ -10,7 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    model::activity::{ACHIEVEMENTS, Feat, METRICS_MAX, OLDEST_DAYS, day_of, is_name, streak},
+    model::activity::{
+        ACHIEVEMENTS, Feat, METRICS_MAX, OLDEST_DAYS, best_month, day_of, day_start, is_name,
+        streak,
+    },
     service::Boards,
     store::{self, activities::Of},
 };
@@ -77,7 +86,7 @@ impl Boards {
                         )));
                     }
                     store::activities::set_goal(tx, of, per_day, now).await?;
-                    achieve(tx, of).await?;
+                    achieve(tx, of, &BTreeSet::from([day_of(now)])).await?;
                     view(tx, of, per_day).await
                 })
             })
@@ -155,18 +164,28 @@ async fn view(tx: &mut Tx, of: Of<'_>, per_day: i64) -> Result<GoalView, Error> 
     })
 }
 
-/// Notes what has been achieved now; once, and for good.
-pub(super) async fn achieve(tx: &mut Tx, of: Of<'_>) -> Result<(), Error> {
+/// Notes what has been achieved now, and whether the goal is reached on one of these days of which something else counts
+/// than before; each once, and for good.
+pub(super) async fn achieve(tx: &mut Tx, of: Of<'_>, touched: &BTreeSet<i64>) -> Result<(), Error> {
     let now = tx.now();
     let today = day_of(now);
     let days = store::activities::days(tx, of, today - OLDEST_DAYS, today + 2).await?;
     let best = days.iter().map(|(_, value)| *value).max().unwrap_or_default();
+    let month = best_month(&days);
     let all = store::activities::sum(tx, of, i64::MIN, i64::MAX).await?;
     let goal = store::activities::goal(tx, of).await?;
+    for (day, value) in days.iter().filter(|(day, _)| touched.contains(day)) {
+        let Some(per_day) = goal.filter(|goal| value >= goal) else { continue };
+        if store::activities::reach(tx, of, *day).await? {
+            let (user, metric, day) = (of.user, of.metric.to_owned(), day_start(*day));
+            tx.emit(&GoalReachedV1 { user, metric, day, per_day }, &[]).await?;
+        }
+    }
     let row = goal.map_or(0, |goal| streak(&days, goal, today).longest);
     for (code, _, feat) in ACHIEVEMENTS {
         let done = match feat {
             Feat::InADay(metric, least) => metric == of.metric && best >= least,
+            Feat::InAMonth(metric, least) => metric == of.metric && month >= least,
             Feat::InAll(metric, least) => metric == of.metric && all >= least,
             Feat::InARow(least) => row >= least,
         };

@@ -1,6 +1,6 @@
 //! The order in which a person's sources count, and counting anew when it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_contract::id::UserId;
 use mainstay_core::{
@@ -96,33 +96,34 @@ async fn recount_in(tx: &mut Tx, user: UserId) -> Result<bool, Error> {
         last = *day;
     }
     let of = Of { user, metric: &metric };
-    if recount(tx, of, &priority, (first, last)).await? {
-        goals::achieve(tx, of).await?;
+    let changed = recount(tx, of, &priority, (first, last)).await?;
+    if !changed.is_empty() {
+        goals::achieve(tx, of, &changed).await?;
         competitions::activity_changed(tx, user, &metric).await?;
     }
     store::activities::move_recount(tx, user, Some((&metric, last))).await?;
     Ok(true)
 }
 
-/// Counts the known days from the first to the last of these anew; `true` if something else counts of one.
+/// Counts the known days from the first to the last of these anew; those of which something else counts.
 async fn recount(
     tx: &mut Tx,
     of: Of<'_>,
     priority: &[String],
     (first, last): (i64, i64),
-) -> Result<bool, Error> {
+) -> Result<BTreeSet<i64>, Error> {
     let time = (day_start(first), day_start(last + 1));
     let mut sums: BTreeMap<i64, i64> = BTreeMap::new();
     for (start, value) in counted(&intervals_around(tx, of, time).await?, priority) {
         *sums.entry(day_of(start)).or_default() += value;
     }
-    let mut changed = false;
+    let mut changed = BTreeSet::new();
     for (day, kept) in store::activities::kept_days(tx, of, (first, last + 1)).await? {
         let value = sums.get(&day).copied().unwrap_or_default();
         if value != kept.value {
             store::activities::count_day(tx, of, day, value).await?;
             recounted(tx, of, day, value - kept.value, value).await?;
-            changed = true;
+            changed.insert(day);
         }
     }
     Ok(changed)

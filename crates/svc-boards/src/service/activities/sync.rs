@@ -21,7 +21,8 @@ use crate::{
     error::Error,
     model::activity::{
         AHEAD_US_MAX, DAY_US, INTERVAL_US_MAX, INTERVALS_A_DAY_MAX, Interval, METRICS_MAX,
-        NAME_BYTES_MAX, OLDEST_DAYS, day_of, day_start, is_name, plausible_in,
+        NAME_BYTES_MAX, OLDEST_DAYS, day_of, day_start, is_name,
+        limits::ActivityLimits,
         timeline::{Put, Refusal, Timeline},
     },
     service::{Boards, competitions, scores::is_server},
@@ -73,7 +74,7 @@ impl NewActivity {
     ///
     /// # Errors
     /// Every fault.
-    fn check(self, now: Ts) -> Result<Sync, Error> {
+    fn check(self, limits: &ActivityLimits, now: Ts) -> Result<Sync, Error> {
         let mut faults = Vec::new();
         for (at, name) in [("/source", &self.source), ("/metric", &self.metric)] {
             if !is_name(name) {
@@ -93,7 +94,7 @@ impl NewActivity {
             let detail = format!("Activity is taken for {OLDEST_DAYS} days.");
             faults.push(Fault::new("/start", "too_old", detail));
         }
-        let most = plausible_in(&self.metric, length_us.clamp(1, INTERVAL_US_MAX));
+        let most = limits.in_interval(&self.metric, length_us);
         if !(0..=most).contains(&self.value) {
             let detail = format!("0 to {most} {} are plausible in this time.", self.metric);
             faults.push(Fault::new("/value", "implausible", detail));
@@ -119,7 +120,7 @@ impl Boards {
         list: Vec<Result<NewActivity, Problem>>,
         once: Option<Once>,
     ) -> Result<Vec<Result<ActivityView, Problem>>, Error> {
-        let now = self.inner.clock.now();
+        let (now, limits) = (self.inner.clock.now(), self.inner.config.activity);
         let mut answers = Vec::with_capacity(list.len());
         let single = list.len() == 1;
         let mut groups: Vec<(UserId, Vec<(usize, Sync)>)> = Vec::new();
@@ -129,7 +130,7 @@ impl Boards {
                 if user != caller.user && !is_server(caller) {
                     return Err(Error::Forbidden("People sync their own activity.".into()));
                 }
-                Ok((user, new.check(now)?))
+                Ok((user, new.check(&limits, now)?))
             });
             match checked {
                 Ok((user, sync)) => {
@@ -168,10 +169,11 @@ impl Boards {
         syncs: Vec<Sync>,
         once: Option<Once>,
     ) -> Result<Vec<Result<ActivityView, Said>>, Error> {
+        let limits = self.inner.config.activity;
         self.db()
             .write_locking(&store::activities::LOCK_PERSON, params![user], once, move |tx| {
                 let syncs = syncs.clone();
-                Box::pin(async move { sync_in(tx, user, &syncs).await })
+                Box::pin(async move { sync_in(tx, user, &limits, &syncs).await })
             })
             .await
     }
@@ -231,6 +233,7 @@ impl Said {
 async fn sync_in(
     tx: &mut Tx,
     user: UserId,
+    limits: &ActivityLimits,
     syncs: &[Sync],
 ) -> Result<Vec<Result<ActivityView, Said>>, Error> {
     let now = tx.now();
@@ -250,8 +253,9 @@ async fn sync_in(
             places.into_iter().filter_map(|at| Some((at, syncs.get(at)?))).collect();
         let times = list.iter().map(|(_, sync)| (sync.interval.starts_at, sync.interval.ends_at));
         let timeline = load(tx, of, &priority, times.collect()).await?;
-        if take(tx, of, timeline, &list, &mut answers).await? {
-            goals::achieve(tx, of).await?;
+        let days = take(tx, of, timeline, limits, &list, &mut answers).await?;
+        if !days.is_empty() {
+            goals::achieve(tx, of, &days).await?;
             competitions::activity_changed(tx, user, metric).await?;
         }
     }
@@ -296,19 +300,20 @@ fn together(mut times: Vec<(Ts, Ts)>) -> Vec<(Ts, Ts)> {
     all
 }
 
-/// Takes syncs in their order, keeps and tells what changed; `true` if anything did.
+/// Takes syncs in their order, keeps and tells what changed; the days of which something did.
 async fn take(
     tx: &mut Tx,
     of: Of<'_>,
     mut timeline: Timeline,
+    limits: &ActivityLimits,
     list: &[(usize, &Sync)],
     answers: &mut BTreeMap<usize, Result<ActivityView, Said>>,
-) -> Result<bool, Error> {
-    let now = tx.now();
+) -> Result<BTreeSet<i64>, Error> {
+    let (now, most) = (tx.now(), limits.in_a_day(of.metric));
     let (mut intervals, mut days) = (BTreeSet::new(), BTreeSet::new());
     for (place, sync) in list {
         let Interval { source, starts_at, .. } = &sync.interval;
-        let put = timeline.put(of.metric, &sync.interval, sync.revision, now);
+        let put = timeline.put(most, &sync.interval, sync.revision, now);
         let view = |known, changed| {
             ActivityView::of(source.clone(), of.metric, *starts_at, known, Some(changed))
         };
@@ -325,16 +330,15 @@ async fn take(
         };
         answers.insert(*place, answer);
     }
-    let changed = !intervals.is_empty();
     for (source, starts_at) in intervals {
         if let Some(known) = timeline.known(source, starts_at) {
             store::activities::set(tx, of, (source, starts_at), known).await?;
         }
     }
-    for day in days {
-        store::activities::set_day(tx, of, day, timeline.day(day)).await?;
+    for day in &days {
+        store::activities::set_day(tx, of, *day, timeline.day(*day)).await?;
     }
-    Ok(changed)
+    Ok(days)
 }
 
 /// Tells of a sync, and of the days beside its own of which something else counts now.
@@ -396,8 +400,10 @@ pub(crate) async fn set_day(
         value,
         revision: None,
     };
-    let sync = new.check(tx.now())?;
-    let mut answers = sync_in(tx, user, &[sync]).await?;
+    // Whoever sets a day has no settings at hand: the figures are those that the program comes with.
+    let limits = ActivityLimits::default();
+    let sync = new.check(&limits, tx.now())?;
+    let mut answers = sync_in(tx, user, &limits, &[sync]).await?;
     match answers.pop() {
         Some(Err(said)) => Err(said.into_problem().into()),
         Some(Ok(_)) | None => Ok(()),
