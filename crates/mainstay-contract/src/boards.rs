@@ -91,8 +91,8 @@ facts! {
         /// What counts of that day now, of all sources.
         day_total: i64,
     }
-    /// Something else counts of a day of a person's activity, although nothing was synced that begins in it: another order of
-    /// sources, or a sync of the next day that covers its end.
+    /// Something else counts of a day of a person's activity, although nothing was synced that begins in it: another
+    /// order of sources, or a sync of a day beside it that covers some of its time.
     ActivityRecountedV1 = "boards.activity_recounted.v1" {
         /// Whose.
         user: UserId,

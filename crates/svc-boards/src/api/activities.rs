@@ -155,7 +155,8 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .details(
                 "A sync of the same interval replaces the one before and never adds twice. Intervals of one source do not \
                  overlap. Time that several sources tell of counts once, from the one that stands first in the person's \
-                 order of sources.",
+                 order of sources: of an interval of which a source before it covers a part, the rest counts in \
+                 proportion to its time, rounded down. A day takes 3,000 intervals of a metric, and as much as is plausible.",
             )
             .takes::<OneOrList<NewActivity>>(1 << 20)
             .answers::<Synced>(200)
@@ -182,6 +183,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .answers::<Sources>(200),
         r.put("/api/v1/activities/sources", set_sources)
             .about("Say which of one's own sources count first")
+            .details("What was synced before is counted anew.")
             .takes::<Sources>(8 << 10)
             .timeout_ms(30_000)
             .answers::<Sources>(200),

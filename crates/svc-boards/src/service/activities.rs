@@ -43,7 +43,8 @@ pub(crate) struct ActivityView {
     pub(crate) revision: Option<i64>,
     /// When it was synced last.
     pub(crate) updated_at: Ts,
-    /// Whether this sync changed something; absent in lists.
+    /// Whether this sync changed something: `false` for one that was known, or is older than what is known, which is then
+    /// what is shown. Absent in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) changed: Option<bool>,
 }
@@ -154,8 +155,8 @@ async fn intervals_around(tx: &mut Tx, of: Of<'_>, time: (Ts, Ts)) -> Result<Vec
     Ok(rows.into_iter().map(interval).collect())
 }
 
-/// Intervals that overlap a time, and all that overlap one of those: what counts of the former is known by them. Besides,
-/// the time that the former take.
+/// Intervals that overlap a time, and all that overlap one of those: what counts of the former is known by them.
+/// Besides, the time that the former take.
 ///
 /// # Errors
 /// `Invalid` if there are more than 50,000.

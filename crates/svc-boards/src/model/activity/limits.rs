@@ -74,8 +74,8 @@ impl ActivityLimits {
         }
     }
 
-    /// What an interval of this length may hold at most: its part of the hour, rounded up, so that an hour in short pieces
-    /// holds about as much as a whole one. What is shorter than a minute has that of a minute, as bursts do.
+    /// What an interval of this length may hold at most: its part of the hour, rounded up, so that an hour in short
+    /// pieces holds about as much as a whole one. What is shorter than a minute has that of a minute, as bursts do.
     pub fn in_interval(&self, metric: &str, length_us: i64) -> i64 {
         let (per_hour, per_day) = self.of(metric);
         let whole = i128::from(per_hour) * i128::from(length_us.clamp(MINUTE_US, DAY_US));

@@ -1,5 +1,5 @@
-//! A stretch of somebody's time with what all their sources say of it: takes what is synced, and knows what that changes.
-//! It is loaded once for a whole list, so that a list costs what it changes and not what is there.
+//! A stretch of somebody's time with what all their sources say of it: takes what is synced, and knows what that
+//! changes. It is loaded once for a whole list, so that a list costs what it changes and not what is there.
 
 use std::collections::BTreeMap;
 
@@ -93,7 +93,7 @@ impl Timeline {
     }
 
     /// How many intervals there are.
-    pub fn len(&self) -> usize {
+    pub fn interval_count(&self) -> usize {
         self.sources.values().map(BTreeMap::len).sum()
     }
 
@@ -207,8 +207,8 @@ impl Timeline {
         share(known.value, known.ends_at.micros_since(starts_at), covered_us)
     }
 
-    /// Intervals of `source` that overlap [`from`, `to`), in order. They do not overlap each other, so at most the last one
-    /// that begins before reaches into it.
+    /// Intervals of `source` that overlap [`from`, `to`), in order. They do not overlap each other, so at most the last
+    /// one that begins before reaches into it.
     fn of_source(&self, source: &str, from: Ts, to: Ts) -> impl Iterator<Item = (Ts, &Known)> {
         let intervals = self.sources.get(source);
         let before = intervals.and_then(|all| all.range(..from).next_back());
@@ -263,8 +263,8 @@ mod tests {
     }
 
     proptest! {
-        /// Syncs around a midnight, in the order in which they come, also such as replace others or are refused: what each
-        /// adds leads to the same days that the model makes of what was taken.
+        /// Syncs around a midnight, in the order in which they come, also such as replace others or are refused: what
+        /// each adds leads to the same days that the model makes of what was taken.
         #[test]
         fn what_is_added_one_by_one_is_what_each_second_says(
             syncs in proptest::collection::vec((0..3_usize, -90_i64..90, 1_i64..50, 0_i64..9_999), 0..24),
@@ -292,7 +292,7 @@ mod tests {
                 days.retain(|_, value| *value != 0);
                 prop_assert_eq!(days, by_seconds(&taken, &order));
             }
-            prop_assert_eq!(timeline.len(), taken.len());
+            prop_assert_eq!(timeline.interval_count(), taken.len());
         }
 
         /// The same revisions, each many times and in any order, end the same.

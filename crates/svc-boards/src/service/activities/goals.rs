@@ -164,8 +164,8 @@ async fn view(tx: &mut Tx, of: Of<'_>, per_day: i64) -> Result<GoalView, Error> 
     })
 }
 
-/// Notes what has been achieved now, and whether the goal is reached on one of these days of which something else counts
-/// than before; each once, and for good.
+/// Notes what has been achieved now, and whether the goal is reached on one of these days, of which something else
+/// counts than before; each once, and for good.
 pub(super) async fn achieve(tx: &mut Tx, of: Of<'_>, touched: &BTreeSet<i64>) -> Result<(), Error> {
     let now = tx.now();
     let today = day_of(now);

@@ -22,8 +22,8 @@ const SOURCES_MAX: usize = 20;
 const INTERVALS_AT_ONCE: i64 = 5_000;
 
 impl Boards {
-    /// Says which sources of the caller count first. What was synced before is counted anew, some days in a commit; if that
-    /// is interrupted, `boards.recount_activity` goes on with it.
+    /// Says which sources of the caller count first. What was synced before is counted anew, some days in a commit; if
+    /// that is interrupted, `boards.recount_activity` goes on with it.
     ///
     /// # Errors
     /// `Invalid` for names that no source has, or too many.

@@ -46,17 +46,19 @@ pub(crate) struct NewActivity {
     /// What measured it, such as `watch`.
     #[schemars(length(min = 1, max = 32))]
     pub(crate) source: String,
-    /// What was measured: `steps`, `distance` in metres, `calories`, `minutes`, or another word.
+    /// What was measured: `steps`, `distance` in metres, `calories` in kilocalories, `minutes`, or another word. At most 32
+    /// of a person.
     #[schemars(length(min = 1, max = 32))]
     pub(crate) metric: String,
-    /// From here on.
+    /// From here on: not ahead of the clock, at most 400 days ago.
     pub(crate) start: Ts,
-    /// Up to here, at most a day later.
+    /// Up to here, at most a day later. It may be to come, as that of today is: a later sync replaces what is said so far.
     pub(crate) end: Ts,
     /// How much, 0 or more.
     #[schemars(range(min = 0))]
     pub(crate) value: i64,
-    /// The highest one of an interval counts, whichever comes first. Without it what comes later replaces.
+    /// The highest one of an interval counts, whichever comes first; of the same one the larger value. Without it what
+    /// comes later replaces, but never what has a revision.
     #[serde(default)]
     pub(crate) revision: Option<i64>,
 }
@@ -276,7 +278,7 @@ async fn load(
             let known = row.known();
             timeline.load(row.source, row.starts_at, known);
         }
-        if timeline.len() > AROUND_MAX {
+        if timeline.interval_count() > AROUND_MAX {
             return Err(too_many());
         }
         let days = (day_of(first), day_of(last) + 1);
