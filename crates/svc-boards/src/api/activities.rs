@@ -153,10 +153,11 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
         r.post("/api/v1/activities", sync)
             .about("Sync an interval of activity, or up to 1,000")
             .details(
-                "A sync of the same interval replaces the one before and never adds twice. Intervals of one source do not \
-                 overlap. Time that several sources tell of counts once, from the one that stands first in the person's \
-                 order of sources: of an interval of which a source before it covers a part, the rest counts in \
-                 proportion to its time, rounded down. A day takes 3,000 intervals of a metric, and as much as is plausible.",
+                "A sync of the same interval replaces the one before and never adds twice. Intervals of one source do \
+                 not overlap. Time that several sources tell of counts once, from the one that stands first in the \
+                 person's order of sources: of an interval of which a source before it covers a part, the rest counts \
+                 in proportion to its time, rounded down. A day takes 3,000 intervals of a metric, and as much as is \
+                 plausible.",
             )
             .takes::<OneOrList<NewActivity>>(1 << 20)
             .answers::<Synced>(200)

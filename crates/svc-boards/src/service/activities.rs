@@ -43,8 +43,8 @@ pub(crate) struct ActivityView {
     pub(crate) revision: Option<i64>,
     /// When it was synced last.
     pub(crate) updated_at: Ts,
-    /// Whether this sync changed something: `false` for one that was known, or is older than what is known, which is then
-    /// what is shown. Absent in lists.
+    /// Whether this sync changed something: `false` for one that was known, or is older than what is known, which is
+    /// then what is shown. Absent in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) changed: Option<bool>,
 }

@@ -58,12 +58,12 @@ async fn what_facts_say_was_added_is_what_counts() {
         let before = day.plus_s(-DAY_S);
         let mut dice = Dice::of(7);
         let orders: [&[&str]; 3] = [&["watch"], &["phone", "ring"], &["ring", "phone", "watch"]];
-        for round in 0..40 {
+        for round in 0..60 {
             let source = ["phone", "ring", "watch"][dice.below(3)];
             // Around midnight, so that one covers the end of the day before.
-            let from = 1_320 + 30 * i64::try_from(dice.below(8)).unwrap();
+            let from = 1_350 + 30 * i64::try_from(dice.below(6)).unwrap();
             let value = i64::try_from(dice.below(900)).unwrap();
-            let sync = said(before, source, from, 30 + 15 * i64::from(round % 4), value);
+            let sync = said(before, source, from, 60 + 30 * i64::from(round % 3), value);
             let answer = ada.post(PATH, sync).await;
             assert!([200, 409].contains(&answer.status), "{answer:?}");
             if round % 5 == 0 {

@@ -46,13 +46,14 @@ pub(crate) struct NewActivity {
     /// What measured it, such as `watch`.
     #[schemars(length(min = 1, max = 32))]
     pub(crate) source: String,
-    /// What was measured: `steps`, `distance` in metres, `calories` in kilocalories, `minutes`, or another word. At most 32
-    /// of a person.
+    /// What was measured: `steps`, `distance` in metres, `calories` in kilocalories, `minutes`, or another word. At most
+    /// 32 of a person.
     #[schemars(length(min = 1, max = 32))]
     pub(crate) metric: String,
     /// From here on: not ahead of the clock, at most 400 days ago.
     pub(crate) start: Ts,
-    /// Up to here, at most a day later. It may be to come, as that of today is: a later sync replaces what is said so far.
+    /// Up to here, at most a day later. It may be to come, as that of today is: a later sync replaces what is said so
+    /// far.
     pub(crate) end: Ts,
     /// How much, 0 or more.
     #[schemars(range(min = 0))]
