@@ -119,6 +119,13 @@ async fn time_that_two_sources_tell_of_counts_once() {
         ada.put(&format!("{PATH}/sources")).json(&order).await.expect(200);
         assert_eq!(total(&ada, day).await, 1_200 + 500);
         assert_eq!(ada.get(&format!("{PATH}/sources")).await.expect(200), order);
+        ada.post(PATH, said(day, "phone", 720, 60, 1_000)).await.expect(200);
+        ada.post(PATH, said(day, "watch", 720, 30, 200)).await.expect(200);
+        assert_eq!(
+            total(&ada, day).await,
+            1_700 + 200 + 500,
+            "who comes first takes what others had"
+        );
         let odd = json!({ "priority": ["watch", "watch"] });
         ada.put(&format!("{PATH}/sources")).json(&odd).await.expect_problem(422, "invalid");
     })

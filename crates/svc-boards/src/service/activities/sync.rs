@@ -46,8 +46,8 @@ pub(crate) struct NewActivity {
     /// What measured it, such as `watch`.
     #[schemars(length(min = 1, max = 32))]
     pub(crate) source: String,
-    /// What was measured: `steps`, `distance` in metres, `calories` in kilocalories, `minutes`, or another word. At most
-    /// 32 of a person.
+    /// What was measured: `steps`, `distance` in metres, `calories` in kilocalories, `minutes`, or another word. At
+    /// most 32 of a person.
     #[schemars(length(min = 1, max = 32))]
     pub(crate) metric: String,
     /// From here on: not ahead of the clock, at most 400 days ago.
