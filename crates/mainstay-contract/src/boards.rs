@@ -91,6 +91,31 @@ facts! {
         /// What counts of that day now, of all sources.
         day_total: i64,
     }
+    /// Something else counts of a day of a person's activity, although nothing was synced that begins in it: another
+    /// order of sources, or a sync of a day beside it that covers some of its time.
+    ActivityRecountedV1 = "boards.activity_recounted.v1" {
+        /// Whose.
+        user: UserId,
+        /// What was measured, such as `steps`.
+        metric: String,
+        /// When the UTC day begins.
+        day: Ts,
+        /// What that adds to what counts of the day; below 0 when it takes something back.
+        added: i64,
+        /// What counts of that day now, of all sources.
+        day_total: i64,
+    }
+    /// A person has reached a goal of theirs; said once for each metric and day, whatever is synced later.
+    GoalReachedV1 = "boards.goal_reached.v1" {
+        /// Who.
+        user: UserId,
+        /// Of what, such as `steps`.
+        metric: String,
+        /// When the UTC day begins.
+        day: Ts,
+        /// The goal.
+        per_day: i64,
+    }
     /// A person has achieved something; said once for each code.
     AchievementEarnedV1 = "boards.achievement_earned.v1" {
         /// Who.

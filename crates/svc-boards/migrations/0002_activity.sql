@@ -4,8 +4,12 @@
 create table boards.activity_person (
     user_id uuid primary key,
     source_priority jsonb not null,
+    -- Up to where, by metric and day, the newest order of sources is applied; absent once it is applied everywhere.
+    recount_metric text,
+    recount_day bigint,
     created_at timestamptz not null
 ); -- without rowid
+create index activity_person_recount on boards.activity_person (user_id) where recount_metric is not null;
 
 -- What one source says of one interval. Intervals of a source do not overlap; a later sync of the same one replaces it.
 create table boards.activity (
@@ -22,12 +26,17 @@ create table boards.activity (
 -- All sources of a time, to count it once.
 create index activity_by_time on boards.activity (user_id, metric, starts_at);
 
--- What counts of a UTC day, of all sources: sums of it are quick. Days are numbered from 1 January 1970.
+-- What counts of a UTC day, of all sources: sums of it are quick. Days are numbered from 1 January 1970. A day stays when
+-- nothing counts of it any more.
 create table boards.activity_day (
     user_id uuid not null,
     metric text not null,
     day bigint not null,
     value bigint not null,
+    -- How many intervals begin in it.
+    intervals bigint not null,
+    -- It was told that the goal of then was reached.
+    goal_reached boolean not null,
     primary key (user_id, metric, day)
 ); -- without rowid
 

@@ -3,6 +3,8 @@
 use mainstay_core::config::{SettingFault, Settings};
 use serde::{Deserialize, Serialize};
 
+use crate::model::activity::limits::ActivityLimits;
+
 /// Boards' settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -19,11 +21,19 @@ pub struct Config {
     /// How long a period that nobody looks at stays in memory, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
     pub idle_s: u32,
+    /// What is plausible of the activity that people sync.
+    pub activity: ActivityLimits,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { history_days: 400, currency: "INR".into(), settle_after_s: 0, idle_s: 900 }
+        Self {
+            history_days: 400,
+            currency: "INR".into(),
+            settle_after_s: 0,
+            idle_s: 900,
+            activity: ActivityLimits::default(),
+        }
     }
 }
 

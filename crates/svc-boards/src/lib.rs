@@ -104,6 +104,9 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
                 })
             },
         },
+        task("boards.recount_activity", 10, |boards| {
+            Box::pin(async move { boards.recount_activity().await })
+        }),
         task("boards.forget_idle", 30, |boards| {
             Box::pin(async move { boards.forget_idle().await })
         }),

@@ -153,9 +153,11 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
         r.post("/api/v1/activities", sync)
             .about("Sync an interval of activity, or up to 1,000")
             .details(
-                "A sync of the same interval replaces the one before and never adds twice. Intervals of one source do not \
-                 overlap. Time that several sources tell of counts once, from the one that stands first in the person's \
-                 order of sources.",
+                "A sync of the same interval replaces the one before and never adds twice. Intervals of one source do \
+                 not overlap. Time that several sources tell of counts once, from the one that stands first in the \
+                 person's order of sources: of an interval of which a source before it covers a part, the rest counts \
+                 in proportion to its time, rounded down. A day takes 3,000 intervals of a metric, and as much as is \
+                 plausible.",
             )
             .takes::<OneOrList<NewActivity>>(1 << 20)
             .answers::<Synced>(200)
@@ -182,6 +184,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .answers::<Sources>(200),
         r.put("/api/v1/activities/sources", set_sources)
             .about("Say which of one's own sources count first")
+            .details("What was synced before is counted anew.")
             .takes::<Sources>(8 << 10)
             .timeout_ms(30_000)
             .answers::<Sources>(200),
@@ -192,6 +195,11 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
         r.put("/api/v1/activities/goals/{metric}", set_goal)
             .about("Set a goal for each day")
             .takes::<SetGoal>(4 << 10)
+            .answers::<GoalView>(200)
+            .refuses(&[Code::Conflict]),
+        r.get("/api/v1/activities/goals/{metric}", goal)
+            .about("Read one of one's own goals and how it goes")
+            .signed_in()
             .answers::<GoalView>(200),
         r.delete("/api/v1/activities/goals/{metric}", delete_goal)
             .about("Forget a goal")
@@ -320,6 +328,14 @@ async fn set_goal(
     body: Body<SetGoal>,
 ) -> Result<Json<GoalView>, Error> {
     boards.set_goal(caller.user, &metric, body.value.per_day, body.once).await.map(Json)
+}
+
+async fn goal(
+    State(boards): State<Boards>,
+    caller: Caller,
+    Path(metric): Path<String>,
+) -> Result<Json<GoalView>, Error> {
+    boards.goal(caller.user, &metric).await.map(Json)
 }
 
 async fn delete_goal(

@@ -1,7 +1,13 @@
 //! Activity: what counts when several sources tell of the same time, what is plausible, streaks and achievements.
 
-use mainstay_contract::ts::Ts;
+pub mod limits;
+pub mod timeline;
 
+use mainstay_contract::ts::Ts;
+use time::{Date, Month};
+
+/// The number of 1 January 1970 among Julian days.
+const UNIX_EPOCH_JULIAN: i32 = 2_440_588;
 /// Microseconds of a day.
 pub const DAY_US: i64 = 86_400_000_000;
 /// The longest interval.
@@ -10,41 +16,12 @@ pub const INTERVAL_US_MAX: i64 = DAY_US;
 pub const AHEAD_US_MAX: i64 = 300_000_000;
 /// The oldest interval that is taken, in days.
 pub const OLDEST_DAYS: i64 = 400;
+/// The most intervals that begin in a day, of all sources of a metric: two that tell of each minute.
+pub const INTERVALS_A_DAY_MAX: i64 = 3_000;
+/// The most metrics of a person.
+pub const METRICS_MAX: i64 = 32;
 /// The longest name of a metric or source, in bytes.
 pub const NAME_BYTES_MAX: usize = 32;
-
-/// What a day can hold of a metric, and how much of that an hour.
-struct Plausible {
-    metric: &'static str,
-    per_hour: i64,
-    per_day: i64,
-}
-
-/// Figures that nobody exceeds without a motor; metres, kilocalories and minutes besides steps.
-const PLAUSIBLE: [Plausible; 4] = [
-    Plausible { metric: "steps", per_hour: 25_000, per_day: 150_000 },
-    Plausible { metric: "distance", per_hour: 60_000, per_day: 600_000 },
-    Plausible { metric: "calories", per_hour: 2_500, per_day: 25_000 },
-    Plausible { metric: "minutes", per_hour: 60, per_day: 1_440 },
-];
-
-/// What every other metric may hold in an hour: sums of a lifetime stay far from 64 bits.
-const PER_HOUR_MAX: i64 = 1_000_000_000;
-
-/// What an interval of this length may hold at most; what begins an hour has it whole.
-pub fn plausible_in(metric: &str, length_us: i64) -> i64 {
-    let hours = (length_us + 3_599_999_999) / 3_600_000_000;
-    match PLAUSIBLE.iter().find(|one| one.metric == metric) {
-        Some(one) => (one.per_hour * hours).min(one.per_day),
-        None => PER_HOUR_MAX * hours,
-    }
-}
-
-/// What a day may hold at most.
-pub fn plausible_per_day(metric: &str) -> i64 {
-    let known = PLAUSIBLE.iter().find(|one| one.metric == metric);
-    known.map_or(PER_HOUR_MAX * 24, |one| one.per_day)
-}
 
 /// Whether a metric or source can be called so.
 pub fn is_name(name: &str) -> bool {
@@ -87,25 +64,31 @@ pub fn replaces(known: (Option<i64>, i64), new: (Option<i64>, i64)) -> bool {
     }
 }
 
+/// Where a source stands: those that `priority` names, then the others by name.
+fn rank<'a>(priority: &[String], source: &'a str) -> (usize, &'a str) {
+    let known = priority.iter().position(|one| one == source);
+    (known.unwrap_or(priority.len()), source)
+}
+
+/// What is left of `value` when so much of its time is covered, rounded down.
+fn share(value: i64, length_us: i64, covered_us: i64) -> i64 {
+    let free = i128::from(value) * i128::from(length_us - covered_us);
+    i64::try_from(free / i128::from(length_us.max(1))).unwrap_or(i64::MAX)
+}
+
 /// What counts of each interval when `priority` says which sources come first; the others follow by name. Time that a
 /// source before it has covered does not count again: of the value that part is taken off which the covered time is of
 /// the whole, rounded down. An interval counts where it starts.
 pub fn counted(intervals: &[Interval], priority: &[String]) -> Vec<(Ts, i64)> {
-    let rank = |source: &String| {
-        let known = priority.iter().position(|one| one == source);
-        (known.unwrap_or(priority.len()), source.clone())
-    };
     let mut sorted: Vec<&Interval> = intervals.iter().collect();
-    sorted.sort_by_cached_key(|interval| (rank(&interval.source), interval.starts_at));
+    sorted.sort_by_cached_key(|interval| (rank(priority, &interval.source), interval.starts_at));
     let mut covered: Vec<(i64, i64)> = Vec::new();
     let mut all = Vec::with_capacity(sorted.len());
     for same in sorted.chunk_by(|a, b| a.source == b.source) {
         for interval in same {
             let (from, to) = (interval.starts_at.as_micros(), interval.ends_at.as_micros());
             let taken = covered_within(&covered, from, to);
-            let (length, free) = (to - from, to - from - taken);
-            let value = i128::from(interval.value) * i128::from(free) / i128::from(length.max(1));
-            all.push((interval.starts_at, i64::try_from(value).unwrap_or(i64::MAX)));
+            all.push((interval.starts_at, share(interval.value, to - from, taken)));
         }
         covered.extend(same.iter().map(|one| (one.starts_at.as_micros(), one.ends_at.as_micros())));
         covered = united(covered);
@@ -158,11 +141,25 @@ pub fn streak(days: &[(i64, i64)], goal: i64, today: i64) -> Streak {
     streak
 }
 
+/// The most of a month of the calendar; `days` are numbers and values, in order.
+pub fn best_month(days: &[(i64, i64)]) -> i64 {
+    let months = days.chunk_by(|(a, _), (b, _)| month_of(*a) == month_of(*b));
+    months.map(|month| month.iter().map(|(_, value)| *value).sum()).max().unwrap_or_default()
+}
+
+fn month_of(day: i64) -> Option<(i32, Month)> {
+    let julian = i32::try_from(day).ok()?.checked_add(UNIX_EPOCH_JULIAN)?;
+    let date = Date::from_julian_day(julian).ok()?;
+    Some((date.year(), date.month()))
+}
+
 /// What can be achieved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feat {
     /// So much in one day.
     InADay(&'static str, i64),
+    /// So much in one month of the calendar, in UTC.
+    InAMonth(&'static str, i64),
     /// So much in all.
     InAll(&'static str, i64),
     /// A goal reached on so many days in a row.
@@ -170,11 +167,13 @@ pub enum Feat {
 }
 
 /// Every achievement: its code, what it is called, and what it takes.
-pub const ACHIEVEMENTS: [(&str, &str, Feat); 8] = [
+pub const ACHIEVEMENTS: [(&str, &str, Feat); 10] = [
     ("steps_10k", "10,000 steps in a day", Feat::InADay("steps", 10_000)),
     ("steps_25k", "25,000 steps in a day", Feat::InADay("steps", 25_000)),
     ("distance_10km", "10 km in a day", Feat::InADay("distance", 10_000)),
     ("distance_marathon", "A marathon in a day", Feat::InADay("distance", 42_195)),
+    ("steps_100k_month", "100,000 steps in a month", Feat::InAMonth("steps", 100_000)),
+    ("distance_100km_month", "100 km in a month", Feat::InAMonth("distance", 100_000)),
     ("steps_1m", "A million steps", Feat::InAll("steps", 1_000_000)),
     ("streak_7", "A goal reached on 7 days in a row", Feat::InARow(7)),
     ("streak_30", "A goal reached on 30 days in a row", Feat::InARow(30)),
@@ -226,10 +225,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_plausible_is_known() {
-        assert_eq!(plausible_in("steps", DAY_US), 150_000);
-        assert_eq!(plausible_in("steps", 60_000_000), 25_000, "a minute has the hour it begins");
-        assert_eq!(plausible_per_day("minutes"), 1_440);
+    fn months_are_those_of_the_calendar() {
+        let days = [(0, 1), (30, 2), (31, 4), (58, 8), (59, 16)];
+        assert_eq!(best_month(&days), 16, "March of 1970 has more than January and February");
+        assert_eq!(best_month(&days[..4]), 12);
+        assert_eq!(best_month(&[]), 0);
     }
 
     proptest! {

@@ -42,6 +42,8 @@ pub(crate) const CORE_FACTS: &[&str] = &[account::AccountCreatedV1::NAME];
 /// Facts of Boards itself that rules can take.
 pub(crate) const BOARDS_FACTS: &[&str] = &[
     boards::ActivityRecordedV1::NAME,
+    boards::ActivityRecountedV1::NAME,
+    boards::GoalReachedV1::NAME,
     boards::AchievementEarnedV1::NAME,
     boards::PrizePaidV1::NAME,
 ];

@@ -6,7 +6,10 @@ use mainstay_core::{
     params, row, statements,
 };
 
-use crate::model::activity::Interval;
+use crate::model::activity::{
+    INTERVAL_US_MAX,
+    timeline::{Day, Known},
+};
 
 statements! {
     /// Makes somebody known.
@@ -17,31 +20,48 @@ statements! {
         sqlite "select source_priority from boards.activity_person where user_id = $1";
     /// Which sources count first.
     PRIORITY = "select source_priority from boards.activity_person where user_id = $1";
-    /// Says which sources count first.
-    SET_PRIORITY = "update boards.activity_person set source_priority = $2 where user_id = $1";
-    /// Intervals of one source that touch a time.
-    OVERLAPPING = "select starts_at, ends_at, value, revision from boards.activity
-                   where user_id = $1 and metric = $2 and source = $3 and starts_at < $5 and starts_at > $6
-                     and ends_at > $4 order by starts_at limit 20";
+    /// Says which sources count first; every day is to be counted anew.
+    SET_PRIORITY = "update boards.activity_person set source_priority = $2, recount_metric = '', recount_day = 0
+                    where user_id = $1";
+    /// Up to where the newest order of sources is applied.
+    RECOUNT = "select recount_metric, recount_day from boards.activity_person
+               where user_id = $1 and recount_metric is not null";
+    /// Moves on where the newest order of sources is applied.
+    MOVE_RECOUNT = "update boards.activity_person set recount_metric = $2, recount_day = $3 where user_id = $1";
+    /// Whose days are to be counted anew.
+    RECOUNTS = "select user_id from boards.activity_person where recount_metric is not null order by user_id limit 100";
+    /// Days after one, by metric.
+    DAYS_AFTER = "select metric, day, intervals from boards.activity_day
+                  where user_id = $1 and (metric, day) > ($2, $3) order by metric, day limit 100";
+    /// Intervals of all sources that overlap a time.
+    NEAR = "select source, starts_at, ends_at, value, revision, updated_at from boards.activity
+            where user_id = $1 and metric = $2 and starts_at < $4 and starts_at > $5 and ends_at > $3
+            order by starts_at limit $6";
     /// Keeps what a source says of an interval.
     SET = "insert into boards.activity (user_id, metric, source, starts_at, ends_at, value, revision, updated_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8)
            on conflict (user_id, metric, source, starts_at) do update set ends_at = excluded.ends_at,
                value = excluded.value, revision = excluded.revision, updated_at = excluded.updated_at";
-    /// Intervals of all sources that start in a time.
-    STARTING = "select source, starts_at, ends_at, value from boards.activity
-                where user_id = $1 and metric = $2 and starts_at >= $3 and starts_at < $4 order by starts_at";
     /// Intervals before an instant, newest first.
     LIST = "select source, starts_at, ends_at, value, revision, updated_at from boards.activity
             where user_id = $1 and metric = $2 and (starts_at < $3 or starts_at = $3 and source > $4)
             order by starts_at desc, source limit $5";
-    /// Metrics of somebody.
-    METRICS = "select distinct metric from boards.activity_day where user_id = $1 order by metric";
-    /// The first and the last day of a metric.
-    SPAN = "select min(day), max(day) from boards.activity_day where user_id = $1 and metric = $2";
+    /// How many other metrics somebody has days of.
+    METRICS_BESIDE = "select count(distinct metric) from boards.activity_day where user_id = $1 and metric <> $2";
+    /// Whether anything is known of a metric.
+    HAS_METRIC = "select day from boards.activity_day where user_id = $1 and metric = $2 limit 1";
     /// Sets what counts of a day.
-    SET_DAY = "insert into boards.activity_day (user_id, metric, day, value) values ($1, $2, $3, $4)
-               on conflict (user_id, metric, day) do update set value = excluded.value";
+    SET_DAY = "insert into boards.activity_day (user_id, metric, day, value, intervals, goal_reached)
+               values ($1, $2, $3, $4, $5, false)
+               on conflict (user_id, metric, day) do update set value = excluded.value, intervals = excluded.intervals";
+    /// Sets what counts of a day whose intervals stay.
+    COUNT_DAY = "update boards.activity_day set value = $4 where user_id = $1 and metric = $2 and day = $3";
+    /// Notes that the goal was reached on a day, once.
+    REACH = "update boards.activity_day set goal_reached = true
+             where user_id = $1 and metric = $2 and day = $3 and not goal_reached";
+    /// What is kept of days.
+    KEPT_DAYS = "select day, value, intervals from boards.activity_day
+                 where user_id = $1 and metric = $2 and day >= $3 and day < $4 order by day";
     /// What counts of days.
     DAYS = "select day, value from boards.activity_day
             where user_id = $1 and metric = $2 and day >= $3 and day < $4 order by day";
@@ -57,6 +77,8 @@ statements! {
     DELETE_GOAL = "delete from boards.activity_goal where user_id = $1 and metric = $2";
     /// Goals of somebody.
     GOALS = "select metric, per_day from boards.activity_goal where user_id = $1 order by metric limit 100";
+    /// How many goals somebody has for other metrics.
+    GOALS_BESIDE = "select count(*) from boards.activity_goal where user_id = $1 and metric <> $2";
     /// A goal.
     GOAL = "select per_day from boards.activity_goal where user_id = $1 and metric = $2";
     /// Notes an achievement, once.
@@ -67,17 +89,6 @@ statements! {
 
 row! {
     /// What a source says of an interval.
-    #[derive(Debug, Clone, Copy)]
-    pub(crate) struct KnownRow {
-        pub(crate) starts_at: Ts,
-        pub(crate) ends_at: Ts,
-        pub(crate) value: i64,
-        pub(crate) revision: Option<i64>,
-    }
-}
-
-row! {
-    /// The same, with its source.
     #[derive(Debug, Clone)]
     pub(crate) struct ActivityRow {
         pub(crate) source: String,
@@ -86,6 +97,14 @@ row! {
         pub(crate) value: i64,
         pub(crate) revision: Option<i64>,
         pub(crate) updated_at: Ts,
+    }
+}
+
+impl ActivityRow {
+    /// What is known of the interval.
+    pub(crate) fn known(&self) -> Known {
+        let Self { ends_at, value, revision, updated_at, .. } = *self;
+        Known { ends_at, value, revision, updated_at }
     }
 }
 
@@ -113,7 +132,7 @@ pub(crate) async fn priority(tx: &mut Tx, user: UserId) -> Result<Vec<String>, D
     Ok(found.map(|(Json(priority),)| priority).unwrap_or_default())
 }
 
-/// Says which sources of `user` count first.
+/// Says which sources of `user` count first; every day is to be counted anew.
 pub(crate) async fn set_priority(
     tx: &mut Tx,
     user: UserId,
@@ -122,41 +141,59 @@ pub(crate) async fn set_priority(
     tx.run(&SET_PRIORITY, params![user, Json(priority.to_vec())]).await
 }
 
-/// Intervals of `source` that touch [`from`, `to`) and began after `since`.
-pub(crate) async fn overlapping(
+/// The metric and day up to which the newest order of sources of `user` is applied; `None` if it is applied everywhere.
+pub(crate) async fn recount(tx: &mut Tx, user: UserId) -> Result<Option<(String, i64)>, DbError> {
+    tx.optional(&RECOUNT, params![user]).await
+}
+
+/// Moves on where the newest order of sources is applied; `None` once it is applied everywhere.
+pub(crate) async fn move_recount(
+    tx: &mut Tx,
+    user: UserId,
+    upto: Option<(&str, i64)>,
+) -> Result<(), DbError> {
+    let (metric, day) = upto.unzip();
+    tx.run(&MOVE_RECOUNT, params![user, metric, day]).await
+}
+
+/// At most 100 whose days are to be counted anew.
+pub(crate) async fn recounts(tx: &mut Tx) -> Result<Vec<UserId>, DbError> {
+    let rows: Vec<(UserId,)> = tx.all(&RECOUNTS, &[]).await?;
+    Ok(rows.into_iter().map(|(user,)| user).collect())
+}
+
+/// At most 100 metrics and days after one, with how many intervals begin in each.
+pub(crate) async fn days_after(
+    tx: &mut Tx,
+    user: UserId,
+    (metric, day): (&str, i64),
+) -> Result<Vec<(String, i64, i64)>, DbError> {
+    tx.all(&DAYS_AFTER, params![user, metric, day]).await
+}
+
+/// Intervals of all sources that overlap [`from`, `to`), in order, at most `limit`.
+pub(crate) async fn near(
     tx: &mut Tx,
     of: Of<'_>,
-    source: &str,
-    (from, to, since): (Ts, Ts, Ts),
-) -> Result<Vec<KnownRow>, DbError> {
-    tx.all(&OVERLAPPING, params![of.user, of.metric, source, from, to, since]).await
+    (from, to): (Ts, Ts),
+    limit: i64,
+) -> Result<Vec<ActivityRow>, DbError> {
+    // What is no longer than the longest begins after this, if it reaches into the time.
+    let since = from.plus_micros(-INTERVAL_US_MAX);
+    tx.all(&NEAR, params![of.user, of.metric, from, to, since, limit]).await
 }
 
 /// Keeps what a source says of an interval.
 pub(crate) async fn set(
     tx: &mut Tx,
     of: Of<'_>,
-    interval: &Interval,
-    revision: Option<i64>,
-    now: Ts,
+    (source, starts_at): (&str, Ts),
+    known: &Known,
 ) -> Result<(), DbError> {
-    let Interval { source, starts_at, ends_at, value } = interval;
-    let params = params![of.user, of.metric, source, *starts_at, *ends_at, *value, revision, now];
+    let Known { ends_at, value, revision, updated_at } = *known;
+    let params =
+        params![of.user, of.metric, source, starts_at, ends_at, value, revision, updated_at];
     tx.run(&SET, params).await
-}
-
-/// Intervals of all sources that start in [`from`, `to`), in order.
-pub(crate) async fn starting(
-    tx: &mut Tx,
-    of: Of<'_>,
-    from: Ts,
-    to: Ts,
-) -> Result<Vec<Interval>, DbError> {
-    let rows: Vec<(String, Ts, Ts, i64)> =
-        tx.all(&STARTING, params![of.user, of.metric, from, to]).await?;
-    let interval =
-        |(source, starts_at, ends_at, value)| Interval { source, starts_at, ends_at, value };
-    Ok(rows.into_iter().map(interval).collect())
 }
 
 /// Intervals behind (`before`, `source`), newest first.
@@ -169,22 +206,45 @@ pub(crate) async fn list(
     tx.all(&LIST, params![of.user, of.metric, before, source, limit]).await
 }
 
-/// Metrics of which `user` has synced something.
-pub(crate) async fn metrics(tx: &mut Tx, user: UserId) -> Result<Vec<String>, DbError> {
-    let rows: Vec<(String,)> = tx.all(&METRICS, params![user]).await?;
-    Ok(rows.into_iter().map(|(metric,)| metric).collect())
+/// How many metrics besides this one `user` has synced something of, if it is a new one; 0 if it is not.
+pub(crate) async fn metrics_beside(tx: &mut Tx, of: Of<'_>) -> Result<i64, DbError> {
+    let known: Option<(i64,)> = tx.optional(&HAS_METRIC, params![of.user, of.metric]).await?;
+    if known.is_some() {
+        return Ok(0);
+    }
+    let (count,): (i64,) = tx.one(&METRICS_BESIDE, params![of.user, of.metric]).await?;
+    Ok(count)
 }
 
-/// The first and the last day of which something is known.
-pub(crate) async fn span(tx: &mut Tx, of: Of<'_>) -> Result<Option<(i64, i64)>, DbError> {
-    let (first, last): (Option<i64>, Option<i64>) =
-        tx.one(&SPAN, params![of.user, of.metric]).await?;
-    Ok(first.zip(last))
+/// Sets what is kept of a day.
+pub(crate) async fn set_day(tx: &mut Tx, of: Of<'_>, day: i64, kept: Day) -> Result<(), DbError> {
+    tx.run(&SET_DAY, params![of.user, of.metric, day, kept.value, kept.intervals]).await
 }
 
-/// Sets what counts of a day.
-pub(crate) async fn set_day(tx: &mut Tx, of: Of<'_>, day: i64, value: i64) -> Result<(), DbError> {
-    tx.run(&SET_DAY, params![of.user, of.metric, day, value]).await
+/// Sets what counts of a day that is known.
+pub(crate) async fn count_day(
+    tx: &mut Tx,
+    of: Of<'_>,
+    day: i64,
+    value: i64,
+) -> Result<(), DbError> {
+    tx.run(&COUNT_DAY, params![of.user, of.metric, day, value]).await
+}
+
+/// Notes that the goal was reached on a day; `true` if that is new.
+pub(crate) async fn reach(tx: &mut Tx, of: Of<'_>, day: i64) -> Result<bool, DbError> {
+    Ok(tx.execute(&REACH, params![of.user, of.metric, day]).await? == 1)
+}
+
+/// What is kept of the days in [`from`, `to`), in order; days without anything are left out.
+pub(crate) async fn kept_days(
+    tx: &mut Tx,
+    of: Of<'_>,
+    (from, to): (i64, i64),
+) -> Result<Vec<(i64, Day)>, DbError> {
+    let rows: Vec<(i64, i64, i64)> =
+        tx.all(&KEPT_DAYS, params![of.user, of.metric, from, to]).await?;
+    Ok(rows.into_iter().map(|(day, value, intervals)| (day, Day { value, intervals })).collect())
 }
 
 /// What counts of the days in [`from`, `to`), in order; days without anything are left out.
@@ -221,6 +281,12 @@ pub(crate) async fn delete_goal(tx: &mut Tx, of: Of<'_>) -> Result<bool, DbError
 /// Metrics and goals of `user`.
 pub(crate) async fn goals(tx: &mut Tx, user: UserId) -> Result<Vec<(String, i64)>, DbError> {
     tx.all(&GOALS, params![user]).await
+}
+
+/// How many goals `user` has for other metrics.
+pub(crate) async fn goals_beside(tx: &mut Tx, of: Of<'_>) -> Result<i64, DbError> {
+    let (count,): (i64,) = tx.one(&GOALS_BESIDE, params![of.user, of.metric]).await?;
+    Ok(count)
 }
 
 /// A goal, if there is one.

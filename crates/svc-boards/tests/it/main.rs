@@ -12,6 +12,7 @@ mod ledger;
 mod live;
 mod nakama;
 mod prizes;
+mod recounts;
 mod rules;
 mod scores;
 

@@ -1,6 +1,12 @@
 //! Goals, streaks and achievements.
 
-use mainstay_contract::{boards::AchievementEarnedV1, id::UserId, ts::Ts};
+use std::collections::BTreeSet;
+
+use mainstay_contract::{
+    boards::{AchievementEarnedV1, GoalReachedV1},
+    id::UserId,
+    ts::Ts,
+};
 use mainstay_core::{
     db::{Once, Tx},
     params,
@@ -10,7 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    model::activity::{ACHIEVEMENTS, Feat, OLDEST_DAYS, day_of, is_name, streak},
+    model::activity::{
+        ACHIEVEMENTS, Feat, METRICS_MAX, OLDEST_DAYS, best_month, day_of, day_start, is_name,
+        streak,
+    },
     service::Boards,
     store::{self, activities::Of},
 };
@@ -48,7 +57,8 @@ impl Boards {
     /// Sets a goal of the caller.
     ///
     /// # Errors
-    /// `Invalid` for one that is out of range; `NotFound` for a metric that cannot be.
+    /// `Invalid` for one that is out of range; `NotFound` for a metric that cannot be; `Conflict` if the caller has as
+    /// many goals as a person can have.
     pub(crate) async fn set_goal(
         &self,
         user: UserId,
@@ -70,8 +80,13 @@ impl Boards {
                 Box::pin(async move {
                     let (of, now) = (Of { user, metric: &metric }, tx.now());
                     store::activities::lock_person(tx, user, now).await?;
+                    if store::activities::goals_beside(tx, of).await? >= METRICS_MAX {
+                        return Err(Error::conflict(format!(
+                            "A person has at most {METRICS_MAX} goals. Forget one first."
+                        )));
+                    }
                     store::activities::set_goal(tx, of, per_day, now).await?;
-                    achieve(tx, of).await?;
+                    achieve(tx, of, &BTreeSet::from([day_of(now)])).await?;
                     view(tx, of, per_day).await
                 })
             })
@@ -100,6 +115,17 @@ impl Boards {
                 })
             })
             .await
+    }
+
+    /// A goal of the caller and how it goes.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub(crate) async fn goal(&self, user: UserId, metric: &str) -> Result<GoalView, Error> {
+        let of = Of { user, metric };
+        let mut tx = self.db().read().await?;
+        let per_day = store::activities::goal(&mut tx, of).await?.ok_or(Error::NotFound)?;
+        view(&mut tx, of, per_day).await
     }
 
     /// The caller's goals and how they go.
@@ -138,18 +164,28 @@ async fn view(tx: &mut Tx, of: Of<'_>, per_day: i64) -> Result<GoalView, Error> 
     })
 }
 
-/// Notes what has been achieved now; once, and for good.
-pub(super) async fn achieve(tx: &mut Tx, of: Of<'_>) -> Result<(), Error> {
+/// Notes what has been achieved now, and whether the goal is reached on one of these days, of which something else
+/// counts than before; each once, and for good.
+pub(super) async fn achieve(tx: &mut Tx, of: Of<'_>, touched: &BTreeSet<i64>) -> Result<(), Error> {
     let now = tx.now();
     let today = day_of(now);
     let days = store::activities::days(tx, of, today - OLDEST_DAYS, today + 2).await?;
     let best = days.iter().map(|(_, value)| *value).max().unwrap_or_default();
-    let all: i64 = days.iter().map(|(_, value)| *value).sum();
+    let month = best_month(&days);
+    let all = store::activities::sum(tx, of, i64::MIN, i64::MAX).await?;
     let goal = store::activities::goal(tx, of).await?;
+    for (day, value) in days.iter().filter(|(day, _)| touched.contains(day)) {
+        let Some(per_day) = goal.filter(|goal| value >= goal) else { continue };
+        if store::activities::reach(tx, of, *day).await? {
+            let (user, metric, day) = (of.user, of.metric.to_owned(), day_start(*day));
+            tx.emit(&GoalReachedV1 { user, metric, day, per_day }, &[]).await?;
+        }
+    }
     let row = goal.map_or(0, |goal| streak(&days, goal, today).longest);
     for (code, _, feat) in ACHIEVEMENTS {
         let done = match feat {
             Feat::InADay(metric, least) => metric == of.metric && best >= least,
+            Feat::InAMonth(metric, least) => metric == of.metric && month >= least,
             Feat::InAll(metric, least) => metric == of.metric && all >= least,
             Feat::InARow(least) => row >= least,
         };
