@@ -1,9 +1,6 @@
 //! What the program gives to a service, and what a service hands to the program.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -70,24 +67,6 @@ pub struct Core {
     pub live: Live,
     /// What services add to the console.
     pub front: Front,
-    /// The logs that were opened, by the names of their services.
-    pub logs: Logs,
-}
-
-/// The logs of all services that run, for those who look at what happened. Cloning is cheap.
-#[derive(Clone, Default)]
-pub struct Logs(Arc<RwLock<HashMap<&'static str, Log>>>);
-
-impl Logs {
-    /// The log of a service, if it runs here. Services are opened one after the other: asked for while they serve, it
-    /// knows all of them.
-    pub fn find(&self, service: &str) -> Option<Log> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(service).cloned()
-    }
-
-    fn add(&self, service: &'static str, log: &Log) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(service, log.clone());
-    }
 }
 
 impl Core {
@@ -106,8 +85,6 @@ impl Core {
         let cursors = Cursors::new(&secrets.derive("cursors v1"));
         let live = Live::new(live, Figures::new(&metrics), clock.clone());
         live.follow(&accounts);
-        let logs = Logs::default();
-        logs.add("core", &accounts);
         let cache_metrics = CacheMetrics::new(&metrics);
         let second_level = redis
             .map(|redis| SecondLevel::new(&redis, mono.clone()).map(Arc::new))
@@ -126,7 +103,6 @@ impl Core {
             accounts,
             live,
             front: Front::default(),
-            logs,
         })
     }
 
@@ -142,7 +118,6 @@ impl Core {
         let db = Db::open(&self.location, schema, migrations, self.clock.clone()).await?;
         let log = Log::open(db, self.mono.clone()).await?;
         self.live.follow(&log);
-        self.logs.add(schema, &log);
         Ok(log)
     }
 }

@@ -78,12 +78,12 @@ create table boards.entry (
     primary key (board_no, edition, period, owner)
 ); -- without rowid
 
--- Somebody whose scores do not count on a board.
+-- Somebody whose scores do not count: on one board, or on all of them (`board_no` 0).
 create table boards.ban (
-    board_no bigint not null,
     owner text not null,
+    board_no bigint not null,
     reason text not null,
     banned_by uuid not null,
     banned_at timestamptz not null,
-    primary key (board_no, owner)
+    primary key (owner, board_no)
 ); -- without rowid

@@ -1,7 +1,6 @@
 //! Boards' routes, as data; each handler extracts, calls one use case, and shows what it answers.
 
 mod activities;
-mod bans;
 mod boards;
 mod competitions;
 mod entries;
@@ -19,7 +18,6 @@ use crate::service::Boards;
 pub(crate) fn routes(boards: &Boards) -> Vec<Route> {
     [
         boards::routes(boards),
-        bans::routes(boards),
         scores::routes(boards),
         entries::routes(boards),
         competitions::routes(boards),

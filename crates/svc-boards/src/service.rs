@@ -1,14 +1,13 @@
 //! Boards' handle: one method is one use case, and a use case that writes is one transaction.
 
 pub(crate) mod activities;
-mod bans;
 mod boards;
 pub(crate) mod competitions;
 mod entries;
 pub(crate) mod ledger;
 mod live;
 mod rates;
-pub(crate) mod rules;
+mod rules;
 pub(crate) mod scores;
 mod standings;
 
@@ -23,7 +22,7 @@ use mainstay_core::{
     events::Log,
     http::Cursors,
     live::Live,
-    mount::{Core, Logs, MountError},
+    mount::{Core, MountError},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -34,7 +33,6 @@ use crate::{Config, MIGRATIONS, error::Error};
 
 pub(crate) use self::{
     activities::{AchievementView, ActivityView, DayView, GoalView, NewActivity},
-    bans::BanView,
     boards::{BoardView, EditBoard, PeriodView},
     competitions::{
         After, CompetitionView, DayUpdate, EditCompetition, LeaderboardEntry, NewCompetition,
@@ -43,7 +41,6 @@ pub(crate) use self::{
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
     ledger::{BalanceView, LedgerEntryView},
     live::TELL_EVERY,
-    rules::{RuleView, TriedView},
     scores::NewScore,
 };
 
@@ -60,8 +57,6 @@ struct Inner {
     config: Config,
     /// Boards by name.
     known: Class<String, Arc<Board>>,
-    /// The logs of all services, to try rules on.
-    logs: Logs,
     /// Signs results, and knows people's handles.
     auth: Auth,
     standings: Arc<Standings>,
@@ -92,7 +87,6 @@ impl Boards {
             cursors: core.cursors.clone(),
             config,
             known,
-            logs: core.logs.clone(),
             auth: core.auth.clone(),
             standings,
             rates: Rates::default(),

@@ -40,7 +40,6 @@ pub(crate) fn consumers(_feed: &Feed) -> Vec<Consumer> {
                 AccountStateV1::NAME,
                 AccountSuspensionChangedV1::NAME,
             ],
-            queued: false,
             take: Arc::new(|tx, facts| {
                 Box::pin(async move {
                     for fact in facts.iter() {
@@ -63,7 +62,6 @@ pub(crate) fn consumers(_feed: &Feed) -> Vec<Consumer> {
                 MentionedV1::NAME,
                 RelationChangedV1::NAME,
             ],
-            queued: false,
             take: Arc::new(|tx, facts| Box::pin(async move { notify(tx, &facts).await })),
         },
     ]

@@ -44,7 +44,6 @@ fn suspensions() -> Consumer {
         name: "suspensions",
         source,
         facts: &[PersonSuspendedV1::NAME],
-        queued: false,
         take: Arc::new(|tx, facts| {
             Box::pin(async move {
                 for fact in facts.iter().filter_map(|fact| fact.read::<PersonSuspendedV1>()) {

@@ -131,13 +131,6 @@ base! {
             where (xid, seq) > ($1, $2) order by xid, seq limit $3",
         sqlite "select seq, seq, id, name, payload, tags, at from {s}.outbox
                 where seq > $2 and $1 is not null order by seq limit $3";
-    /// The newest facts of a name, among the last fifty thousand of all.
-    latest: "select xid, seq, id, name, payload::text, tags, at from
-             (select * from {s}.outbox order by xid desc, seq desc limit 50000) as newest
-             where name = $1 order by xid desc, seq desc limit $2",
-        sqlite "select seq, seq, id, name, payload, tags, at from
-             (select * from {s}.outbox order by seq desc limit 50000) as newest
-             where name = $1 order by seq desc limit $2";
     /// The last position.
     last: "select xid, seq from {s}.outbox order by xid desc, seq desc limit 1",
         sqlite "select seq, seq from {s}.outbox order by seq desc limit 1";
@@ -301,21 +294,6 @@ impl Outbox {
         limit: i64,
     ) -> Result<Vec<Emitted>, DbError> {
         let rows = tx.all::<OutboxRow>(&self.from_xid, params![xid, limit]).await?;
-        Ok(rows.into_iter().map(Emitted::from).collect())
-    }
-
-    /// The newest facts of this name, at most `limit`, newest first; older ones than the last fifty thousand of all are
-    /// not looked at.
-    ///
-    /// # Errors
-    /// What the engine says.
-    pub async fn latest(
-        &'static self,
-        tx: &mut Tx,
-        name: &str,
-        limit: i64,
-    ) -> Result<Vec<Emitted>, DbError> {
-        let rows = tx.all::<OutboxRow>(&self.latest, params![name, limit]).await?;
         Ok(rows.into_iter().map(Emitted::from).collect())
     }
 

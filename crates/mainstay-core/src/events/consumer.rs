@@ -52,10 +52,6 @@ pub struct Consumer {
     pub source: &'static str,
     /// The facts it takes; others are passed over.
     pub facts: &'static [&'static str],
-    /// Its effect takes named locks of rows that others change all the time, and reads what it decides by under them: on
-    /// Postgres it runs at READ COMMITTED behind the lock of its own position, and waits instead of failing. Else it runs
-    /// at SERIALIZABLE.
-    pub queued: bool,
     /// What it does.
     pub take: Take,
 }
@@ -307,15 +303,13 @@ impl Consumer {
         batch: Batch,
         bury: Option<(String, u32)>,
     ) -> Result<Option<Position>, DbError> {
-        let work = taking(self.clone(), batch.clone(), bury.map(Arc::new));
-        // Before its first position there is no row to wait for, and two instances would both take the first batch.
-        match self.queued && batch.position != Position::default() {
-            false => target.write(work).await,
-            true => {
-                let lock = params![self.name, self.source];
-                target.write_queued(&target.outbox().lock_position, lock, work).await
-            }
-        }
+        let (consumer, bury) = (self.clone(), bury.map(Arc::new));
+        target
+            .write(move |tx| {
+                let (consumer, batch, bury) = (consumer.clone(), batch.clone(), bury.clone());
+                Box::pin(async move { consumer.take_in(tx, &batch, bury.as_deref()).await })
+            })
+            .await
     }
 
     async fn take_in(
@@ -381,21 +375,6 @@ impl Consumer {
             tx.run(&outbox.bury, &params).await?;
         }
         Ok(())
-    }
-}
-
-/// One transaction of a consumer.
-fn taking(
-    consumer: Consumer,
-    batch: Batch,
-    bury: Option<Arc<(String, u32)>>,
-) -> impl for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Option<Position>, DbError>>
-+ Send
-+ Sync
-+ 'static {
-    move |tx: &mut Tx| {
-        let (consumer, batch, bury) = (consumer.clone(), batch.clone(), bury.clone());
-        Box::pin(async move { consumer.take_in(tx, &batch, bury.as_deref()).await })
     }
 }
 

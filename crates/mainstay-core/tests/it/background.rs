@@ -67,7 +67,6 @@ async fn clumsy(core: &Core) -> Result<Mount, MountError> {
         name: "accounts",
         source: "core",
         facts: &[AccountCreatedV1::NAME],
-        queued: false,
         take: Arc::new(move |tx, facts| {
             let takes = takes.fetch_add(1, Ordering::Relaxed);
             Box::pin(async move {

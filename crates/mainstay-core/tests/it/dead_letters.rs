@@ -52,7 +52,6 @@ fn consumer(mended: Arc<AtomicBool>) -> Consumer {
         name: "accounts",
         source: "core",
         facts: &[AccountCreatedV1::NAME],
-        queued: false,
         take: Arc::new(move |tx, facts| {
             let mended = mended.load(Ordering::Relaxed);
             Box::pin(async move {

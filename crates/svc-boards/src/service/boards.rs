@@ -508,7 +508,7 @@ pub(crate) async fn advance(tx: &mut Tx, board: &Board, head: Head) -> Result<He
     Ok(Head { period, period_ends_at: next, ..head })
 }
 
-pub(crate) async fn say_changed(
+async fn say_changed(
     tx: &mut Tx,
     board: &Board,
     head: Head,

@@ -69,18 +69,16 @@ statements! {
     /// Forgets a period.
     ERASE_PERIOD = "delete from boards.period where board_no = $1 and no = $2";
     /// Which of these owners are banned on a board.
-    BANNED_AMONG = "select owner from boards.ban where board_no = $1 and owner = any($2)",
-        sqlite "select owner from boards.ban where board_no = $1 and owner in (select value from json_each($2))";
+    BANNED_AMONG = "select owner from boards.ban where owner = any($2) and board_no in (0, $1)",
+        sqlite "select owner from boards.ban where owner in (select value from json_each($2)) and board_no in (0, $1)";
     /// Bans an owner.
     BAN = "insert into boards.ban (owner, board_no, reason, banned_by, banned_at) values ($1, $2, $3, $4, $5)
            on conflict do nothing";
     /// Lifts a ban.
     UNBAN = "delete from boards.ban where owner = $1 and board_no = $2";
     /// Bans, by owner, after one.
-    BANS = "select owner, reason, banned_by, banned_at from boards.ban
+    BANS = "select owner, board_no, reason, banned_by, banned_at from boards.ban
             where board_no = $1 and owner > $2 order by owner limit $3";
-    /// A ban.
-    BAN_OF = "select owner, reason, banned_by, banned_at from boards.ban where board_no = $1 and owner = $2";
 }
 
 row! {
@@ -124,6 +122,7 @@ row! {
     #[derive(Debug, Clone)]
     pub(crate) struct BanRow {
         pub(crate) owner: String,
+        pub(crate) board_no: i64,
         pub(crate) reason: String,
         pub(crate) banned_by: UserId,
         pub(crate) banned_at: Ts,
@@ -265,40 +264,4 @@ pub(crate) async fn banned_among(
 ) -> Result<Vec<String>, DbError> {
     let rows: Vec<(String,)> = tx.all(&BANNED_AMONG, params![board_no, owners.to_vec()]).await?;
     Ok(rows.into_iter().map(|(owner,)| owner).collect())
-}
-
-/// Bans an owner on a board; `false` if they are already.
-pub(crate) async fn ban(
-    tx: &mut Tx,
-    board_no: i64,
-    owner: &str,
-    reason: &str,
-    by: UserId,
-    now: Ts,
-) -> Result<bool, DbError> {
-    Ok(tx.execute(&BAN, params![owner, board_no, reason, by, now]).await? == 1)
-}
-
-/// Lifts a ban; `false` if there is none.
-pub(crate) async fn unban(tx: &mut Tx, board_no: i64, owner: &str) -> Result<bool, DbError> {
-    Ok(tx.execute(&UNBAN, params![owner, board_no]).await? == 1)
-}
-
-/// A ban, if there is one.
-pub(crate) async fn ban_of(
-    tx: &mut Tx,
-    board_no: i64,
-    owner: &str,
-) -> Result<Option<BanRow>, DbError> {
-    tx.optional(&BAN_OF, params![board_no, owner]).await
-}
-
-/// Bans on a board behind an owner, by name.
-pub(crate) async fn bans(
-    tx: &mut Tx,
-    board_no: i64,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<BanRow>, DbError> {
-    tx.all(&BANS, params![board_no, after, limit]).await
 }

@@ -43,8 +43,6 @@ statements! {
     REMOVE_ENTRY = "delete from boards.entry where board_no = $1 and edition = $2 and period = $3 and owner = $4";
     /// When a submission was made, and what was sent with it.
     SUBMISSION = "select submitted_at, metadata from boards.submission where board_no = $1 and seq = $2";
-    /// Whether somebody has made others' scores on a board happen.
-    CAUSED = "select exists (select 1 from boards.submission where cause = $2 and board_no = $1)";
     /// Submissions in order, after one: what a board is built from.
     SUBMISSIONS_AFTER = "select seq, period, owner, kind, scores, operator, metadata, slices, cause, submitted_at
                          from boards.submission where board_no = $1 and seq > $2 order by seq limit $3";
@@ -285,10 +283,4 @@ pub(crate) async fn submissions(
 ) -> Result<Vec<Option<(Ts, Option<Json<Value>>)>>, DbError> {
     let params: Vec<_> = seqs.iter().map(|seq| params![board_no, *seq].to_vec()).collect();
     tx.optional_all(&SUBMISSION, &params).await
-}
-
-/// Whether `cause` has made others' scores on a board happen.
-pub(crate) async fn caused(tx: &mut Tx, board_no: i64, cause: &str) -> Result<bool, DbError> {
-    let (caused,): (bool,) = tx.one(&CAUSED, params![board_no, cause]).await?;
-    Ok(caused)
 }

@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 mod activities;
-mod bans;
 mod boards;
 mod competitions;
 mod entries;

@@ -111,9 +111,7 @@ pub(crate) async fn record(
     let mut owners: Vec<String> = list.iter().map(|new| new.owner.clone()).collect();
     owners.sort_unstable();
     owners.dedup();
-    let causes = list.iter().filter_map(|new| new.cause.clone());
-    let names: Vec<String> = owners.iter().cloned().chain(causes).collect();
-    let banned = store::boards::banned_among(tx, board.no, &names).await?;
+    let banned = store::boards::banned_among(tx, board.no, &owners).await?;
     let mut held: HashMap<String, Held> = HashMap::with_capacity(owners.len());
     for row in store::scores::entries_among(tx, place, &owners).await? {
         let scores = row.scores()?;
@@ -125,8 +123,7 @@ pub(crate) async fn record(
     let mut outcomes = Vec::with_capacity(list.len());
     let mut touched: BTreeMap<&str, bool> = BTreeMap::new();
     for new in list {
-        let by_banned = new.cause.as_ref().is_some_and(|cause| banned.contains(cause));
-        if by_banned || banned.contains(&new.owner) {
+        if banned.contains(&new.owner) {
             outcomes.push(Outcome::Banned);
             continue;
         }
