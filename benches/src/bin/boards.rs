@@ -58,7 +58,8 @@ async fn measure(
     table: &mut Table,
 ) -> anyhow::Result<()> {
     let engine = if url.is_some() { "Postgres" } else { "SQLite" };
-    let settings: Vec<(&str, &str)> = url.map(|url| ("MAINSTAY_DB__URL", url)).into_iter().collect();
+    let settings: Vec<(&str, &str)> =
+        url.map(|url| ("MAINSTAY_DB__URL", url)).into_iter().collect();
     let mut command = Command::new(program);
     command
         .args(["user", "create", "keeper", "--email", "keeper@example.org", "--role", "admin"])
@@ -98,7 +99,8 @@ async fn measure(
             zadds.push(zadd);
         }
     }
-    let what = format!("{engine}, over HTTP, single scores/s ({failed} failed); p99 ms; µs of CPU each");
+    let what =
+        format!("{engine}, over HTTP, single scores/s ({failed} failed); p99 ms; µs of CPU each");
     table.row(what, format!("{singles}; {p99}; {cpu_us}"), "", None);
     let ratio = singles.median() / REPLACED_UPDATES_PER_S;
     let what = format!("{engine}, single scores ÷ replaced system (14.7 k/s, kept nowhere)");
@@ -133,7 +135,8 @@ async fn measure(
     for (name, path, times) in reads {
         let mut rates = Rounds::default();
         for round in 0..=ROUNDS {
-            let load = keeper.load(&ours, time / 2, move |_| ("GET", path.to_owned(), String::new()));
+            let load =
+                keeper.load(&ours, time / 2, move |_| ("GET", path.to_owned(), String::new()));
             let load = load.await?;
             println!("{engine}, {name}: {load:?}");
             if round > 0 {

@@ -316,7 +316,8 @@ impl Db {
         outbox::first_answer(&mut tx, once).await
     }
 
-    async fn write_with<T, E, F>(
+    /// As [`Db::write`], or behind a lock as [`Db::write_queued`].
+    pub(crate) async fn write_with<T, E, F>(
         &self,
         lock: Option<(&'static Sql, &[Param<'_>])>,
         work: F,

@@ -1,6 +1,9 @@
 //! What the program gives to a service, and what a service hands to the program.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde_json::Value;
 
@@ -40,6 +43,22 @@ pub struct CoreParts {
     pub redis: Option<SecondLevelConfig>,
 }
 
+/// The logs of the services that are open, by name: what each of them says in public. Cloning keeps the same.
+#[derive(Clone, Default)]
+pub struct Logs(Arc<Mutex<BTreeMap<&'static str, Log>>>);
+
+impl Logs {
+    /// The log of this service, if it is there and opened its records already.
+    pub fn find(&self, service: &str) -> Option<Log> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned()
+    }
+
+    fn add(&self, log: &Log) {
+        let mut logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.insert(log.db().schema(), log.clone());
+    }
+}
+
 /// The parts of the core that every service shares. Cloning is cheap.
 #[derive(Clone)]
 pub struct Core {
@@ -63,6 +82,8 @@ pub struct Core {
     pub auth: Auth,
     /// The log of accounts.
     pub accounts: Log,
+    /// The logs of the core and of each service that was opened, for those who look back at what was told.
+    pub logs: Logs,
     /// Updates to clients.
     pub live: Live,
     /// What services add to the console.
@@ -85,6 +106,8 @@ impl Core {
         let cursors = Cursors::new(&secrets.derive("cursors v1"));
         let live = Live::new(live, Figures::new(&metrics), clock.clone());
         live.follow(&accounts);
+        let logs = Logs::default();
+        logs.add(&accounts);
         let cache_metrics = CacheMetrics::new(&metrics);
         let second_level = redis
             .map(|redis| SecondLevel::new(&redis, mono.clone()).map(Arc::new))
@@ -101,6 +124,7 @@ impl Core {
             blobs,
             auth,
             accounts,
+            logs,
             live,
             front: Front::default(),
         })
@@ -118,6 +142,7 @@ impl Core {
         let db = Db::open(&self.location, schema, migrations, self.clock.clone()).await?;
         let log = Log::open(db, self.mono.clone()).await?;
         self.live.follow(&log);
+        self.logs.add(&log);
         Ok(log)
     }
 }

@@ -1,6 +1,7 @@
 //! Boards' routes, as data; each handler extracts, calls one use case, and shows what it answers.
 
 mod activities;
+mod bans;
 mod boards;
 mod competitions;
 mod entries;
@@ -26,6 +27,7 @@ pub(crate) fn routes(boards: &Boards) -> Vec<Route> {
         ledger::routes(boards),
         live::routes(boards),
         rules::routes(boards),
+        bans::routes(boards),
     ]
     .into_iter()
     .flatten()

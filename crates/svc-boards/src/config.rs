@@ -1,9 +1,27 @@
 //! Boards' configuration.
 
+use std::collections::BTreeSet;
+
 use mainstay_core::config::{SettingFault, Settings};
 use serde::{Deserialize, Serialize};
 
-use crate::model::activity::limits::ActivityLimits;
+use crate::model::{
+    activity::limits::ActivityLimits,
+    rule::{RuleSettings, is_rule_id},
+};
+
+/// The most rules of the configuration.
+const RULES_MAX: usize = 100;
+
+/// A rule of the configuration: its name, and what it says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DeclaredRule {
+    /// Its name.
+    pub id: String,
+    /// What it says.
+    #[serde(flatten)]
+    pub rule: RuleSettings,
+}
 
 /// Boards' settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -23,6 +41,13 @@ pub struct Config {
     pub idle_s: u32,
     /// What is plausible of the activity that people sync.
     pub activity: ActivityLimits,
+    /// Keeps the board `creators`: the top creators of the week from Feed's facts. A like gives a point to who wrote
+    /// the post and is taken back with it, a comment gives two; nobody scores for themselves.
+    pub creators: bool,
+    /// Rules that score from facts, such as `{ id = "likes", on = "feed.post_liked.v1", when = "user != author",
+    /// owner = "author", board = "likes", value = 1 }`. They count what is told from the first start with them on, and
+    /// are read-only over the API.
+    pub rules: Vec<DeclaredRule>,
 }
 
 impl Default for Config {
@@ -33,15 +58,61 @@ impl Default for Config {
             settle_after_s: 0,
             idle_s: 900,
             activity: ActivityLimits::default(),
+            creators: false,
+            rules: Vec::new(),
         }
     }
 }
 
 impl Settings for Config {
     fn faults(&self) -> Vec<SettingFault> {
-        let code =
-            self.currency.len() == 3 && self.currency.bytes().all(|byte| byte.is_ascii_uppercase());
-        let fault = || SettingFault::new("currency", "is not three capital letters, such as `INR`");
-        if code { Vec::new() } else { vec![fault()] }
+        let mut faults = Vec::new();
+        if self.currency.len() != 3 || !self.currency.bytes().all(|byte| byte.is_ascii_uppercase())
+        {
+            let message = "is not three capital letters, such as `INR`";
+            faults.push(SettingFault::new("currency", message));
+        }
+        let mut say = |message: String| faults.push(SettingFault::new("rules", message));
+        if self.rules.len() > RULES_MAX {
+            say(format!("takes at most {RULES_MAX} rules"));
+        }
+        let mut ids = BTreeSet::new();
+        for DeclaredRule { id, rule } in self.rules.iter().take(RULES_MAX) {
+            if !is_rule_id(id) {
+                say(format!("takes ids of 1 to 64 letters, digits, `-`, `_`, `.`, not `{id}`"));
+            }
+            if !ids.insert(id) {
+                say(format!("takes each id once, and `{id}` stands there again"));
+            }
+            for fault in rule.compile("").err().into_iter().flat_map(|odd| odd.into_vec()) {
+                let field = fault.pointer.trim_start_matches('/');
+                say(format!("has in `{id}` a `{field}` that is not one. {}", fault.detail));
+            }
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
+    use super::*;
+
+    #[test]
+    fn a_rule_of_the_configuration_is_checked_before_the_program_starts() {
+        let rule = |json: serde_json::Value| serde_json::from_value::<DeclaredRule>(json).unwrap();
+        let sound = rule(serde_json::json!({
+            "id": "likes", "on": "feed.post_liked.v1", "owner": "author", "board": "b", "value": 1,
+        }));
+        let mut odd = sound.clone();
+        odd.rule.when = Some("user ==".into());
+        let rules = vec![sound, odd];
+        let said: Vec<String> = Config { rules, ..Config::default() }
+            .faults()
+            .into_iter()
+            .map(|it| it.message)
+            .collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said.iter().any(|said| said.contains("At character 8")), "{said:?}");
     }
 }

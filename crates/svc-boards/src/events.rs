@@ -1,10 +1,51 @@
 //! Facts: out in the transaction of the change (`tx.emit` in a use case), in through consumers, each taken once.
 
-use mainstay_core::events::consumer::Consumer;
+use std::sync::Arc;
 
-use crate::service::Boards;
+use mainstay_core::{
+    db::{DbError, Emitted, Tx},
+    events::consumer::{Consumer, Isolation},
+};
+
+use crate::{error::Error, model::rule::facts_of, service::Boards};
 
 /// What Boards does with facts, its own and others'.
-pub(crate) fn consumers(_boards: &Boards) -> Vec<Consumer> {
-    Vec::new()
+pub(crate) fn consumers(boards: &Boards) -> Vec<Consumer> {
+    // One for each of the sources that rules know.
+    vec![
+        rules(boards, "rules_feed", "feed"),
+        rules(boards, "rules_boards", "boards"),
+        rules(boards, "rules_core", "core"),
+    ]
+}
+
+/// Takes every fact of `source` that a rule can be about: which of them score is for the rules to say, and they change
+/// while the program runs.
+///
+/// It runs behind its position's lock at READ COMMITTED, for it waits for the heads of boards with everybody else who
+/// scores, and a serializable transaction would fail each time that somebody scored before it. It is right there: the
+/// rules are as they stand when the batch is taken; each board is looked at again once its head is locked; and entries,
+/// bans and submissions of a board change under that lock alone.
+fn rules(boards: &Boards, name: &'static str, source: &'static str) -> Consumer {
+    let boards = boards.clone();
+    Consumer {
+        name,
+        source,
+        facts: facts_of(source),
+        isolation: Isolation::Queued,
+        take: Arc::new(move |tx, facts| {
+            let boards = boards.clone();
+            Box::pin(async move { take(&boards, tx, &facts).await })
+        }),
+    }
+}
+
+async fn take(boards: &Boards, tx: &mut Tx, facts: &[Arc<Emitted>]) -> Result<(), DbError> {
+    boards.take_facts(tx, facts).await.map_err(|error| match error {
+        Error::Db(error) => error,
+        other => DbError::Statement {
+            statement: "apply rules to facts".to_owned(),
+            message: other.to_string(),
+        },
+    })
 }

@@ -10,7 +10,7 @@
 //! - Every transfer of the ledger sums to zero.
 //!
 //! # Limits
-//! 5 columns of 64 bits, owners of 128 bytes, 10,000 scores in a request, 1,000 entries a page.
+//! 5 columns of 64 bits, owners of 128 bytes, 10,000 scores in a request, 1,000 entries a page, 100 rules.
 
 pub mod config;
 pub mod engine;
@@ -30,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 use mainstay_core::{
     config::Section,
     db::{BoxFuture, Sql, migrate::Migration},
-    jobs::Periodic,
+    jobs::{Job, Periodic},
     migrations,
     mount::{Core, Mount, MountError, Service},
 };
@@ -44,6 +44,9 @@ static MIGRATIONS: &[Migration] = migrations![
     4 "competitions" "../migrations/0004_competitions.sql",
     5 "rules" "../migrations/0005_rules.sql",
 ];
+
+/// The longest that a job may take; each goes on from where it was cut short.
+const JOB_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Boards, for the program.
 pub const SERVICE: Service = Service {
@@ -68,7 +71,7 @@ pub async fn mount(core: &Core, config: Config) -> Result<(Boards, Mount), Mount
         consumers: events::consumers(&boards),
         snapshots: Vec::new(),
         orders: orders::orders(&boards),
-        jobs: Vec::new(),
+        jobs: jobs(&boards),
         periodic: periodic(&boards),
         statements: statements(),
     };
@@ -109,6 +112,30 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
         }),
         task("boards.forget_idle", 30, |boards| {
             Box::pin(async move { boards.forget_idle().await })
+        }),
+    ]
+}
+
+/// What Boards promises and does afterwards; the key of each is a board's number.
+fn jobs(boards: &Boards) -> Vec<Job> {
+    type Work = fn(Boards, i64) -> BoxFuture<'static, Result<(), error::Error>>;
+    let job = |name, run: Work| {
+        let boards = boards.clone();
+        let run = move |key: String, _payload| -> BoxFuture<'static, Result<(), String>> {
+            let boards = boards.clone();
+            Box::pin(async move {
+                let no = key.parse().map_err(|_odd| format!("`{key}` is no board's number"))?;
+                run(boards, no).await.map_err(|error| error.to_string())
+            })
+        };
+        Job { name, deadline: JOB_DEADLINE, run: Arc::new(run) }
+    };
+    vec![
+        job(service::scores::BUILD_JOB, |boards, no| {
+            Box::pin(async move { boards.build(no).await })
+        }),
+        job(service::scores::ERASE_JOB, |boards, no| {
+            Box::pin(async move { boards.erase_editions(no).await })
         }),
     ]
 }

@@ -5,5 +5,6 @@ pub mod board;
 pub mod competition;
 pub mod operate;
 pub mod prize;
+pub mod rule;
 pub mod schedule;
 pub mod score;

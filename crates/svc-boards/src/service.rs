@@ -1,9 +1,11 @@
 //! Boards' handle: one method is one use case, and a use case that writes is one transaction.
 
 pub(crate) mod activities;
+mod bans;
 mod boards;
 pub(crate) mod competitions;
 mod entries;
+mod history;
 pub(crate) mod ledger;
 mod live;
 mod rates;
@@ -13,6 +15,7 @@ mod standings;
 
 use std::sync::Arc;
 
+use mainstay_contract::boards::EntriesRemovedV1;
 use mainstay_core::{
     auth::Auth,
     cache::{Class, Policy},
@@ -22,7 +25,8 @@ use mainstay_core::{
     events::Log,
     http::Cursors,
     live::Live,
-    mount::{Core, MountError},
+    mount::{Core, Logs, MountError},
+    telemetry::Unit,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -33,6 +37,7 @@ use crate::{Config, MIGRATIONS, error::Error};
 
 pub(crate) use self::{
     activities::{AchievementView, ActivityView, DayView, GoalView, NewActivity},
+    bans::{BanView, NewBan},
     boards::{BoardView, EditBoard, PeriodView},
     competitions::{
         After, CompetitionView, DayUpdate, EditCompetition, LeaderboardEntry, NewCompetition,
@@ -41,6 +46,7 @@ pub(crate) use self::{
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
     ledger::{BalanceView, LedgerEntryView},
     live::TELL_EVERY,
+    rules::{DryRun, DryRunView, RuleView},
     scores::NewScore,
 };
 
@@ -49,6 +55,9 @@ pub(crate) use self::{
 pub struct Boards {
     inner: Arc<Inner>,
 }
+
+/// Counts so many facts that the rule of this name could not be applied to.
+type CountRuleErrors = Box<dyn Fn(&str, u64) + Send + Sync>;
 
 struct Inner {
     log: Log,
@@ -65,6 +74,12 @@ struct Inner {
     live: Live,
     /// Boards that somebody watches.
     watched: Arc<Watched>,
+    history: Arc<history::History>,
+    /// What others tell, to try rules on.
+    logs: Logs,
+    /// Rules of the configuration.
+    rules: rules::Declared,
+    count_rule_errors: CountRuleErrors,
 }
 
 impl Boards {
@@ -81,6 +96,18 @@ impl Boards {
         let known = Class::new(policy, log.epochs().clone(), &core.cache_metrics, weigh);
         let standings = Standings::new(log.db().clone(), core.clock.clone());
         standings.follow(&log);
+        let history = Arc::<history::History>::default();
+        let told = history.clone();
+        log.on_fact(Box::new(move |fact| {
+            if let Some(removed) = fact.read::<EntriesRemovedV1>() {
+                told.forget(removed.board_no);
+            }
+        }));
+        let rules = rules::Declared::open(log.db(), &config).await;
+        let rules = rules.map_err(|error| MountError::because("read its rules", error))?;
+        let scope = core.metrics.scope("boards");
+        let help = "Facts that a rule could not be applied to, met by this instance";
+        let rule_errors = scope.counter_family("rule_errors", help, Unit::None, &["rule"]);
         let inner = Inner {
             log,
             clock: core.clock.clone(),
@@ -93,6 +120,12 @@ impl Boards {
             intake: Arc::default(),
             live: core.live.clone(),
             watched: Arc::default(),
+            history,
+            logs: core.logs.clone(),
+            rules,
+            count_rule_errors: Box::new(move |rule, count| {
+                rule_errors.with(&[rule]).inc_by(count);
+            }),
         };
         let boards = Self { inner: Arc::new(inner) };
         boards.go_live();

@@ -1,6 +1,7 @@
 //! Boards' statements: one function each, the transaction first. Nothing here begins, commits or decides.
 
 pub(crate) mod activities;
+pub(crate) mod bans;
 pub(crate) mod boards;
 pub(crate) mod competitions;
 pub(crate) mod ledger;
@@ -12,6 +13,7 @@ use mainstay_core::db::Sql;
 /// Every statement, for the test that prepares them on both engines.
 pub(crate) static ALL: &[&[&Sql]] = &[
     activities::STATEMENTS,
+    bans::STATEMENTS,
     boards::STATEMENTS,
     competitions::STATEMENTS,
     ledger::STATEMENTS,

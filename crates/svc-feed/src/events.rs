@@ -14,7 +14,7 @@ use mainstay_contract::{
 use mainstay_core::{
     db::{DbError, Emitted, Tx},
     events::{
-        consumer::Consumer,
+        consumer::{Consumer, Isolation},
         snapshot::{self, Snapshot},
     },
 };
@@ -40,6 +40,7 @@ pub(crate) fn consumers(_feed: &Feed) -> Vec<Consumer> {
                 AccountStateV1::NAME,
                 AccountSuspensionChangedV1::NAME,
             ],
+            isolation: Isolation::Serializable,
             take: Arc::new(|tx, facts| {
                 Box::pin(async move {
                     for fact in facts.iter() {
@@ -62,6 +63,7 @@ pub(crate) fn consumers(_feed: &Feed) -> Vec<Consumer> {
                 MentionedV1::NAME,
                 RelationChangedV1::NAME,
             ],
+            isolation: Isolation::Serializable,
             take: Arc::new(|tx, facts| Box::pin(async move { notify(tx, &facts).await })),
         },
     ]

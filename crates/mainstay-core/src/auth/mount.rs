@@ -9,7 +9,7 @@ use crate::{
     db::{DbError, Tx},
     events::{
         Log,
-        consumer::Consumer,
+        consumer::{Consumer, Isolation},
         snapshot::{Snapshot, Told},
     },
     jobs::Periodic,
@@ -44,6 +44,7 @@ fn suspensions() -> Consumer {
         name: "suspensions",
         source,
         facts: &[PersonSuspendedV1::NAME],
+        isolation: Isolation::Serializable,
         take: Arc::new(|tx, facts| {
             Box::pin(async move {
                 for fact in facts.iter().filter_map(|fact| fact.read::<PersonSuspendedV1>()) {

@@ -131,6 +131,12 @@ base! {
             where (xid, seq) > ($1, $2) order by xid, seq limit $3",
         sqlite "select seq, seq, id, name, payload, tags, at from {s}.outbox
                 where seq > $2 and $1 is not null order by seq limit $3";
+    /// The newest facts of one name, newest first, among so many of the newest.
+    newest: "select xid, seq, id, name, payload::text, tags, at from
+             (select * from {s}.outbox order by xid desc, seq desc limit $3) newest
+             where name = $1 order by xid desc, seq desc limit $2",
+        sqlite "select seq, seq, id, name, payload, tags, at from
+                (select * from {s}.outbox order by seq desc limit $3) newest where name = $1 order by seq desc limit $2";
     /// The last position.
     last: "select xid, seq from {s}.outbox order by xid desc, seq desc limit 1",
         sqlite "select seq, seq from {s}.outbox order by seq desc limit 1";
@@ -144,6 +150,8 @@ base! {
     /// Moves a consumer on.
     set_position: "insert into {s}.consumer (consumer, source, xid, seq) values ($1, $2, $3, $4)
                    on conflict (consumer, source) do update set xid = excluded.xid, seq = excluded.seq";
+    /// Sets a consumer at the beginning of a log, unless it stands there.
+    begin_position: "insert into {s}.consumer (consumer, source, xid, seq) values ($1, $2, 0, 0) on conflict do nothing";
     /// Where a consumer stands in a log, for its transaction, which others wait for.
     lock_position: "select xid, seq from {s}.consumer where consumer = $1 and source = $2 for update",
         sqlite "select xid, seq from {s}.consumer where consumer = $1 and source = $2";
@@ -309,6 +317,23 @@ impl Outbox {
     ) -> Result<Vec<Emitted>, DbError> {
         let rows =
             tx.all::<OutboxRow>(&self.after, params![position.xid, position.seq, limit]).await?;
+        Ok(rows.into_iter().map(Emitted::from).collect())
+    }
+}
+
+impl Outbox {
+    /// The newest facts of one name, at most `limit`, newest first; only the newest `among` of the log are looked at.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn newest(
+        &'static self,
+        tx: &mut Tx,
+        name: &str,
+        limit: i64,
+        among: i64,
+    ) -> Result<Vec<Emitted>, DbError> {
+        let rows = tx.all::<OutboxRow>(&self.newest, params![name, limit, among]).await?;
         Ok(rows.into_iter().map(Emitted::from).collect())
     }
 }

@@ -43,6 +43,19 @@ pub type Take = Arc<
         + Sync,
 >;
 
+/// How a consumer's transactions meet others' on Postgres. On SQLite there is one writer, and they do not meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// Serializable: what met another is tried again. Right for whatever the consumer reads and writes.
+    #[default]
+    Serializable,
+    /// READ COMMITTED, behind the lock of the consumer's position. For one that changes rows which many writers queue
+    /// up for: it waits with them instead of failing against them. It is for its `take` to lock what it reads and then
+    /// changes; that no fact takes effect twice follows from the position's lock alone, for all that tells what was
+    /// taken is read after it, and a statement at READ COMMITTED sees whatever was committed before it began.
+    Queued,
+}
+
 /// Takes facts of one log into a service's records.
 #[derive(Clone)]
 pub struct Consumer {
@@ -52,6 +65,8 @@ pub struct Consumer {
     pub source: &'static str,
     /// The facts it takes; others are passed over.
     pub facts: &'static [&'static str],
+    /// How its transactions meet others'.
+    pub isolation: Isolation,
     /// What it does.
     pub take: Take,
 }
@@ -259,7 +274,24 @@ impl Consumer {
         let outbox = target.outbox();
         let at: Option<(i64, i64)> =
             tx.optional(&outbox.position, params![self.name, self.source]).await?;
+        drop(tx);
+        if at.is_none() && self.isolation == Isolation::Queued {
+            self.begin(target).await?;
+        }
         Ok(at.map_or(Position { xid: 0, seq: 0 }, |(xid, seq)| Position { xid, seq }))
+    }
+
+    /// Makes the row that its transactions lock: a lock on a row that is not there keeps nobody out.
+    async fn begin(&self, target: &Db) -> Result<(), DbError> {
+        let names = (self.name, self.source);
+        target
+            .write(move |tx| {
+                let outbox = tx.outbox();
+                Box::pin(
+                    async move { tx.run(&outbox.begin_position, params![names.0, names.1]).await },
+                )
+            })
+            .await
     }
 
     /// Takes a batch as one transaction; after a failure, fact by fact, so that the one at fault is known. Returns the
@@ -304,8 +336,13 @@ impl Consumer {
         bury: Option<(String, u32)>,
     ) -> Result<Option<Position>, DbError> {
         let (consumer, bury) = (self.clone(), bury.map(Arc::new));
+        let position: &[crate::db::Param<'_>] = params![self.name, self.source];
+        let lock = match self.isolation {
+            Isolation::Serializable => None,
+            Isolation::Queued => Some((&target.outbox().lock_position, position)),
+        };
         target
-            .write(move |tx| {
+            .write_with(lock, move |tx| {
                 let (consumer, batch, bury) = (consumer.clone(), batch.clone(), bury.clone());
                 Box::pin(async move { consumer.take_in(tx, &batch, bury.as_deref()).await })
             })

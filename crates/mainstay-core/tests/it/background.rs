@@ -13,7 +13,7 @@ use mainstay_core::{
     config::{Section, Settings},
     contract::{Fact as _, account::AccountCreatedV1, id::UserId},
     db::{Db, DbError, migrate::Migration},
-    events::consumer::Consumer,
+    events::consumer::{Consumer, Isolation},
     jobs::Periodic,
     mount::{Core, Mount, MountError, Service},
     params, statements,
@@ -67,6 +67,7 @@ async fn clumsy(core: &Core) -> Result<Mount, MountError> {
         name: "accounts",
         source: "core",
         facts: &[AccountCreatedV1::NAME],
+        isolation: Isolation::Serializable,
         take: Arc::new(move |tx, facts| {
             let takes = takes.fetch_add(1, Ordering::Relaxed);
             Box::pin(async move {

@@ -21,7 +21,7 @@ use mainstay_core::{
     db::{Db, DbError, Location, Param, ToParam as _, migrate::Migration},
     events::{
         Log,
-        consumer::{Consumer, Progress},
+        consumer::{Consumer, Isolation, Progress},
         dead::{self, Again, By},
     },
     ids,
@@ -52,6 +52,7 @@ fn consumer(mended: Arc<AtomicBool>) -> Consumer {
         name: "accounts",
         source: "core",
         facts: &[AccountCreatedV1::NAME],
+        isolation: Isolation::Serializable,
         take: Arc::new(move |tx, facts| {
             let mended = mended.load(Ordering::Relaxed);
             Box::pin(async move {

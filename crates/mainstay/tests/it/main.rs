@@ -13,4 +13,5 @@ mod kill;
 mod kill_money;
 mod pages;
 mod program;
+mod rules;
 mod serving;

@@ -48,7 +48,8 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .about("Make a board or give it other settings")
             .details(
                 "Scores that were submitted are kept: where the new settings make other entries of them, the board is \
-                 built anew. Columns stay as many as they are, with their decimals, once there are scores.",
+                 built anew, one with more than 20,000 submissions a little later. Columns stay as many as they are, with their \
+                 decimals, once there are scores.",
             )
             .access(keepers)
             .takes::<BoardSettings>(64 << 10)

@@ -22,6 +22,9 @@ struct Lookup {
     owners: Vec<String>,
 }
 
+/// Whoever likes a post and then reads a board sees what a rule makes of it.
+const SHOWS: &[&str] = &["rules_feed"];
+
 pub(super) fn routes(boards: &Boards) -> Vec<Route> {
     let r = Routes::api(boards, "Boards");
     vec![
@@ -29,18 +32,24 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .about("Page through a board")
             .details(
                 "Later pages show the board as it stood at the first one, for ten minutes, whoever moves meanwhile. After \
-                 that the cursor has expired (410).",
+                 that the cursor has expired (410). With `at` it is the board as it stood at that instant, found from what \
+                 was submitted up to it; two such are worked out at a time (503), of periods with at most a million \
+                 submissions.",
             )
             .query::<EntriesQuery>()
+            .shows(SHOWS)
             .answers::<EntriesPage>(200)
-            .refuses(&[Code::CursorExpired]),
+            .refuses(&[Code::CursorExpired])
+            .timeout_ms(30_000),
         r.get("/api/v1/boards/{board}/entries/{owner}", entry)
             .about("Read how an owner stands")
             .query::<StandingQuery>()
+            .shows(SHOWS)
             .answers::<StandingView>(200),
         r.get("/api/v1/boards/{board}/entries/{owner}/around", around)
             .about("Read an owner's neighbourhood")
             .query::<StandingQuery>()
+            .shows(SHOWS)
             .answers::<EntriesPage>(200),
         r.post("/api/v1/boards/{board}/entries/lookup", lookup)
             .about("Read how several owners stand")

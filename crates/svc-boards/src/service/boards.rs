@@ -434,7 +434,8 @@ async fn change_in(tx: &mut Tx, board: Board, settings: BoardSettings) -> Result
         store::boards::plan_period(tx, board.no, head.period, head.period_ends_at).await?;
     }
     if super::scores::differ(&board.settings, &new.settings) {
-        head = super::scores::rebuild(tx, &new, head).await?;
+        let most = super::scores::AT_ONCE_MAX;
+        (head, _) = super::scores::rebuild_within(tx, &new, head, most).await?;
     }
     store::boards::change(tx, board.no, &new.settings, now, new.version).await?;
     store::boards::move_head(tx, board.no, head).await?;
@@ -508,7 +509,8 @@ pub(crate) async fn advance(tx: &mut Tx, board: &Board, head: Head) -> Result<He
     Ok(Head { period, period_ends_at: next, ..head })
 }
 
-async fn say_changed(
+/// Says that a board is another now; memory drops earlier editions of its entries.
+pub(crate) async fn say_changed(
     tx: &mut Tx,
     board: &Board,
     head: Head,

@@ -24,7 +24,7 @@ use crate::{
     model::{board::BoardSettings, score::Written},
     store::{
         self,
-        boards::PeriodRow,
+        boards::{Head, PeriodRow},
         scores::{EntryRow, Place},
     },
 };
@@ -105,6 +105,8 @@ pub(crate) struct EntriesQuery {
     pub(crate) cursor: Option<String>,
     /// `current` (if absent), `previous`, a period's number, or an instant in it.
     pub(crate) window: Option<String>,
+    /// How the board stood at this instant, within `boards.history_days`; not with `window`.
+    pub(crate) at: Option<Ts>,
     /// Ranks among one's like only: kind and value, such as `country:IN`.
     pub(crate) slice: Option<String>,
     /// The rank to begin with, if there is no cursor.
@@ -120,6 +122,8 @@ pub(crate) struct StandingQuery {
     pub(crate) limit: Option<u32>,
     /// `current` (if absent), `previous`, a period's number, or an instant in it.
     pub(crate) window: Option<String>,
+    /// How the board stood at this instant, within `boards.history_days`; not with `window`.
+    pub(crate) at: Option<Ts>,
     /// Ranks among one's like only: kind and value, such as `country:IN`.
     pub(crate) slice: Option<String>,
 }
@@ -167,8 +171,8 @@ impl Boards {
     ) -> Result<EntriesPage, Error> {
         let limit = limit_of(query.limit, 20, PAGE_MAX)? as usize;
         let slice = slice_of(query.slice.as_deref())?;
-        let list = format!("entries {} {:?} {:?}", board.no, query.window, slice);
-        let read = self.read_period_of(board, query.window.as_deref()).await?;
+        let list = format!("entries {} {:?} {:?} {:?}", board.no, query.window, query.at, slice);
+        let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let now = self.inner.clock.now();
         let (snapshot, name, first) = match &query.cursor {
             Some(cursor) => {
@@ -176,6 +180,11 @@ impl Boards {
                 let frozen = (mark.place == read.place)
                     .then(|| read.standing.frozen(mark.frozen, slice.as_ref()))
                     .flatten()
+                    // What is past is found again as it was.
+                    .or_else(|| {
+                        let past = query.at.filter(|_| mark.place == read.place);
+                        past.and_then(|_| read.standing.freeze(slice.as_ref(), now)).map(|it| it.1)
+                    })
                     .ok_or(Error::CursorExpired)?;
                 (frozen, Some(mark.frozen), mark.next)
             }
@@ -230,7 +239,7 @@ impl Boards {
         query: &StandingQuery,
     ) -> Result<StandingView, Error> {
         let slice = slice_of(query.slice.as_deref())?;
-        let read = self.read_period_of(board, query.window.as_deref()).await?;
+        let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let found = read.standing.look(|sliced| {
             let ranking = sliced.ranking(slice.as_ref())?;
             let standing = ranking.standing(owner)?;
@@ -260,7 +269,7 @@ impl Boards {
     ) -> Result<EntriesPage, Error> {
         let limit = u64::from(limit_of(query.limit, 11, AROUND_MAX)?);
         let slice = slice_of(query.slice.as_deref())?;
-        let read = self.read_period(caller, id, query.window.as_deref()).await?;
+        let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
         let found = read.standing.look(|sliced| {
             let ranking = sliced.ranking(slice.as_ref())?;
             let place = ranking.standing(owner)?.place;
@@ -296,7 +305,7 @@ impl Boards {
             return Err(Error::invalid("/owners", "too_many", detail));
         }
         let slice = slice_of(query.slice.as_deref())?;
-        let read = self.read_period(caller, id, query.window.as_deref()).await?;
+        let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
         let found = read.standing.look(|sliced| {
             let ranking = sliced.ranking(slice.as_ref())?;
             let mut places: Vec<u64> =
@@ -322,19 +331,48 @@ impl Boards {
         &self,
         caller: Option<&Caller>,
         id: &str,
-        window: Option<&str>,
+        instant: (Option<&str>, Option<Ts>),
     ) -> Result<Read, Error> {
-        self.read_period_of(self.board(caller, id).await?, window).await
+        self.read_period_of(self.board(caller, id).await?, instant).await
     }
 
-    async fn read_period_of(&self, board: Arc<Board>, window: Option<&str>) -> Result<Read, Error> {
+    async fn read_period_of(
+        &self,
+        board: Arc<Board>,
+        (window, at): (Option<&str>, Option<Ts>),
+    ) -> Result<Read, Error> {
+        if at.is_some() && window.is_some() {
+            let detail = "Ask for a window or for an instant, not for both.";
+            return Err(Error::invalid("?at", "contradicts", detail));
+        }
+        let window = match at {
+            Some(at) => Window::At(self.in_the_past(at)?),
+            None => Window::parse(window)?,
+        };
+        let (head, period) = self.find_period(&board, window).await?;
+        let place = Place { board_no: board.no, edition: head.edition, period: period.no };
+        let standing = match at {
+            Some(at) => self.past(&board, place, at).await?,
+            None => self.inner.standings.get(&board.settings, place).await?,
+        };
+        Ok(Read { board, place, period, standing })
+    }
+
+    async fn find_period(&self, board: &Board, window: Window) -> Result<(Head, PeriodRow), Error> {
         let mut tx = self.db().read().await?;
         let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
         let now = self.inner.clock.now();
         // A period that is over is so for readers too, before anybody has written that down.
         let over = head.period_ends_at.is_some_and(|ends_at| ends_at <= now);
-        let period = match Window::parse(window)? {
-            Window::Current if over => None,
+        let period = match window {
+            Window::Current if over => {
+                drop(tx);
+                self.close_periods().await?;
+                let mut tx = self.db().read().await?;
+                let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
+                let period = store::boards::period(&mut tx, board.no, head.period).await?;
+                return Ok((head, period.ok_or(Error::NotFound)?));
+            }
             Window::Current => store::boards::period(&mut tx, board.no, head.period).await?,
             Window::Previous => {
                 let previous = if over { head.period } else { head.period - 1 };
@@ -345,21 +383,7 @@ impl Boards {
                 .await?
                 .filter(|period| period.ends_at.is_none_or(|ends_at| at < ends_at)),
         };
-        drop(tx);
-        let period = match period {
-            Some(period) => period,
-            None if over && matches!(Window::parse(window)?, Window::Current) => {
-                self.close_periods().await?;
-                let mut tx = self.db().read().await?;
-                let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
-                let period = store::boards::period(&mut tx, board.no, head.period).await?;
-                period.ok_or(Error::NotFound)?
-            }
-            None => return Err(Error::NotFound),
-        };
-        let place = Place { board_no: board.no, edition: head.edition, period: period.no };
-        let standing = self.inner.standings.get(&board.settings, place).await?;
-        Ok(Read { board, place, period, standing })
+        Ok((head, period.ok_or(Error::NotFound)?))
     }
 
     /// Entries with what the records say of them besides.
@@ -383,6 +407,13 @@ impl Boards {
             .filter(|ranked| current(ranked).is_none())
             .map(|ranked| ranked.seq.cast_signed())
             .collect();
+        // Or it is gone, by a ban perhaps, which pages that are being walked heed too.
+        let gone: Vec<String> =
+            owners.into_iter().filter(|owner| !rows.contains_key(owner)).collect();
+        let banned = match gone.is_empty() {
+            true => Vec::new(),
+            false => store::boards::banned_among(&mut tx, board.no, &gone).await?,
+        };
         let found = store::scores::submissions(&mut tx, board.no, &moved).await?;
         let earlier: HashMap<i64, (Ts, Option<Json<Value>>)> = moved
             .into_iter()
@@ -392,6 +423,7 @@ impl Boards {
         let view = |ranked: &Ranked| {
             let (updated_at, metadata) = match current(ranked) {
                 Some(row) => (row.updated_at, row.metadata.clone()),
+                None if banned.iter().any(|owner| **owner == *ranked.owner) => return None,
                 None => earlier.get(&ranked.seq.cast_signed())?.clone(),
             };
             Some(EntryView {

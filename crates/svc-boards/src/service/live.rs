@@ -268,7 +268,7 @@ impl Boards {
         caller: Option<&Caller>,
         id: &str,
     ) -> Result<String, Error> {
-        let read = self.read_period(caller, id, None).await?;
+        let read = self.read_period(caller, id, (None, None)).await?;
         let found = read.standing.look(|sliced| {
             let top = sliced.ranking(None).map(|all| all.range(0, TOP as usize));
             (top.unwrap_or_default(), sliced.as_of())

@@ -1,6 +1,7 @@
 //! Scores as they are submitted: who may, what is looked at, what is answered. `record` writes them.
 
 pub(crate) mod intake;
+mod rebuild;
 mod record;
 
 use std::sync::Arc;
@@ -16,7 +17,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use self::record::{differ, rebuild, record, remove};
+pub(crate) use self::{
+    rebuild::{AT_ONCE_MAX, BUILD_JOB, ERASE_JOB, Fold, differ, rebuild_within},
+    record::{record, remove},
+};
 use super::{Boards, boards::Board, entries::EntryView};
 use crate::{
     error::Error,

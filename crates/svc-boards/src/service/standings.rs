@@ -208,6 +208,17 @@ impl Standings {
 }
 
 impl Standing {
+    /// Entries that no fact changes, as they stood once.
+    pub(crate) fn of(sliced: Sliced) -> Self {
+        Self {
+            state: RwLock::new(State::Ready(Box::new(sliced))),
+            loaded: watch::Sender::new(Some(Ok(()))),
+            frozen: Mutex::default(),
+            touched: Mutex::default(),
+            used_at: AtomicI64::new(0),
+        }
+    }
+
     /// From now on it is `sliced`, with what arrived meanwhile.
     fn begin(&self, mut sliced: Sliced) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);

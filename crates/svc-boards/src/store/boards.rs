@@ -71,11 +71,13 @@ statements! {
     /// Which of these owners are banned on a board.
     BANNED_AMONG = "select owner from boards.ban where owner = any($2) and board_no in (0, $1)",
         sqlite "select owner from boards.ban where owner in (select value from json_each($2)) and board_no in (0, $1)";
-    /// Bans an owner.
+    /// Bans an owner, or gives the reason anew.
     BAN = "insert into boards.ban (owner, board_no, reason, banned_by, banned_at) values ($1, $2, $3, $4, $5)
-           on conflict do nothing";
+           on conflict (owner, board_no) do update set reason = excluded.reason";
     /// Lifts a ban.
     UNBAN = "delete from boards.ban where owner = $1 and board_no = $2";
+    /// A ban.
+    BANNED = "select owner, board_no, reason, banned_by, banned_at from boards.ban where owner = $1 and board_no = $2";
     /// Bans, by owner, after one.
     BANS = "select owner, board_no, reason, banned_by, banned_at from boards.ban
             where board_no = $1 and owner > $2 order by owner limit $3";
@@ -264,4 +266,33 @@ pub(crate) async fn banned_among(
 ) -> Result<Vec<String>, DbError> {
     let rows: Vec<(String,)> = tx.all(&BANNED_AMONG, params![board_no, owners.to_vec()]).await?;
     Ok(rows.into_iter().map(|(owner,)| owner).collect())
+}
+
+/// The ban of `owner` on this board, or everywhere if `board_no` is 0.
+pub(crate) async fn ban_of(
+    tx: &mut Tx,
+    owner: &str,
+    board_no: i64,
+) -> Result<Option<BanRow>, DbError> {
+    tx.optional(&BANNED, params![owner, board_no]).await
+}
+
+/// Bans an owner; a ban that is there gets the new reason and stays as it is else.
+pub(crate) async fn ban(tx: &mut Tx, row: &BanRow) -> Result<(), DbError> {
+    tx.run(&BAN, params![row.owner, row.board_no, row.reason, row.banned_by, row.banned_at]).await
+}
+
+/// Lifts a ban; `true` if there was one.
+pub(crate) async fn unban(tx: &mut Tx, owner: &str, board_no: i64) -> Result<bool, DbError> {
+    Ok(tx.execute(&UNBAN, params![owner, board_no]).await? == 1)
+}
+
+/// Bans on this board, or everywhere if `board_no` is 0, of owners after `after`.
+pub(crate) async fn bans(
+    tx: &mut Tx,
+    board_no: i64,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<BanRow>, DbError> {
+    tx.all(&BANS, params![board_no, after, limit]).await
 }

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 mod activities;
+mod bans;
 mod boards;
 mod competitions;
 mod entries;
+mod history;
 mod interface;
 mod joining;
 mod ledger;

@@ -6,7 +6,7 @@ use mainstay_contract::{
     boards::{EntriesRemovedV1, ScoredV1, ScoresRecordedV1},
     ts::Ts,
 };
-use mainstay_core::db::{Json, Tx};
+use mainstay_core::db::{DbError, Json, Tx};
 use serde_json::Value;
 
 use super::{Outcome, Recorded, Submission};
@@ -20,18 +20,16 @@ use crate::{
     store::{
         self,
         boards::Head,
-        scores::{NewEntry, NewSubmission, Place, Slices, SubmissionKind},
+        scores::{EntryRow, NewEntry, NewSubmission, Place, Slices, SubmissionKind},
     },
 };
 
 /// The most entries in one fact.
 const FACT_ENTRIES_MAX: usize = 1_000;
-/// Submissions that a rebuild reads at a time.
-const REBUILD_BATCH: i64 = 5_000;
 
 /// An owner's entry while submissions are worked through.
 #[derive(Debug, Clone, PartialEq)]
-struct Held {
+pub(super) struct Held {
     scores: Vec<i64>,
     seq: i64,
     metadata: Option<Value>,
@@ -41,18 +39,29 @@ struct Held {
 }
 
 /// What a submission says, kept or new.
-struct Given<'a> {
-    seq: i64,
-    scores: &'a [i64],
-    operator: Operator,
-    metadata: Option<&'a Value>,
-    slices: Option<&'a Slices>,
-    at: Ts,
+pub(super) struct Given<'a> {
+    pub(super) seq: i64,
+    pub(super) scores: &'a [i64],
+    pub(super) operator: Operator,
+    pub(super) metadata: Option<&'a Value>,
+    pub(super) slices: Option<&'a Slices>,
+    pub(super) at: Ts,
+}
+
+impl TryFrom<EntryRow> for Held {
+    type Error = DbError;
+
+    fn try_from(row: EntryRow) -> Result<Self, DbError> {
+        let scores = row.scores()?;
+        let (metadata, slices) = (row.metadata.map(|Json(v)| v), row.slices.map(|Json(v)| v));
+        let (seq, attempts, updated_at) = (row.seq, row.attempts, row.updated_at);
+        Ok(Self { scores, seq, metadata, slices, attempts, updated_at })
+    }
 }
 
 impl Held {
     /// How an owner who had `old` stands after `given`.
-    fn after(
+    pub(super) fn after(
         settings: &BoardSettings,
         old: Option<Self>,
         given: &Given<'_>,
@@ -88,7 +97,7 @@ impl Held {
         Ok(held)
     }
 
-    fn scored(&self, owner: &str) -> ScoredV1 {
+    pub(super) fn scored(&self, owner: &str) -> ScoredV1 {
         ScoredV1 {
             owner: owner.to_owned(),
             scores: self.scores.clone(),
@@ -100,6 +109,9 @@ impl Held {
 
 /// Takes `list` in its order, in this transaction, and says what became of each and where. On Postgres the board's
 /// head is locked here, if the caller has not locked it.
+///
+/// What somebody who is banned submits is refused. What has a cause, as a rule's scores have, nobody can be told of: it
+/// is kept without effect, and counts when the ban is lifted. A competition scores its players anew then.
 pub(crate) async fn record(
     tx: &mut Tx,
     board: &Board,
@@ -111,20 +123,32 @@ pub(crate) async fn record(
     let mut owners: Vec<String> = list.iter().map(|new| new.owner.clone()).collect();
     owners.sort_unstable();
     owners.dedup();
-    let banned = store::boards::banned_among(tx, board.no, &owners).await?;
+    let mut names: Vec<String> = list.iter().filter_map(|new| new.cause.clone()).collect();
+    names.extend_from_slice(&owners);
+    names.sort_unstable();
+    names.dedup();
+    let banned = store::boards::banned_among(tx, board.no, &names).await?;
     let mut held: HashMap<String, Held> = HashMap::with_capacity(owners.len());
     for row in store::scores::entries_among(tx, place, &owners).await? {
-        let scores = row.scores()?;
-        let (metadata, slices) = (row.metadata.map(|Json(v)| v), row.slices.map(|Json(v)| v));
-        let (seq, attempts, updated_at) = (row.seq, row.attempts, row.updated_at);
-        held.insert(row.owner, Held { scores, seq, metadata, slices, attempts, updated_at });
+        held.insert(row.owner.clone(), row.try_into()?);
     }
     let now = tx.now();
     let mut outcomes = Vec::with_capacity(list.len());
     let mut touched: BTreeMap<&str, bool> = BTreeMap::new();
     for new in list {
-        if banned.contains(&new.owner) {
+        let who = [Some(&new.owner), new.cause.as_ref()].into_iter().flatten();
+        let out: Vec<&String> = who.filter(|name| banned.contains(name)).collect();
+        if !out.is_empty() {
             outcomes.push(Outcome::Banned);
+            if new.cause.is_some() {
+                head.last_seq += 1;
+                keep(tx, board, head, (new, now)).await?;
+            }
+            if new.cause.is_some() || board.competition.is_some() {
+                for name in out {
+                    store::bans::mark(tx, name, board.no).await?;
+                }
+            }
             continue;
         }
         let operator = new.operator.unwrap_or(board.settings.operator);
@@ -146,7 +170,7 @@ pub(crate) async fn record(
             }
         };
         head.last_seq += 1;
-        keep(tx, board, head, new).await?;
+        keep(tx, board, head, (new, now)).await?;
         let changed = seq_before != Some(entry.seq);
         *touched.entry(&new.owner).or_default() |= changed;
         outcomes.push(Outcome::Taken(Recorded {
@@ -176,8 +200,13 @@ pub(crate) async fn record(
     Ok((place, outcomes))
 }
 
-/// Keeps a submission as it came, as the newest one of `head`.
-async fn keep(tx: &mut Tx, board: &Board, head: Head, new: &Submission) -> Result<(), Error> {
+/// Keeps a submission as it came, as the newest one of `head`; taken at `now`, as the entry says that follows from it.
+async fn keep(
+    tx: &mut Tx,
+    board: &Board,
+    head: Head,
+    (new, now): (&Submission, Ts),
+) -> Result<(), Error> {
     let submission = NewSubmission {
         seq: head.last_seq,
         period: head.period,
@@ -190,11 +219,10 @@ async fn keep(tx: &mut Tx, board: &Board, head: Head, new: &Submission) -> Resul
         evidence: new.evidence.as_ref(),
         cause: new.cause.as_deref(),
     };
-    let now = tx.now();
     Ok(store::scores::add_submission(tx, board.no, submission, now).await?)
 }
 
-async fn set(tx: &mut Tx, place: Place, owner: &str, entry: &Held) -> Result<(), Error> {
+pub(super) async fn set(tx: &mut Tx, place: Place, owner: &str, entry: &Held) -> Result<(), Error> {
     let entry = NewEntry {
         owner,
         scores: &entry.scores,
@@ -261,77 +289,4 @@ pub(crate) async fn remove(tx: &mut Tx, board: &Board, owner: &str) -> Result<bo
     };
     tx.emit(&fact, &[]).await?;
     Ok(true)
-}
-
-/// Whether the same submissions may make other entries under `new`.
-pub(crate) fn differ(old: &BoardSettings, new: &BoardSettings) -> bool {
-    let directions = |settings: &BoardSettings| settings.directions().collect::<Vec<_>>();
-    old.operator != new.operator
-        || directions(old) != directions(new)
-        || old.slices != new.slices
-        || old.ties != new.ties
-}
-
-/// Builds the entries of every kept period anew, from what was submitted, under the settings that `board` has now: the
-/// next edition. The caller keeps the head that is returned.
-pub(crate) async fn rebuild(tx: &mut Tx, board: &Board, head: Head) -> Result<Head, Error> {
-    let head = Head { edition: head.edition + 1, ..head };
-    let mut built: BTreeMap<(i64, String), Held> = BTreeMap::new();
-    let mut banned: HashMap<String, bool> = HashMap::new();
-    let mut after = 0;
-    loop {
-        let rows = store::scores::submissions_after(tx, board.no, after, REBUILD_BATCH).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.seq;
-        learn_bans(tx, board, &rows, &mut banned).await?;
-        for row in rows {
-            let is_banned = |name: &String| banned.get(name).copied().unwrap_or_default();
-            let key = (row.period, row.owner.clone());
-            if row.kind() == SubmissionKind::Removal {
-                built.remove(&key);
-                continue;
-            }
-            let scores = row.scores()?;
-            let fits = scores.len() == board.settings.columns.len();
-            if !fits || is_banned(&row.owner) || row.cause.as_ref().is_some_and(is_banned) {
-                continue;
-            }
-            let given = Given {
-                seq: row.seq,
-                scores: &scores,
-                operator: row.operator().unwrap_or(board.settings.operator),
-                metadata: row.metadata.as_ref().map(|Json(value)| value),
-                slices: row.slices.as_ref().map(|Json(value)| value),
-                at: row.submitted_at,
-            };
-            // What does not fit now was not taken then either.
-            if let Ok(entry) = Held::after(&board.settings, built.get(&key).cloned(), &given) {
-                built.insert(key, entry);
-            }
-        }
-    }
-    for ((period, owner), entry) in &built {
-        let place = Place { board_no: board.no, edition: head.edition, period: *period };
-        set(tx, place, owner, entry).await?;
-    }
-    Ok(head)
-}
-
-/// Looks up owners and causes that were not met before.
-async fn learn_bans(
-    tx: &mut Tx,
-    board: &Board,
-    rows: &[store::scores::SubmissionRow],
-    known: &mut HashMap<String, bool>,
-) -> Result<(), Error> {
-    let names = rows.iter().flat_map(|row| [Some(&row.owner), row.cause.as_ref()]).flatten();
-    let mut new: Vec<String> = names.filter(|name| !known.contains_key(*name)).cloned().collect();
-    new.sort_unstable();
-    new.dedup();
-    let banned = store::boards::banned_among(tx, board.no, &new).await?;
-    known.extend(new.into_iter().map(|name| {
-        let is = banned.contains(&name);
-        (name, is)
-    }));
-    Ok(())
 }

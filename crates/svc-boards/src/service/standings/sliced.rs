@@ -55,16 +55,32 @@ impl Loading {
         let seq = seq_of(row.seq);
         self.as_of = self.as_of.max(seq);
         self.all.push(row.owner, row.scores, seq);
-        let Some(slices) = row.slices.filter(|_| !self.kinds.is_empty()) else { return };
-        // They were written as such a document.
-        let slices: Slices = serde_json::from_str(slices).unwrap_or_default();
+        if let Some(slices) = row.slices.filter(|_| !self.kinds.is_empty()) {
+            // They were written as such a document.
+            let slices = serde_json::from_str(slices).unwrap_or_default();
+            self.slice(row.owner, row.scores, seq, slices);
+        }
+    }
+
+    /// Adds an entry as it was told.
+    fn add(&mut self, scored: ScoredV1) {
+        let ScoredV1 { owner, scores, slices, .. } = scored;
+        let seq = seq_of(scored.seq);
+        self.as_of = self.as_of.max(seq);
+        self.all.push(&owner, &scores, seq);
+        if !slices.is_empty() {
+            self.slice(&owner, &scores, seq, slices);
+        }
+    }
+
+    fn slice(&mut self, owner: &str, scores: &[i64], seq: u64, slices: Slices) {
         for (kind, value) in slices.iter().filter(|(kind, _)| self.kinds.contains(kind)) {
             let order = &self.order;
             let slice = self.by_slice.entry((kind.clone(), value.clone()));
             let loader = slice.or_insert_with(|| Loader::new(order.clone()));
-            loader.push(row.owner, row.scores, seq);
+            loader.push(owner, scores, seq);
         }
-        self.slices_of.insert(row.owner.to_owned(), slices);
+        self.slices_of.insert(owner.to_owned(), slices);
     }
 
     /// The rankings.
@@ -77,6 +93,13 @@ impl Loading {
 }
 
 impl Sliced {
+    /// These entries under these settings.
+    pub(crate) fn load(settings: &BoardSettings, entries: impl Iterator<Item = ScoredV1>) -> Self {
+        let mut loading = Loading::new(settings);
+        entries.for_each(|entry| loading.add(entry));
+        loading.finish()
+    }
+
     /// Applies a score, and notes in `told` whom those who watch the top have to be told of.
     pub(super) fn put(&mut self, scored: ScoredV1, told: Option<&mut Touched>) {
         let seq = seq_of(scored.seq);
