@@ -5,7 +5,8 @@
 //! owners to blocks finds where an entry is without searching for its old scores; inside of a block it is found by a
 //! scan over 4-byte numbers. Scores are kept turned, so that the first in rank is the smallest, whatever the direction.
 //!
-//! Reading order: this file (what there is to ask), [`order`], `tree` (the three levels), `block`, `owners`, `sums`, [`snapshot`].
+//! Reading order: this file (what there is to ask), [`order`], `tree` (the three levels), `block`, `owners`, `sums`,
+//! [`snapshot`].
 //!
 //! **Invariant:** a record takes effect only if its number is newer than what is known of its owner, removals included.
 

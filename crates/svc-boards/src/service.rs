@@ -8,6 +8,7 @@ mod entries;
 mod history;
 pub(crate) mod ledger;
 mod live;
+pub(crate) mod periods;
 mod rates;
 mod rules;
 pub(crate) mod scores;
@@ -38,7 +39,7 @@ use crate::{Config, MIGRATIONS, error::Error};
 pub(crate) use self::{
     activities::{AchievementView, ActivityView, DayView, GoalView, NewActivity},
     bans::{BanView, NewBan},
-    boards::{BoardView, EditBoard, PeriodView},
+    boards::{BoardView, EditBoard},
     competitions::{
         After, CompetitionView, DayUpdate, EditCompetition, LeaderboardEntry, NewCompetition,
         PayoutView, ResultsView,
@@ -46,6 +47,7 @@ pub(crate) use self::{
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
     ledger::{BalanceView, LedgerEntryView},
     live::TELL_EVERY,
+    periods::PeriodView,
     rules::{DryRun, DryRunView, RuleView},
     scores::NewScore,
 };

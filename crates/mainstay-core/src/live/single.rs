@@ -1,7 +1,8 @@
 //! A socket of one topic at an address of a service's own: for addresses that others have fixed.
 //!
-//! A service's `reload` is answered with how it stands, as on the common socket a client would load it. Who may connect, how many, and for how long is as on the common socket. The client says nothing; it gets how the
-//! topic stands, then the topic's messages as `{"type": .., ..data}`.
+//! The client says nothing; it gets how the topic stands, then the topic's messages as `{"type": .., ..data}`. Where a
+//! client of the common socket would be told to load anew, it gets how the topic stands once more. Who may connect, how
+//! many, and for how long is as on the common socket.
 
 use std::{convert::Infallible, sync::Arc};
 

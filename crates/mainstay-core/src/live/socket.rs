@@ -45,8 +45,8 @@ pub(super) async fn serve(socket: WebSocket, place: Place, request_id: String) {
     }
 }
 
-/// Serves a connection of one topic, whose messages go without their envelope. `greet` says how the topic stands: first,
-/// and whenever something may have been missed.
+/// Serves a connection of one topic, whose messages go without their envelope. `greet` says how the topic stands:
+/// first, and whenever something may have been missed.
 pub(super) async fn serve_single(socket: WebSocket, place: Place, greet: super::single::Greet) {
     let _open = Open::new(&place.live.figures().websockets);
     let (mut sink, mut stream) = socket.split();

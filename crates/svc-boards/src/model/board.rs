@@ -309,6 +309,7 @@ pub fn is_owner(owner: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[expect(clippy::panic, reason = "the test wrote the settings itself")]
     fn settings(json: &str) -> BoardSettings {
         serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}"))
     }

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Boards,
-    boards::{Board, hold, say_changed},
+    boards::{Board, say_changed},
     competitions::ban_changed,
+    periods::hold,
     scores::{AT_ONCE_MAX, rebuild_within},
 };
 use crate::{

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mainstay_contract::{
-    boards::{BoardChangedV1, CompetitionId, PeriodClosedV1},
+    boards::{BoardChangedV1, CompetitionId},
     ts::Ts,
 };
 use mainstay_core::{
@@ -14,19 +14,19 @@ use mainstay_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Boards;
+use super::{
+    Boards,
+    periods::{PeriodView, advance, hold},
+};
 use crate::{
     error::Error,
     model::board::{self, Audience, BoardSettings},
     store::{
         self,
-        boards::{BoardRow, Head, PeriodRow},
+        boards::{BoardRow, Head},
         scores::Place,
     },
 };
-
-/// Resets that are looked at to find the one that a pause of a board ends with.
-const RESETS_SKIPPED_MAX: usize = 10_000;
 
 /// What outdates a board that is kept in memory.
 fn tag_of(id: &str) -> Tag {
@@ -91,23 +91,6 @@ pub(crate) struct BoardView {
     pub(crate) updated_at: Ts,
     /// Its version, for `If-Match`.
     pub(crate) version: i64,
-}
-
-/// A period: from one reset to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct PeriodView {
-    /// Counted from the board's first, which is 1.
-    pub(crate) number: i64,
-    /// When it began.
-    pub(crate) starts_at: Ts,
-    /// When it ends or ended; absent if the board is never reset.
-    pub(crate) ends_at: Option<Ts>,
-}
-
-impl From<PeriodRow> for PeriodView {
-    fn from(row: PeriodRow) -> Self {
-        Self { number: row.no, starts_at: row.starts_at, ends_at: row.ends_at }
-    }
 }
 
 /// What to change of a board; what is absent stays.
@@ -347,52 +330,6 @@ impl Boards {
             })
             .await
     }
-
-    /// Periods of a board before `before`, newest first.
-    ///
-    /// # Errors
-    /// As [`Boards::board`].
-    pub(crate) async fn periods(
-        &self,
-        caller: Option<&Caller>,
-        id: &str,
-        before: i64,
-        limit: usize,
-    ) -> Result<Vec<PeriodView>, Error> {
-        let board = self.board(caller, id).await?;
-        let mut tx = self.db().read().await?;
-        let rows = store::boards::periods(&mut tx, board.no, before, limit as i64).await?;
-        Ok(rows.into_iter().map(PeriodView::from).collect())
-    }
-
-    /// Ends every period whose time has come.
-    pub(crate) async fn close_periods(&self) -> Result<(), Error> {
-        let now = self.inner.clock.now();
-        let due = store::boards::due(&mut *self.db().read().await?, now).await?;
-        for id in due {
-            let Some(board) = self.known_board(&id).await? else { continue };
-            let no = board.no;
-            let lock = mainstay_core::params![no];
-            self.db()
-                .write_queued(&store::boards::LOCK_HEAD, lock, move |tx| {
-                    let board = board.clone();
-                    Box::pin(async move {
-                        let Some(row) = store::boards::board(tx, &board.id).await? else {
-                            return Ok::<_, Error>(());
-                        };
-                        let board = Board::from(row);
-                        let head = hold(tx, board.no).await?;
-                        let moved = advance(tx, &board, head).await?;
-                        if moved != head {
-                            store::boards::move_head(tx, board.no, moved).await?;
-                        }
-                        Ok(())
-                    })
-                })
-                .await?;
-        }
-        Ok(())
-    }
 }
 
 /// The error that several callers got.
@@ -464,49 +401,6 @@ fn owned_by_nobody(board: &Board) -> Result<(), Error> {
             Err(Error::conflict("This board belongs to a competition, which alone changes it."))
         }
     }
-}
-
-/// Where a board stands, locked for whoever writes it.
-pub(crate) async fn hold(tx: &mut Tx, board_no: i64) -> Result<Head, Error> {
-    store::boards::lock_head(tx, board_no).await?.ok_or(Error::NotFound)
-}
-
-/// Ends the period if its time has come, and begins the one that `now` is in. Time that steps back changes nothing: a
-/// period that has ended stays so. The caller keeps what is returned.
-pub(crate) async fn advance(tx: &mut Tx, board: &Board, head: Head) -> Result<Head, Error> {
-    let now = tx.now();
-    let (Some(ends_at), Some(reset)) = (head.period_ends_at, &board.settings.reset) else {
-        return Ok(head);
-    };
-    if now < ends_at {
-        return Ok(head);
-    }
-    let row = store::boards::period(tx, board.no, head.period).await?.ok_or(Error::NotFound)?;
-    store::boards::close_period(tx, board.no, head.period, (now, ends_at)).await?;
-    let fact = PeriodClosedV1 {
-        board: board.id.clone(),
-        board_no: board.no,
-        edition: head.edition,
-        period: head.period,
-        starts_at: row.starts_at,
-        ends_at,
-    };
-    tx.emit(&fact, &[]).await?;
-    // Periods in which nobody could have written are left out.
-    let mut starts_at = ends_at;
-    let mut next = reset.next(starts_at);
-    for _ in 0..RESETS_SKIPPED_MAX {
-        match next {
-            Some(end) if end <= now => (starts_at, next) = (end, reset.next(end)),
-            _ => break,
-        }
-    }
-    if next.is_some_and(|end| end <= now) {
-        (starts_at, next) = (now, reset.next(now));
-    }
-    let period = head.period + 1;
-    store::boards::add_period(tx, board.no, period, (starts_at, next)).await?;
-    Ok(Head { period, period_ends_at: next, ..head })
 }
 
 /// Says that a board is another now; memory drops earlier editions of its entries.

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::{
     Boards,
-    boards::{Board, PeriodView},
+    boards::Board,
+    periods::PeriodView,
     scores::Recorded,
     standings::{FrozenName, Slice, Standing},
 };

@@ -19,8 +19,9 @@ use crate::{
     },
     service::{
         Boards,
-        boards::{Board, given, hold, say_changed as say_board_changed},
+        boards::{Board, given, say_changed as say_board_changed},
         ledger::Money,
+        periods::hold,
     },
     store::{self, competitions::CompetitionRow},
 };

@@ -23,7 +23,8 @@ use crate::{
     },
     service::{
         Boards,
-        boards::{Board, hold},
+        boards::Board,
+        periods::hold,
         scores::{Outcome, Submission, record},
     },
     store,

@@ -1,8 +1,8 @@
 //! Scores of several requests for one board, written in one commit.
 //!
-//! Whoever writes a board locks its head, so writers of one board come one after the other, and each commit costs a sync
-//! of the disk. What arrives while one is under way is taken together by the next. Each request still gets its own
-//! answer, after the commit; the order is that of arrival.
+//! Whoever writes a board locks its head, so writers of one board come one after the other, and each commit costs a
+//! sync of the disk. What arrives while one is under way is taken together by the next. Each request still gets its
+//! own answer, after the commit; the order is that of arrival.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -15,7 +15,8 @@ use crate::{
     model::board::BoardSettings,
     service::{
         Boards,
-        boards::{Board, hold, say_changed},
+        boards::{Board, say_changed},
+        periods::hold,
     },
     store::{
         self,

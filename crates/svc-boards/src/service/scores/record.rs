@@ -16,7 +16,10 @@ use crate::{
         board::BoardSettings,
         operate::{Operator, Overflow, operate},
     },
-    service::boards::{Board, advance, hold},
+    service::{
+        boards::Board,
+        periods::{advance, hold},
+    },
     store::{
         self,
         boards::Head,
