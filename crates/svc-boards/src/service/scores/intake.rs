@@ -49,7 +49,7 @@ impl Intake {
     /// Takes `list` on `board`, with whatever else waits for it. Goes on when the caller has gone.
     ///
     /// # Errors
-    /// As [`record`]; `Unavailable` if too many wait.
+    /// As [`record()`]; `Unavailable` if too many wait.
     pub(crate) async fn take(
         self: &Arc<Self>,
         db: &Db,
