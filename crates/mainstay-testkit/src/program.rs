@@ -1,13 +1,15 @@
 //! A whole program for tests: the services that it is given, on port 0, on either engine.
 //!
-//! Reading order: [`Setup`] (what a test chooses), [`Program`] (what it gets), `client.rs` (who talks to it),
+//! Reading order: `setup.rs` (what a test chooses), [`Program`] (what it gets), `client.rs` (who talks to it),
 //! `contract.rs` (each answer is compared with the document of the interface, in every test).
 #![expect(clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod again;
 mod client;
 mod contract;
+mod examine;
 mod listener;
+mod setup;
 
 use std::{
     fs,
@@ -17,31 +19,24 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
 use mainstay_core::{
-    auth::{self, Actor, NewUser, Origin, PasswordCost, Role, Secrets},
-    blobs::Blobs,
-    cache::SecondLevelConfig,
+    auth::{Actor, NewUser, Origin, Role},
     clock::Clock,
-    config::{Config, Flag, Sources},
-    db::{Db, Location, PgSettings, Sql},
+    db::{Db, Location, Sql},
     error::Tolerate as _,
-    http::{Route, openapi, server::Drained},
+    http::{Route, server::Drained},
     jobs::Periodic,
-    live::LiveSettings,
-    mount::{Core, CoreParts, Service},
-    program::{self, ProgramSettings},
-    telemetry::Metrics,
+    mount::{Core, Service},
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle};
 
 use self::contract::Contract;
 pub use self::{
     client::{Answer, Client, Request, id_of},
     listener::{Listener, Transport},
+    setup::Setup,
 };
-use crate::Postgres;
 
 /// What a test's people sign in with.
 pub const PASSWORD: &str = "correct horse battery";
@@ -49,8 +44,6 @@ pub const PASSWORD: &str = "correct horse battery";
 const EVENTUALLY: Duration = Duration::from_secs(20);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Tokens outlive every turn of a test's clock.
-const TOKEN_S: i64 = 400 * 24 * 60 * 60;
 
 /// Where the records of a program are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,218 +52,6 @@ pub enum Engine {
     Sqlite,
     /// A database of its own on the server that the tests of this process share.
     Postgres,
-}
-
-/// What a test chooses about its program.
-#[derive(Clone)]
-pub struct Setup {
-    services: &'static [Service],
-    flags: Vec<Flag>,
-    holds_clock: bool,
-    syncs: bool,
-}
-
-impl Setup {
-    /// A program of these services: without rate limits, with cheap passwords, on the machine's clock.
-    pub fn of(services: &'static [Service]) -> Self {
-        Self { services, flags: Vec::new(), holds_clock: false, syncs: true }
-            .set("limit.enabled", "false")
-    }
-
-    /// Sets a key of the configuration, such as `feed.fetch_allow`.
-    #[must_use]
-    pub fn set(mut self, key: &str, value: &str) -> Self {
-        let (key, value) = (key.to_owned(), value.to_owned());
-        self.flags.push(Flag { name: "a test".to_owned(), key, value });
-        self
-    }
-
-    /// Counts requests against the rate limits.
-    #[must_use]
-    pub fn limited(self) -> Self {
-        self.set("limit.enabled", "true")
-    }
-
-    /// Holds the clock at the present instant until the test turns it: `house.clock().advance_s(60)`.
-    #[must_use]
-    pub fn holding_the_clock(mut self) -> Self {
-        self.holds_clock = true;
-        self
-    }
-
-    /// Lets SQLite answer before the disk has the data: the variant that a test about power cuts must see fail.
-    #[must_use]
-    pub fn without_syncing(mut self) -> Self {
-        self.syncs = false;
-        self
-    }
-
-    /// Starts the program on an empty place.
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub async fn start(&self, engine: Engine) -> Program {
-        let own = done(tempfile::tempdir(), "make a folder");
-        let folder = own.path().to_owned();
-        self.start_on(engine, folder, Some(Arc::new(own))).await
-    }
-
-    /// Starts the program on SQLite in `folder`, with what an earlier one has left there.
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub async fn start_in(&self, folder: &Path) -> Program {
-        self.start_on(Engine::Sqlite, folder.to_owned(), None).await
-    }
-
-    async fn start_on(
-        &self,
-        engine: Engine,
-        folder: PathBuf,
-        own: Option<Arc<tempfile::TempDir>>,
-    ) -> Program {
-        let location = match engine {
-            Engine::Sqlite => {
-                let db = folder.join("db");
-                done(fs::create_dir_all(&db), "make a folder for records");
-                Location::Sqlite { folder: db, durable: self.syncs }
-            }
-            Engine::Postgres => {
-                let url = Postgres::shared().create_database().await;
-                let url = done(url, "make a database");
-                Location::Postgres(PgSettings {
-                    url,
-                    connections_max: 8,
-                    statement_timeout_ms: 10_000,
-                })
-            }
-        };
-        let clock = match self.holds_clock {
-            // From now on: the times of files are the machine's.
-            true => Clock::manual(Clock::system().now()),
-            false => Clock::system(),
-        };
-        self.start_at(Place { engine, location, folder, clock, _own: own }).await
-    }
-
-    /// Runs `test` against a fresh program on each engine; a failure names the engine.
-    ///
-    /// # Panics
-    /// When the test does.
-    pub async fn on_both_engines(&self, test: impl AsyncFn(&Program)) {
-        for engine in [Engine::Sqlite, Engine::Postgres] {
-            let house = self.start(engine).await;
-            let run = std::panic::AssertUnwindSafe(test(&house)).catch_unwind();
-            if run.await.is_err() {
-                panic!("it failed on {engine:?}; what failed is said above");
-            }
-            house.end().await;
-        }
-    }
-
-    async fn start_at(&self, place: Place) -> Program {
-        let sections = self.services.iter().map(|service| (service.section)()).collect();
-        let sources = Sources { flags: self.flags.clone(), ..Sources::default() };
-        let config = done(Config::load(sections, sources), "read the configuration");
-        let blobs = blobs(&config, &place.folder).await;
-        let core = Core::open(CoreParts {
-            clock: place.clock.clone(),
-            location: place.location.clone(),
-            blobs: blobs.public_at(&config.core().blobs.public_url),
-            secrets: Secrets { master: [7; 32] },
-            auth: accounts(&config),
-            live: LiveSettings::default(),
-            metrics: Metrics::new(),
-            redis: redis(&config).await,
-        });
-        let core = done(core.await, "open the core");
-        let mut mounts = Vec::new();
-        for service in self.services {
-            mounts.push(done((service.mount)(&core, &config).await, "open a service"));
-        }
-        let periodic = mounts.iter().flat_map(|mount| mount.periodic.iter().cloned()).collect();
-        let settings = config.core();
-        let program = program::Program::assemble(
-            core.clone(),
-            mounts,
-            Vec::new(),
-            ProgramSettings {
-                gate: settings.http.gate(),
-                limits: settings.limit.limits(),
-                server: settings.http.server(),
-                access: None,
-                poll: Duration::from_millis(settings.events.poll_ms.into()),
-                retention_days: settings.events.retention_days,
-                job_workers: settings.jobs.workers,
-                version: "test".to_owned(),
-            },
-        );
-        let mut program = done(program, "assemble the program");
-        let records = program.statements().into_iter().map(|(mount, statements)| Records {
-            name: mount.name,
-            db: mount.log.db().clone(),
-            statements,
-        });
-        let records = records.collect();
-        let routes = program.routes().to_vec();
-        let contract = Arc::new(Contract::new(openapi::document(&routes, "test")));
-        let listener = done(TcpListener::bind("127.0.0.1:0").await, "listen");
-        let address = done(listener.local_addr(), "learn the port");
-        program.start();
-        program.look().await;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(program.serve(listener, stopped.map(drop)));
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build();
-        let http = done(http, "make a client");
-        Program {
-            setup: self.clone(),
-            place,
-            core,
-            address,
-            routes,
-            contract,
-            records,
-            periodic,
-            http,
-            stop: Mutex::new(Some(stop)),
-            serving,
-        }
-    }
-}
-
-/// The blobs: in a folder, unless the test names a bucket.
-async fn blobs(config: &Config, folder: &Path) -> Blobs {
-    let settings = &config.core().blobs;
-    let url = match settings.url.as_str() {
-        "" => folder.join("blobs").display().to_string(),
-        url => url.to_owned(),
-    };
-    let s3 = done(settings.s3().await, "learn the keys of the bucket");
-    done(Blobs::open(&url, &s3), "open the blobs")
-}
-
-/// Where the cache's second level is, if the test names one.
-async fn redis(config: &Config) -> Option<SecondLevelConfig> {
-    let url = &config.core().redis.url;
-    if url.is_empty() {
-        return None;
-    }
-    let url = done(url.resolve().await, "learn where Redis is");
-    Some(SecondLevelConfig::new(url.reveal().as_str()))
-}
-
-/// What is configured, with hashes that are quick to compute and tokens that outlive a turned clock.
-fn accounts(config: &Config) -> auth::Settings {
-    auth::Settings {
-        access_ttl_s: TOKEN_S,
-        refresh_ttl_s: TOKEN_S,
-        password_cost: PasswordCost { memory_kib: 64, passes: 1, lanes: 1 },
-        password_queue_max: 4_096,
-        ..config.core().auth.accounts()
-    }
 }
 
 /// Where a program keeps its things.

@@ -20,6 +20,7 @@ pub mod pages;
 mod api;
 mod error;
 mod events;
+mod metrics;
 mod orders;
 mod service;
 mod store;
@@ -62,6 +63,7 @@ pub const SERVICE: Service = Service {
 /// If the records cannot be opened.
 pub async fn mount(core: &Core, config: Config) -> Result<(Boards, Mount), MountError> {
     let boards = Boards::open(core, config).await?;
+    metrics::count(boards.log(), &core.metrics);
     let mut routes = api::routes(&boards);
     routes.extend(web::routes(core, &boards));
     let mount = Mount {

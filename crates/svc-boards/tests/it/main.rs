@@ -16,6 +16,7 @@ mod prizes;
 mod recounts;
 mod rules;
 mod scores;
+mod weak_points;
 
 use mainstay_core::auth::Role;
 use mainstay_testkit::program::{Client, Program, Setup};
