@@ -41,7 +41,7 @@ pub(super) struct ItemProblem {
     /// What to do.
     detail: String,
     /// Each fault, with pointers into the thing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
 }
 
