@@ -23,13 +23,22 @@ struct Soak {
     rounds: u64,
 }
 
-const SOAKS: &[Soak] = &[Soak {
-    name: "kill",
-    about: "kill -9 of the program on both engines, and of Postgres, during 64 writers",
-    package: "mainstay",
-    filter: "kill::",
-    rounds: 100,
-}];
+const SOAKS: &[Soak] = &[
+    Soak {
+        name: "kill",
+        about: "kill -9 of the program on both engines, and of Postgres, during 64 writers",
+        package: "mainstay",
+        filter: "kill::",
+        rounds: 100,
+    },
+    Soak {
+        name: "scores",
+        about: "kill -9 of the program on both engines while scores are added to a board",
+        package: "mainstay",
+        filter: "kill_scores::",
+        rounds: 100,
+    },
+];
 
 /// Run one of the long tests in full and note its outcome; without a name, list them.
 #[derive(clap::Args)]

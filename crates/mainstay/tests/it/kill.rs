@@ -23,9 +23,9 @@ use serde_json::{Value, json};
 use crate::program::{Place, Serving};
 
 /// Set by `cargo xtask soak`: how many rounds instead of a few.
-const ROUNDS: &str = "MAINSTAY_SOAK_ROUNDS";
+pub(crate) const ROUNDS: &str = "MAINSTAY_SOAK_ROUNDS";
 /// Set by `cargo xtask soak`: the seed instead of 1.
-const SEED: &str = "MAINSTAY_SOAK_SEED";
+pub(crate) const SEED: &str = "MAINSTAY_SOAK_SEED";
 
 const WRITERS: usize = 64;
 const HOT_POSTS: usize = 4;
@@ -39,7 +39,7 @@ pub(crate) fn flags(place: &Place) -> String {
     )
 }
 
-fn from_environment(name: &str, otherwise: u64) -> u64 {
+pub(crate) fn from_environment(name: &str, otherwise: u64) -> u64 {
     let text = std::env::var_os(name).map(|text| text.into_string().unwrap());
     text.map_or(otherwise, |text| text.parse().unwrap())
 }

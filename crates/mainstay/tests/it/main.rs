@@ -11,6 +11,7 @@ mod facts;
 mod forms;
 mod kill;
 mod kill_money;
+mod kill_scores;
 mod pages;
 mod program;
 mod rules;

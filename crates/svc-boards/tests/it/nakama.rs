@@ -4,7 +4,11 @@ use futures_util::future::join_all;
 use mainstay_testkit::program::{Engine, eventually};
 use serde_json::{Value, json};
 
-use crate::{admin, both_engines, both_engines_held, make_board, ranks, setup, submit};
+use crate::{
+    admin, both_engines, both_engines_held,
+    competitions::{compete, join, tomorrow, turn_to},
+    make_board, ranks, setup, submit,
+};
 
 const SCORES: &str = "/api/v1/boards/b/scores";
 const ENTRIES: &str = "/api/v1/boards/b/entries";
@@ -22,6 +26,26 @@ async fn the_best_run_is_one_that_was_played() {
         assert_eq!(put(json!([100, 5])).await, json!([100, 5]));
         assert_eq!(put(json!([90, 50])).await, json!([100, 5]), "not 100 with 50");
         assert_eq!(put(json!([100, 6])).await, json!([100, 6]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_attempt_too_many_is_refused_and_not_answered_with_what_was() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let begins = tomorrow(house);
+        let id = compete(house, &keeper, json!({ "attempts_max": 1 })).await;
+        join(&ada, &id).await;
+        turn_to(house, begins, 3_600);
+        let update = async |steps: i64| {
+            let body = json!({ "competition_id": id, "steps": steps });
+            ada.post("/api/v1/leaderboard/update", body).await
+        };
+        assert_eq!(update(500).await.expect(200)["score"], 500);
+        update(900).await.expect_problem(409, "conflict");
+        let top = ada.get(&format!("/api/v1/leaderboard/{id}")).await.expect(200);
+        assert_eq!(top["entries"][0]["score"], 500);
     })
     .await;
 }
