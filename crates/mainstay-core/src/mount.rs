@@ -219,6 +219,8 @@ pub struct Mount {
     pub jobs: Vec<Job>,
     /// Work it does again and again.
     pub periodic: Vec<Periodic>,
+    /// What goes on besides while a demonstration is shown.
+    pub demo: Vec<Periodic>,
     /// Every statement it runs, for the test that prepares them on both engines.
     pub statements: Vec<&'static Sql>,
 }

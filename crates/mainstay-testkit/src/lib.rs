@@ -29,4 +29,4 @@ pub use postgres::{Postgres, self_signed};
 pub use redis::Redis;
 pub use s3::S3;
 pub use storage::{Loss, LossyStorage, Lost};
-pub use tools::artefacts;
+pub use tools::{artefacts, schemathesis};

@@ -13,7 +13,7 @@ const AXE: &str = "axe-core-4.12.1";
 ///
 /// # Errors
 /// When `cargo xtask setup` has not installed it into this build folder.
-pub(crate) fn schemathesis() -> Result<PathBuf, EngineError> {
+pub fn schemathesis() -> Result<PathBuf, EngineError> {
     tool(SCHEMATHESIS, "bin/schemathesis")
 }
 

@@ -18,7 +18,7 @@ use mainstay_core::{
     error::Problem,
     http::{Route, middleware::Gate, server::Drained},
     live::LiveSettings,
-    mount::{Core, CoreParts, Order, Service},
+    mount::{Core, CoreParts, Mount, Order, Service},
     program::{Facts, Program, ProgramSettings},
     telemetry::{AccessLog, Metrics, register_system_metrics},
 };
@@ -65,6 +65,26 @@ pub(crate) async fn open(
     metrics: &Metrics,
     access: Option<AccessLog>,
 ) -> anyhow::Result<House> {
+    open_as(config, data_dir, metrics, access, |_mount| ()).await
+}
+
+/// The same for a demonstration, in which things go on while it is shown. Requests are not logged: what the demo
+/// printed is to stay in view.
+pub(crate) async fn open_demo(
+    config: &Config,
+    data_dir: &DataDir,
+    metrics: &Metrics,
+) -> anyhow::Result<House> {
+    open_as(config, data_dir, metrics, None, |mount| mount.periodic.append(&mut mount.demo)).await
+}
+
+async fn open_as(
+    config: &Config,
+    data_dir: &DataDir,
+    metrics: &Metrics,
+    access: Option<AccessLog>,
+    dress: fn(&mut Mount),
+) -> anyhow::Result<House> {
     let settings = config.core();
     register_system_metrics(metrics, vec![data_dir.path().to_owned()]);
     let location = location(config, data_dir).await?;
@@ -73,7 +93,9 @@ pub(crate) async fn open(
     let console = Console::new(&core, settings.http.gate().https);
     let mut services = Vec::with_capacity(SERVICES.len());
     for service in SERVICES {
-        services.push((service.mount)(&core, config).await.context("open a service")?);
+        let mut mount = (service.mount)(&core, config).await.context("open a service")?;
+        dress(&mut mount);
+        services.push(mount);
     }
     let program = Program::assemble(
         core,
@@ -275,13 +297,22 @@ pub(crate) async fn fill_demo(
     let core = core(config, data_dir, &Metrics::new(), (clock, location)).await?;
     let (feed, mount) =
         svc_feed::mount(&core, config.section("feed")?).await.context("open a service")?;
+    // Before anything happens: its rules count what is told from then on.
+    let (boards, boards_mount) =
+        svc_boards::mount(&core, config.section("boards")?).await.context("open a service")?;
+    let fill = async {
+        let people = demo::fill(&core, &feed, &mount, size, password, progress).await?;
+        svc_boards::demo::fill(&boards, &core.clock, &people).await?;
+        anyhow::Ok(true)
+    };
     let filled = tokio::select! {
-        filled = demo::fill(&core, &feed, &mount, size, password, progress) => filled.map(|()| true),
+        filled = fill => filled,
         () = stop => Ok(false),
     };
     mount.log.db().close().await;
+    boards_mount.log.db().close().await;
     core.auth.db().close().await;
-    Ok(filled?)
+    filled
 }
 
 /// Every route of the program. They are asked of the parts themselves, opened on a folder that goes right after.

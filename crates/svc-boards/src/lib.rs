@@ -13,6 +13,7 @@
 //! 5 columns of 64 bits, owners of 128 bytes, 10,000 scores in a request, 1,000 entries a page, 100 rules.
 
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod model;
 pub mod pages;
@@ -75,6 +76,7 @@ pub async fn mount(core: &Core, config: Config) -> Result<(Boards, Mount), Mount
         orders: orders::orders(&boards),
         jobs: jobs(&boards),
         periodic: periodic(&boards),
+        demo: vec![demo::climb(&boards)],
         statements: statements(),
     };
     Ok((boards, mount))

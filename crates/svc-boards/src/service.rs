@@ -16,7 +16,7 @@ mod standings;
 
 use std::sync::Arc;
 
-use mainstay_contract::boards::EntriesRemovedV1;
+use mainstay_contract::{boards::EntriesRemovedV1, ts::Ts};
 use mainstay_core::{
     auth::Auth,
     cache::{Class, Policy},
@@ -45,7 +45,7 @@ pub(crate) use self::{
         PayoutView, ResultsView,
     },
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
-    ledger::{BalanceView, LedgerEntryView},
+    ledger::{BalanceView, LedgerEntryView, Money},
     live::TELL_EVERY,
     periods::PeriodView,
     rules::{DryRun, DryRunView, RuleView},
@@ -154,6 +154,16 @@ impl Boards {
     /// A cursor into `list`.
     pub(crate) fn seal_cursor<T: Serialize>(&self, list: &str, place: &T) -> String {
         self.inner.cursors.seal(list, place)
+    }
+
+    /// The present.
+    pub(crate) fn now(&self) -> Ts {
+        self.inner.clock.now()
+    }
+
+    /// In what money is counted.
+    pub(crate) fn currency(&self) -> &str {
+        &self.inner.config.currency
     }
 
     /// The live channel.

@@ -20,7 +20,7 @@ mod tests;
 
 use mainstay_contract::ts::Ts;
 use mainstay_core::{
-    auth::{AuthError, NewUser, Role},
+    auth::{AuthError, Caller, NewUser, Role},
     mount::{Core, Mount},
 };
 
@@ -104,6 +104,7 @@ pub fn begins(now: Ts) -> Ts {
 
 /// Fills empty records. `core` stands on a manual clock at [`begins`], which is moved to the present; the program is
 /// opened anew on the machine's clock afterwards. Those of [`SIGN_INS`] get `password`; nobody else can sign in.
+/// Returns those of the script and the staff, for what other services do with them.
 ///
 /// # Errors
 /// What the engine says. The records are then of no use and are thrown away.
@@ -114,11 +115,11 @@ pub async fn fill(
     size: Size,
     password: &str,
     progress: &(dyn Fn(Progress) + Send + Sync),
-) -> Result<(), DemoError> {
+) -> Result<Vec<Caller>, DemoError> {
     let begin = core.clock.now();
     let cast = cast(size)?;
     let callers = accounts(core, &cast, password).await?;
-    let mut stage = Stage::new(core, feed, mount, callers);
+    let mut stage = Stage::new(core, feed, mount, callers.clone());
     let topics = script::topics()?;
     let posts = PLANNED_POSTS_MAX.min(size.posts as usize);
     let plan = plan::plan(&cast, &topics, posts, cast.len());
@@ -129,7 +130,8 @@ pub async fn fill(
     stage.play(&plan, progress).await?;
     let bulk = Bulk::new(core, feed, size, cast.len(), posts, begin.plus_s(SPAN_S));
     bulk.fill(&stage, &topics, progress).await?;
-    stage.strike().await
+    stage.strike().await?;
+    Ok(callers)
 }
 
 /// The one who looks around, and as many of the script as there is room for.
@@ -146,11 +148,7 @@ fn cast(size: Size) -> Result<Vec<Person>, DemoError> {
     Ok(cast)
 }
 
-async fn accounts(
-    core: &Core,
-    cast: &[Person],
-    password: &str,
-) -> Result<Vec<mainstay_core::auth::Caller>, DemoError> {
+async fn accounts(core: &Core, cast: &[Person], password: &str) -> Result<Vec<Caller>, DemoError> {
     let handles = cast.iter().map(|person| person.handle);
     let staff = SIGN_INS.iter().map(|(handle, _)| *handle).filter(|handle| *handle != "demo");
     let new = handles.chain(staff).map(|handle| {

@@ -74,6 +74,7 @@ pub async fn mount(core: &Core, config: Config) -> Result<(Feed, Mount), MountEr
         orders: Vec::new(),
         jobs: Vec::new(),
         periodic: periodic(&feed),
+        demo: Vec::new(),
         statements: statements(),
     };
     Ok((feed, mount))

@@ -33,6 +33,7 @@ pub fn mount(auth: &Auth, log: Log) -> Mount {
         orders: Vec::new(),
         jobs: Vec::new(),
         periodic: vec![sweep(auth)],
+        demo: Vec::new(),
         statements: store::STATEMENTS.to_vec(),
     }
 }

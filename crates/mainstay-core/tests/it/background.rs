@@ -89,6 +89,7 @@ async fn clumsy(core: &Core) -> Result<Mount, MountError> {
         orders: Vec::new(),
         jobs: Vec::new(),
         periodic: vec![tick],
+        demo: Vec::new(),
         statements: STATEMENTS.to_vec(),
     })
 }

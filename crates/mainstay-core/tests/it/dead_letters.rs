@@ -209,6 +209,7 @@ static DEMO: &[Service] = &[Service {
                 orders: Vec::new(),
                 jobs: Vec::new(),
                 periodic: Vec::new(),
+                demo: Vec::new(),
                 statements: STATEMENTS.to_vec(),
             })
         })

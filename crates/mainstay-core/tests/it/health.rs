@@ -41,6 +41,7 @@ static FAILING: &[Service] = &[Service {
                 orders: Vec::new(),
                 jobs: Vec::new(),
                 periodic: vec![broken],
+                demo: Vec::new(),
                 statements: Vec::new(),
             })
         })

@@ -68,6 +68,7 @@ async fn mount(core: &Core) -> Result<Mount, MountError> {
         orders: Vec::new(),
         jobs,
         periodic: Vec::new(),
+        demo: Vec::new(),
         statements: STATEMENTS.to_vec(),
     })
 }

@@ -27,7 +27,7 @@ use crate::{
     output, services,
 };
 
-/// Start on a temporary folder that is filled with people, follows and posts, to look around in.
+/// Start on a temporary folder that is filled with people, posts and a competition that goes on, to look around in.
 ///
 /// It prints its address and how to sign in. Neither a configuration file nor the environment is read. The folder goes
 /// when the program ends; with --data it stays, and a demo that is in it already is shown again.
@@ -121,8 +121,7 @@ async fn show(
             size
         }
     };
-    // Requests are not logged: what the demo printed is to stay in view.
-    let house = services::open(config, &data_dir, metrics, None).await?;
+    let house = services::open_demo(config, &data_dir, metrics).await?;
     if place.held.is_some() {
         // Passwords are kept hashed, so those of the first time cannot be said again.
         house.renew_passwords(SIGN_INS.iter().map(|(handle, _)| *handle), &password).await?;
@@ -155,7 +154,7 @@ fn say(address: &str, place: &Place, size: Size, password: &str, json: bool) -> 
               admin      to see everything else
   Password    {password}
 
-{people} people, {posts} posts. The data is in {folder} and {fate}. Ctrl-C ends the demo."
+{people} people, {posts} posts, and a competition whose players walk on: /competitions. The data is in {folder} and {fate}. Ctrl-C ends the demo."
     ))
 }
 
@@ -231,6 +230,8 @@ fn config(data: &Path, listen: String) -> anyhow::Result<Config> {
         flag("--listen", "http.listen", listen),
         // What the demo prints is not to drown in its log.
         flag("mainstay demo", "log.level", "warn".to_owned()),
+        // The board of the creators, from the likes that the demo's people give.
+        flag("mainstay demo", "boards.creators", "true".to_owned()),
     ];
     let sources = Sources { flags, ..Sources::default() };
     Ok(Config::load(services::sections(), sources)?)

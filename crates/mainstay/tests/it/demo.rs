@@ -7,6 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use mainstay_testkit::program::eventually;
 use serde_json::{Value, json};
 
 use crate::program::{Place, Serving};
@@ -57,6 +58,37 @@ fn it_shows_posts_with_pictures_and_lets_three_people_sign_in() {
     serving.signal("TERM");
     assert_eq!(serving.end(), (Some(0), String::new()));
     assert!(!folder(&said).exists(), "the temporary folder is still there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn players_of_a_competition_walk_on_while_it_is_shown() {
+    let place = Place::new();
+    let serving = place.start(SMALL);
+    let list = serving.get_json("/api/v1/competitions");
+    let of = |phase: &str| {
+        let all = list["items"].as_array().unwrap();
+        all.iter().find(|one| one["phase"] == phase).unwrap().clone()
+    };
+    assert_eq!(
+        (&of("upcoming")["joined"], &of("completed")["settled"]),
+        (&json!(false), &json!(true))
+    );
+    let active = of("active");
+    assert_eq!(active["participant_count"], 6);
+    let path = format!("/api/v1/leaderboard/{}", active["id"].as_str().unwrap());
+    let steps = || {
+        let entries = serving.get_json(&path)["entries"].clone();
+        entries.as_array().unwrap().iter().map(|one| one["score"].as_i64().unwrap()).sum::<i64>()
+    };
+    let before = steps();
+    assert!(before > 0);
+    eventually("somebody walks on", async || steps() > before).await;
+    // Likes of the demo's people have made creators.
+    eventually("somebody leads the creators", async || {
+        let top = serving.get_json("/api/v1/boards/creators/entries");
+        top["items"][0]["scores"][0].as_i64() > Some(0)
+    })
+    .await;
 }
 
 #[test]

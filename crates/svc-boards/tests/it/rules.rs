@@ -41,6 +41,7 @@ pub(crate) const FEED: Service = Service {
                 orders: Vec::new(),
                 jobs: Vec::new(),
                 periodic: Vec::new(),
+                demo: Vec::new(),
                 statements: Vec::new(),
             })
         })

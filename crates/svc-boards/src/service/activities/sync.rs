@@ -166,6 +166,21 @@ impl Boards {
         Ok(answers)
     }
 
+    /// Takes one interval of `user`, for a caller who may say what they did.
+    ///
+    /// # Errors
+    /// As [`Boards::sync`]; a refusal stands in the answer.
+    pub(crate) async fn sync_one(
+        &self,
+        user: UserId,
+        new: NewActivity,
+    ) -> Result<Result<ActivityView, Problem>, Error> {
+        let sync = new.check(&self.inner.config.activity, self.inner.clock.now())?;
+        let mut results = self.sync_person(user, vec![sync], None).await?;
+        let result = results.pop().ok_or(Error::NotFound)?;
+        Ok(result.map_err(Said::into_problem))
+    }
+
     async fn sync_person(
         &self,
         user: UserId,
