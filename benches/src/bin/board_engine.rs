@@ -1,7 +1,8 @@
-//! Update with rank, rank, page and neighbourhood of the board engine, beside Redis' sorted sets, at a million entries or more.
+//! Update with rank, rank, page and neighbourhood of the board engine, beside Redis' sorted sets.
 //!
-//! Ours is called in process. Redis is measured by its own `commandstats`: what a command took inside of the server, without
-//! reading the request, writing the answer and the way between. Both get the same operations on the same entries, in turn.
+//! Ours is called in process. Redis is measured by its own `commandstats`: what a command took inside of the server,
+//! without reading the request, writing the answer and the way between. Both get the same operations on the same
+//! entries, in turn.
 #![expect(clippy::print_stdout, reason = "printing figures is what benchmarks are for")]
 
 use std::{
