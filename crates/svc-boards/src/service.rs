@@ -101,7 +101,7 @@ impl Boards {
         };
         let weigh = |id: &String, board: &Arc<Board>| id.len() + board.weight();
         let known = Class::new(policy, log.epochs().clone(), &core.cache_metrics, weigh);
-        let checkpoints = Arc::new(Checkpoints::new(core, log.db()));
+        let checkpoints = Arc::new(Checkpoints::new(core, log.db(), config.checkpoint_after));
         let standings = Standings::new(checkpoints.clone(), core.clock.clone());
         standings.follow(&log);
         let history = Arc::<history::History>::default();

@@ -46,6 +46,8 @@ pub(crate) struct Checkpoints {
     db: Db,
     blobs: Blobs,
     count_loads: CountLoads,
+    /// After how many submissions one is made, at least; 0 for never.
+    at_least: i64,
     /// Whoever makes one waits here: it holds a whole board besides the one that is shown.
     making: Semaphore,
     /// The number before the first submission of a board's period, for boards that were looked at.
@@ -89,10 +91,11 @@ fn label(place: Place, seq: i64) -> Label {
 }
 
 impl Checkpoints {
-    pub(crate) fn new(core: &Core, db: &Db) -> Self {
+    /// Of the records of `db`. They are made after `at_least` submissions; if that is 0, none are made or used.
+    pub(crate) fn new(core: &Core, db: &Db, at_least: u32) -> Self {
         let scope = core.metrics.scope("boards");
-        let help = "Boards that this instance has loaded into memory, by what they were loaded from: a checkpoint and \
-                    what was submitted since, or all records; and checkpoints that could not be used";
+        let help = "Boards that this instance has loaded: `checkpoint`, from one and what was submitted since; `records`, \
+                    from all entries; `past`, from one for a past instant; and `unusable` checkpoints";
         let loads = scope.counter_family("loads", help, Unit::None, &["from"]);
         Self {
             db: db.clone(),
@@ -100,6 +103,7 @@ impl Checkpoints {
             count_loads: Box::new(move |from| {
                 loads.with(&[from]).inc();
             }),
+            at_least: at_least.into(),
             making: Semaphore::new(1),
             begins: Mutex::default(),
         }
@@ -114,15 +118,29 @@ impl Checkpoints {
         self.begins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The newest checkpoint of `place` under these settings that has nothing later than `at`.
+    /// The newest checkpoint of `place` under these settings, of those up to the submission `up_to` that have nothing
+    /// later than `at`.
     pub(crate) async fn find(
         &self,
         place: Place,
         settings: &BoardSettings,
-        at: Ts,
+        (up_to, at): (i64, Ts),
     ) -> Result<Option<CheckpointRow>, DbError> {
+        if self.at_least == 0 {
+            return Ok(None);
+        }
         let mut tx = self.db.read().await?;
-        store::checkpoints::checkpoint_at(&mut tx, place, &basis(settings), (i64::MAX, at)).await
+        store::checkpoints::checkpoint_at(&mut tx, place, &basis(settings), (up_to, at)).await
+    }
+
+    /// So many submissions of a period with so many entries are worked through rather than a checkpoint read.
+    pub(super) fn ahead_max(&self, entry_count: i64) -> i64 {
+        (self.at_least / 2).max(entry_count / 20)
+    }
+
+    /// Counts a past instant that is found from a checkpoint.
+    pub(super) fn count_past(&self) {
+        (self.count_loads)("past");
     }
 
     /// The ranking of a checkpoint, without `banned` owners; nothing if it cannot be used.

@@ -79,7 +79,7 @@ fn storage(error: BlobError) -> Error {
 impl Boards {
     /// Has checkpoints made of boards that need one, and erases those that nothing needs any more.
     pub(crate) async fn keep_checkpoints(&self) -> Result<(), Error> {
-        let at_least = i64::from(self.inner.config.checkpoint_after);
+        let at_least = self.inner.checkpoints.at_least;
         if at_least > 0 {
             self.find_due(at_least).await?;
         }
@@ -127,8 +127,8 @@ impl Boards {
 
     /// Makes a checkpoint of a board's present period, if it still needs one.
     pub(crate) async fn make_checkpoint(&self, board_no: i64) -> Result<(), Error> {
-        let at_least = i64::from(self.inner.config.checkpoint_after);
         let checkpoints = &self.inner.checkpoints;
+        let at_least = checkpoints.at_least;
         let Ok(_alone) = checkpoints.making.acquire().await else { return Ok(()) };
         let Some((board, head)) = self.steady(board_no).await? else { return Ok(()) };
         let place = board.place(head);

@@ -20,6 +20,8 @@ const ENTRIES_BATCH: i64 = 10_000;
 const TOUCHED_BATCH: i64 = 5_000;
 /// Submissions whose instants are looked at at a time.
 const INSTANTS_BATCH: i64 = 200_000;
+/// Checkpoints that are tried before all entries are read.
+const TRIES_MAX: usize = 2;
 /// Periods whose beginnings are remembered.
 const BEGINS_MAX: usize = 10_000;
 /// A checkpoint that is further behind is of no use: reading so many owners again takes as long as reading them all.
@@ -64,16 +66,21 @@ impl Checkpoints {
         place: Place,
         settings: &BoardSettings,
     ) -> Result<Option<(CheckpointRow, Sliced)>, DbError> {
-        let Some(row) = self.find(place, settings, Ts::from_micros(i64::MAX)).await? else {
-            return Ok(None);
-        };
         let (_, end) = self.bounds(place).await?;
-        if end - row.seq > behind_max(&row) {
-            return Ok(None);
-        }
         let banned = self.banned(place.board_no).await?;
-        let opened = self.open(place, settings, &row, &banned).await?;
-        Ok(opened.map(|sliced| (row, sliced)))
+        let mut up_to = end - 1;
+        for _ in 0..TRIES_MAX {
+            let any = (up_to, Ts::from_micros(i64::MAX));
+            let Some(row) = self.find(place, settings, any).await? else { return Ok(None) };
+            if end - row.seq > behind_max(&row) {
+                return Ok(None);
+            }
+            if let Some(sliced) = self.open(place, settings, &row, &banned).await? {
+                return Ok(Some((row, sliced)));
+            }
+            up_to = row.seq - 1;
+        }
+        Ok(None)
     }
 
     /// The number before the first submission of a period, and the one behind the last that there is.

@@ -28,9 +28,6 @@ use crate::{
 const SUBMISSIONS_MAX: i64 = 4_000_000;
 /// Submissions that are read at a time.
 const BATCH: i64 = 5_000;
-/// So many submissions are worked through rather than a checkpoint read; of a larger board one for so many entries.
-const AHEAD_MAX: i64 = 10_000;
-const ENTRIES_PER_SUBMISSION: i64 = 20;
 
 /// A ranking that goes from one instant to the next.
 pub(super) struct Walk {
@@ -120,15 +117,16 @@ impl Walk {
         if self.end - self.seq <= 1 {
             return Ok(());
         }
-        let found = self.checkpoints.find(self.place, &self.settings, at).await?;
+        let found = self.checkpoints.find(self.place, &self.settings, (i64::MAX, at)).await?;
         let is_ahead = |row: &CheckpointRow| {
-            let least = AHEAD_MAX.max(row.entry_count / ENTRIES_PER_SUBMISSION);
-            row.seq - self.seq > if self.is_new { 0 } else { least }
+            let ahead = row.seq - self.seq;
+            ahead > if self.is_new { 0 } else { self.checkpoints.ahead_max(row.entry_count) }
         };
         let Some(row) = found.filter(is_ahead) else { return Ok(()) };
         let opened = self.checkpoints.open(self.place, &self.settings, &row, &self.banned).await?;
         let Some(sliced) = opened else { return Ok(()) };
         self.replay = Some(Replay::from(&self.settings, self.banned.clone(), sliced));
+        self.checkpoints.count_past();
         (self.seq, self.is_new) = (row.seq, false);
         self.rows.retain(|waiting| waiting.seq > row.seq);
         self.read_to = self.read_to.max(row.seq);
