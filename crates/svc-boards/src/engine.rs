@@ -242,6 +242,11 @@ impl Loader {
         each!(&mut self.0, tree => tree.build_sorted()).then_some(self.0)
     }
 
+    /// Adds an entry of an owner who was not added before, which saves a search for them.
+    pub fn push_new(&mut self, owner: &str, scores: &[i64], seq: u64) {
+        each!(&mut self.0, tree => tree.push_new(owner, scores, seq));
+    }
+
     /// Adds an entry; of an owner that was added before nothing is taken.
     pub fn push(&mut self, owner: &str, scores: &[i64], seq: u64) {
         each!(&mut self.0, tree => tree.push_unsorted(owner, scores, seq));

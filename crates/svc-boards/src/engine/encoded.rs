@@ -41,6 +41,9 @@ const MIDDLE: u64 = 1 << 63;
 /// What a ranking is of, in the words of whoever keeps it: compared, and not understood.
 pub type Label = [i64; 4];
 
+/// What is to be written of an owner besides their entry.
+pub type Note<'n> = dyn FnMut(&str) -> Option<Vec<u8>> + 'n;
+
 /// Why bytes are no ranking that can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -69,11 +72,7 @@ pub struct Entry<'a> {
 
 impl Ranking {
     /// This ranking as bytes, with what `note` says of owners. Equal notes are written once.
-    pub fn encode(
-        &self,
-        label: Label,
-        mut note: Option<&mut dyn FnMut(&str) -> Option<Vec<u8>>>,
-    ) -> Vec<u8> {
+    pub fn encode(&self, label: Label, mut note: Option<&mut Note<'_>>) -> Vec<u8> {
         let (order, count) = (self.order(), self.len());
         let names = self.names_room();
         let mut bytes = Vec::with_capacity(HEAD_BYTES + names + count as usize * 8);

@@ -236,9 +236,13 @@ impl<const N: usize> Tree<N> {
 
     /// Takes an entry of somebody who was not met before, to be sorted later.
     pub(in crate::engine) fn push_unsorted(&mut self, owner: &str, scores: &[i64], seq: u64) {
-        if self.owners.find(owner).is_some() {
-            return;
+        if self.owners.find(owner).is_none() {
+            self.push_new(owner, scores, seq);
         }
+    }
+
+    /// Takes an entry of somebody new, to be sorted later.
+    pub(in crate::engine) fn push_new(&mut self, owner: &str, scores: &[i64], seq: u64) {
         let slot = self.owners.add(owner);
         self.as_of = self.as_of.max(seq);
         self.unsorted.push(Item { key: self.order.key(scores), seq, slot });

@@ -2,6 +2,7 @@
 
 use mainstay_contract::{boards::ScoredV1, ts::Ts};
 use mainstay_core::db::DbError;
+use tokio::sync::mpsc;
 
 use super::{Checkpoints, cut_short, first_that};
 use crate::{
@@ -10,12 +11,14 @@ use crate::{
     store::{
         self,
         checkpoints::{CheckpointRow, TouchedRow},
-        scores::Place,
+        scores::{Place, StandingRow},
     },
 };
 
 /// Entries that are read at a time.
 const ENTRIES_BATCH: i64 = 10_000;
+/// Batches of them that wait to be put in order.
+const BATCHES_AHEAD: usize = 4;
 /// Submissions that are read at a time.
 const TOUCHED_BATCH: i64 = 5_000;
 /// Submissions whose instants are looked at at a time.
@@ -33,6 +36,54 @@ pub(super) struct Exact {
     pub(super) seq: i64,
     /// The latest instant of a submission that is in it.
     pub(super) newest_at: Ts,
+}
+
+/// Entries on their way from where they are read to where they are put in order, one behind the other.
+#[derive(Default)]
+struct Batch {
+    owners: String,
+    scores: Vec<i64>,
+    rows: Vec<BatchRow>,
+}
+
+/// An entry of a batch; its scores and its owner's name end here.
+struct BatchRow {
+    owner_end: usize,
+    scores_end: usize,
+    seq: i64,
+    slices: Option<Box<str>>,
+}
+
+impl Batch {
+    fn push(&mut self, row: StandingRow<'_>) {
+        self.owners.push_str(row.owner);
+        self.scores.extend_from_slice(row.scores);
+        self.rows.push(BatchRow {
+            owner_end: self.owners.len(),
+            scores_end: self.scores.len(),
+            seq: row.seq,
+            slices: row.slices.map(Box::from),
+        });
+    }
+
+    fn each(&self, mut look: impl FnMut(StandingRow<'_>)) {
+        let (mut owner_at, mut scores_at) = (0, 0);
+        for BatchRow { owner_end, scores_end, seq, slices } in &self.rows {
+            look(StandingRow {
+                owner: &self.owners[owner_at..*owner_end],
+                scores: &self.scores[scores_at..*scores_end],
+                seq: *seq,
+                slices: slices.as_deref(),
+            });
+            (owner_at, scores_at) = (*owner_end, *scores_end);
+        }
+    }
+
+    /// The last owner's name.
+    fn last(&self) -> &str {
+        let before = self.rows.iter().rev().nth(1).map_or(0, |row| row.owner_end);
+        &self.owners[before..]
+    }
 }
 
 /// How far a checkpoint may be behind for a start.
@@ -112,26 +163,37 @@ impl Checkpoints {
         first_that(&self.db, board, |found, _| found < period).await
     }
 
-    /// Reads the entries of a place, some at a time: one snapshot would keep SQLite's log from being shortened.
+    /// Reads the entries of a place and puts them in order, the one while the other is done.
     async fn read(&self, place: Place, settings: &BoardSettings) -> Result<Sliced, DbError> {
-        let (mut loading, mut after) = (Loading::new(settings), String::new());
+        let (batches, mut arriving) = mpsc::channel::<Batch>(BATCHES_AHEAD);
+        let mut loading = Loading::new(settings);
+        let build = move || {
+            while let Some(batch) = arriving.blocking_recv() {
+                batch.each(|row| loading.push(row));
+            }
+            loading.finish()
+        };
+        let built = tokio::task::spawn_blocking(build);
+        let read = self.read_into(place, batches).await;
+        let built = built.await.map_err(cut_short)?;
+        read.map(|()| built)
+    }
+
+    /// Some entries at a time: one snapshot would keep SQLite's log from being shortened.
+    async fn read_into(&self, place: Place, batches: mpsc::Sender<Batch>) -> Result<(), DbError> {
+        let mut after = String::new();
         loop {
             let mut tx = self.db.read().await?;
-            let mut last = String::new();
-            let each = &mut |row: store::scores::StandingRow<'_>| {
-                last.replace_range(.., row.owner);
-                loading.push(row);
-            };
+            let mut batch = Batch::default();
+            let look = &mut |row: StandingRow<'_>| batch.push(row);
             let count =
-                store::scores::entries_after(&mut tx, place, &after, ENTRIES_BATCH, each).await?;
+                store::scores::entries_after(&mut tx, place, &after, ENTRIES_BATCH, look).await?;
             drop(tx);
-            if count < ENTRIES_BATCH {
-                break;
+            after.replace_range(.., batch.last());
+            if batches.send(batch).await.is_err() || count < ENTRIES_BATCH {
+                return Ok(());
             }
-            after = last;
-            tokio::task::yield_now().await;
         }
-        tokio::task::spawn_blocking(move || loading.finish()).await.map_err(cut_short)
     }
 
     /// Brings a ranking that has everything up to the submission `after`, and perhaps more, to what the entries are now:

@@ -52,11 +52,11 @@ impl Loading {
         }
     }
 
-    /// Adds an entry.
+    /// Adds an entry of an owner who was not added before.
     pub(crate) fn push(&mut self, row: StandingRow<'_>) {
         let seq = seq_of(row.seq);
         self.as_of = self.as_of.max(seq);
-        self.all.push(row.owner, row.scores, seq);
+        self.all.push_new(row.owner, row.scores, seq);
         if let Some(slices) = row.slices {
             // They were written as such a document.
             let slices = serde_json::from_str(slices).unwrap_or_default();
