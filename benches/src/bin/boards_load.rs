@@ -33,7 +33,8 @@ statements! {
     ENTRIES = "insert into boards.entry
         (board_no, edition, period, owner, scores, seq, metadata, slices, attempts, updated_at)
         select 1, 1, 1, 'player-' || lpad(i::text, 9, '0'),
-            decode('8' || lpad(to_hex(i * 7919 % 1000003), 15, '0'), 'hex'), i, null, null, 1, $3 from generate_series($1::bigint, $2::bigint) i",
+            decode('8' || lpad(to_hex(i * 7919 % 1000003), 15, '0'), 'hex'), i, null, null, 1, $3
+        from generate_series($1::bigint, $2::bigint) i",
         sqlite "insert into boards.entry
         (board_no, edition, period, owner, scores, seq, metadata, slices, attempts, updated_at)
         with recursive n (i) as (select $1 union all select i + 1 from n where i < $2)
