@@ -167,11 +167,16 @@ impl Program {
 
     /// Every file in the blob store, staging included, by its path below it.
     pub fn blob_files(&self) -> Vec<PathBuf> {
-        let root = self.place.folder.join("blobs");
+        let root = self.blob_folder();
         let mut files = Vec::new();
         collect(&root, &root, &mut files);
         files.sort();
         files
+    }
+
+    /// Where the blob store is.
+    pub fn blob_folder(&self) -> PathBuf {
+        self.place.folder.join("blobs")
     }
 
     /// Somebody who is not signed in.

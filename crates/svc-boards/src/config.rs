@@ -39,6 +39,11 @@ pub struct Config {
     /// How long a period that nobody looks at stays in memory, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
     pub idle_s: u32,
+    /// After how many submissions a board's ranking is kept as a checkpoint, a file in the blob store, from which it is
+    /// loaded quickly and past instants are found; a large board's after a twentieth of its entries, if that is more. With
+    /// 0 none are made or used.
+    #[schemars(range(min = 0, max = 10_000_000))]
+    pub checkpoint_after: u32,
     /// What is plausible of the activity that people sync.
     pub activity: ActivityLimits,
     /// Keeps the board `creators`: the top creators of the week from Feed's facts. A like gives a point to who wrote
@@ -57,6 +62,7 @@ impl Default for Config {
             currency: "INR".into(),
             settle_after_s: 0,
             idle_s: 900,
+            checkpoint_after: 20_000,
             activity: ActivityLimits::default(),
             creators: false,
             rules: Vec::new(),

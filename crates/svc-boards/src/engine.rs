@@ -6,10 +6,11 @@
 //! scan over 4-byte numbers. Scores are kept turned, so that the first in rank is the smallest, whatever the direction.
 //!
 //! Reading order: this file (what there is to ask), [`order`], `tree` (the three levels), `block`, `owners`, `sums`,
-//! [`snapshot`].
+//! [`snapshot`], [`encoded`].
 //!
 //! **Invariant:** a record takes effect only if its number is newer than what is known of its owner, removals included.
 
+pub mod encoded;
 pub mod order;
 pub mod snapshot;
 
@@ -21,6 +22,7 @@ mod tests;
 mod tree;
 
 pub use self::{
+    encoded::Refused,
     order::{Direction, Order, Ties},
     snapshot::Snapshot,
 };
@@ -152,6 +154,11 @@ impl Ranking {
         each!(self, tree => tree.range(first, len))
     }
 
+    /// The scores and the record's number of `owner`, if they are in.
+    pub fn entry(&self, owner: &str) -> Option<(Vec<i64>, u64)> {
+        each!(self, tree => tree.entry(owner))
+    }
+
     /// How many rank before somebody with these scores would. O(log n).
     pub fn count_before(&self, scores: &[i64]) -> u64 {
         each!(self, tree => tree.count_before(scores))
@@ -183,6 +190,21 @@ impl Ranking {
         }
     }
 
+    /// The order that it stands in.
+    fn order(&self) -> &Order {
+        each!(self, tree => tree.order())
+    }
+
+    /// Lets `look` see owner, turned scores and number of each entry, in order.
+    fn each(&self, look: &mut dyn FnMut(&str, &[u64], u64)) {
+        each!(self, tree => tree.each(look));
+    }
+
+    /// Bytes that the names of all entries need, with what stands before each.
+    fn names_room(&self) -> usize {
+        each!(self, tree => tree.names_room())
+    }
+
     /// Bytes that it holds, names included.
     pub fn memory_bytes(&self) -> usize {
         each!(self, tree => tree.memory_bytes())
@@ -201,6 +223,28 @@ impl Loader {
     /// For a ranking in this order.
     pub fn new(order: Order) -> Self {
         Self(Ranking::new(order))
+    }
+
+    /// For so many entries, whose names need so many bytes.
+    fn with_room(order: Order, count: usize, names_bytes: usize) -> Self {
+        let mut ranking = Ranking::new(order);
+        each!(&mut ranking, tree => tree.make_room_for(count, names_bytes));
+        Self(ranking)
+    }
+
+    /// Adds an entry of an owner who was not added before, with turned scores, that stands behind all before.
+    fn push_sorted(&mut self, owner: &str, key: &[u64], seq: u64) {
+        each!(&mut self.0, tree => tree.push_sorted(owner, key, seq));
+    }
+
+    /// The ranking of entries that were added in order; `None` if they were not. O(n).
+    pub fn finish_sorted(mut self) -> Option<Ranking> {
+        each!(&mut self.0, tree => tree.build_sorted()).then_some(self.0)
+    }
+
+    /// Adds an entry of an owner who was not added before, which saves a search for them.
+    pub fn push_new(&mut self, owner: &str, scores: &[i64], seq: u64) {
+        each!(&mut self.0, tree => tree.push_new(owner, scores, seq));
     }
 
     /// Adds an entry; of an owner that was added before nothing is taken.

@@ -45,6 +45,7 @@ static MIGRATIONS: &[Migration] = migrations![
     3 "ledger" "../migrations/0003_ledger.sql",
     4 "competitions" "../migrations/0004_competitions.sql",
     5 "rules" "../migrations/0005_rules.sql",
+    8 "checkpoints" "../migrations/0008_checkpoints.sql",
 ];
 
 /// The longest that a job may take; each goes on from where it was cut short.
@@ -114,6 +115,9 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
         task("boards.recount_activity", 10, |boards| {
             Box::pin(async move { boards.recount_activity().await })
         }),
+        task("boards.keep_checkpoints", 30, |boards| {
+            Box::pin(async move { boards.keep_checkpoints().await })
+        }),
         task("boards.forget_idle", 30, |boards| {
             Box::pin(async move { boards.forget_idle().await })
         }),
@@ -140,6 +144,9 @@ fn jobs(boards: &Boards) -> Vec<Job> {
         }),
         job(service::scores::ERASE_JOB, |boards, no| {
             Box::pin(async move { boards.erase_editions(no).await })
+        }),
+        job(service::CHECKPOINT_JOB, |boards, no| {
+            Box::pin(async move { boards.make_checkpoint(no).await })
         }),
     ]
 }

@@ -3,6 +3,7 @@
 pub(crate) mod activities;
 mod bans;
 mod boards;
+mod checkpoints;
 pub(crate) mod competitions;
 mod entries;
 mod history;
@@ -32,7 +33,8 @@ use mainstay_core::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::{
-    boards::Board, live::Watched, rates::Rates, scores::intake::Intake, standings::Standings,
+    boards::Board, checkpoints::Checkpoints, live::Watched, rates::Rates, scores::intake::Intake,
+    standings::Standings,
 };
 use crate::{Config, MIGRATIONS, error::Error};
 
@@ -40,11 +42,13 @@ pub(crate) use self::{
     activities::{AchievementView, ActivityView, DayView, GoalView, NewActivity},
     bans::{BanView, NewBan},
     boards::{BoardView, EditBoard},
+    checkpoints::CHECKPOINT_JOB,
     competitions::{
         After, CompetitionView, DayUpdate, EditCompetition, LeaderboardEntry, NewCompetition,
         PayoutView, ResultsView,
     },
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
+    history::{EntryHistoryView, HistoryQuery},
     ledger::{BalanceView, LedgerEntryView, Money},
     live::TELL_EVERY,
     periods::PeriodView,
@@ -71,6 +75,7 @@ struct Inner {
     /// Signs results, and knows people's handles.
     auth: Auth,
     standings: Arc<Standings>,
+    checkpoints: Arc<Checkpoints>,
     rates: Rates,
     intake: Arc<Intake>,
     live: Live,
@@ -96,7 +101,8 @@ impl Boards {
         };
         let weigh = |id: &String, board: &Arc<Board>| id.len() + board.weight();
         let known = Class::new(policy, log.epochs().clone(), &core.cache_metrics, weigh);
-        let standings = Standings::new(log.db().clone(), core.clock.clone());
+        let checkpoints = Arc::new(Checkpoints::new(core, log.db(), config.checkpoint_after));
+        let standings = Standings::new(checkpoints.clone(), core.clock.clone());
         standings.follow(&log);
         let history = Arc::<history::History>::default();
         let told = history.clone();
@@ -118,6 +124,7 @@ impl Boards {
             known,
             auth: core.auth.clone(),
             standings,
+            checkpoints,
             rates: Rates::default(),
             intake: Arc::default(),
             live: core.live.clone(),

@@ -3,6 +3,7 @@
 pub(crate) mod activities;
 pub(crate) mod bans;
 pub(crate) mod boards;
+pub(crate) mod checkpoints;
 pub(crate) mod competitions;
 pub(crate) mod ledger;
 pub(crate) mod rules;
@@ -15,6 +16,7 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     activities::STATEMENTS,
     bans::STATEMENTS,
     boards::STATEMENTS,
+    checkpoints::STATEMENTS,
     competitions::STATEMENTS,
     ledger::STATEMENTS,
     rules::STATEMENTS,

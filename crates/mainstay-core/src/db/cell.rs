@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::{FromSql, Type};
 
-use super::DbError;
+use super::{DbError, postgres::POSTGRES_EPOCH};
 
 /// A column of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,11 @@ impl<'a> FromSql<'a> for Cell<'a> {
     ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         match *ty {
             Type::INT8 => i64::from_sql(ty, raw).map(Self::I64),
+            // Microseconds too, of another beginning.
+            Type::TIMESTAMPTZ => {
+                let since = <[u8; 8]>::try_from(raw).map(i64::from_be_bytes)?;
+                Ok(Self::I64(since.saturating_add(POSTGRES_EPOCH)))
+            }
             Type::BYTEA => Ok(Self::Bytes(raw)),
             // One byte says which form the document has.
             Type::JSONB => {
@@ -77,6 +82,6 @@ impl<'a> FromSql<'a> for Cell<'a> {
     }
 
     fn accepts(ty: &Type) -> bool {
-        matches!(*ty, Type::INT8 | Type::BYTEA | Type::TEXT | Type::JSONB)
+        matches!(*ty, Type::INT8 | Type::TIMESTAMPTZ | Type::BYTEA | Type::TEXT | Type::JSONB)
     }
 }

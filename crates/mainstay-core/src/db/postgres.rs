@@ -27,6 +27,7 @@ mod wire;
 
 pub(super) use conn::PgConn;
 use connect::Connector;
+pub(super) use wire::POSTGRES_EPOCH;
 
 /// How long a caller waits for a connection.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);

@@ -10,7 +10,10 @@ use serde::Deserialize;
 
 use crate::{
     error::Error,
-    service::{Boards, EntriesPage, EntriesQuery, StandingQuery, StandingView},
+    service::{
+        Boards, EntriesPage, EntriesQuery, EntryHistoryView, HistoryQuery, StandingQuery,
+        StandingView,
+    },
 };
 
 /// Whose entries.
@@ -32,9 +35,9 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .about("Page through a board")
             .details(
                 "Later pages show the board as it stood at the first one, for ten minutes, whoever moves meanwhile. After \
-                 that the cursor has expired (410). With `at` it is the board as it stood at that instant, found from what \
-                 was submitted up to it; two such are worked out at a time (503), of periods with at most a million \
-                 submissions.",
+                 that the cursor has expired (410). With `at` it is the board as it stood at that instant, found from the last \
+                 checkpoint before and what was submitted since; two such are worked out at a time (503), of at most \
+                 four million submissions.",
             )
             .query::<EntriesQuery>()
             .shows(SHOWS)
@@ -45,7 +48,18 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .about("Read how an owner stands")
             .query::<StandingQuery>()
             .shows(SHOWS)
-            .answers::<StandingView>(200),
+            .answers::<StandingView>(200)
+            .timeout_ms(30_000),
+        r.get("/api/v1/boards/{board}/entries/{owner}/history", history)
+            .about("Read how an owner's rank went")
+            .details(
+                "How they stood at up to 100 instants of a span, under the settings and bans of now. Two such are worked \
+                 out at a time (503), of at most four million submissions.",
+            )
+            .query::<HistoryQuery>()
+            .shows(SHOWS)
+            .answers::<EntryHistoryView>(200)
+            .timeout_ms(30_000),
         r.get("/api/v1/boards/{board}/entries/{owner}/around", around)
             .about("Read an owner's neighbourhood")
             .query::<StandingQuery>()
@@ -78,6 +92,15 @@ async fn entry(
     Query(query): Query<StandingQuery>,
 ) -> Result<Json<StandingView>, Error> {
     boards.entry(caller.as_ref(), &board, &owner, &query).await.map(Json)
+}
+
+async fn history(
+    State(boards): State<Boards>,
+    MaybeCaller(caller): MaybeCaller,
+    Path2(board, owner): Path2<String, String>,
+    Query(query): Query<HistoryQuery>,
+) -> Result<Json<EntryHistoryView>, Error> {
+    boards.entry_history(caller.as_ref(), &board, &owner, &query).await.map(Json)
 }
 
 async fn around(

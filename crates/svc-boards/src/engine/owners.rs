@@ -76,6 +76,18 @@ impl Owners {
         owner
     }
 
+    /// Room for so many more owners, whose names need so many bytes with what stands before each.
+    pub(super) fn reserve(&mut self, count: usize, bytes: usize) {
+        let Self { bytes: names, by_name, hasher, .. } = self;
+        names.reserve_exact(bytes);
+        by_name.reserve(count, |owner| hasher.hash_one(name_at(names, *owner)));
+    }
+
+    /// Bytes that names take with what stands before each; those that were left are among them.
+    pub(super) fn room(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Takes an owner out. The number is given to another only after [`Owners::reuse`].
     pub(super) fn remove(&mut self, name: &str) {
         let Self { bytes, by_name, hasher, .. } = self;

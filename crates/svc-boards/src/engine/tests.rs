@@ -202,3 +202,140 @@ fn it_stays_right_when_blocks_and_groups_are_many() {
         drive(seed, 60_000, 30_000, &order);
     }
 }
+
+/// Random entries in `order`, some of whose owners carry notes.
+fn noted(seed: u64, order: &Order, count: u64) -> (Ranking, HashMap<String, Vec<u8>>) {
+    let mut dice = Dice(seed);
+    let mut notes = HashMap::new();
+    let mut ranking = Ranking::new(order.clone());
+    for seq in 1..=count {
+        let owner = format!("owner {}", dice.below(count));
+        if dice.below(9) == 0 {
+            ranking.remove(&owner, seq);
+            continue;
+        }
+        let spread = [3, 1_000, u64::MAX][dice.below(3) as usize];
+        let score = |dice: &mut Dice| dice.below(spread).cast_signed() - 1;
+        let scores: Vec<i64> = (0..order.columns()).map(|_| score(&mut dice)).collect();
+        ranking.put(&owner, &scores, seq);
+        match dice.below(3) {
+            0 => drop(notes.remove(&owner)),
+            _ => drop(notes.insert(owner, format!("note {}", dice.below(5)).into_bytes())),
+        }
+    }
+    (ranking, notes)
+}
+
+#[test]
+fn a_ranking_that_was_written_is_read_as_it_was() {
+    for (seed, order) in (0..).zip(orders()) {
+        for count in [0, 1, 2, 300, 3_000] {
+            let (ranking, notes) = noted(seed * 10 + count, &order, count);
+            let label = [1, -2, count.cast_signed(), i64::MAX];
+            let bytes = ranking.encode(label, None);
+            let mut read = Ranking::decode(&order, label, &bytes).unwrap();
+            assert_eq!(read.range(0, usize::MAX), ranking.range(0, usize::MAX), "seed {seed}");
+            assert_eq!(
+                read.as_of(),
+                ranking.range(0, usize::MAX).iter().map(|it| it.seq).max().unwrap_or(0)
+            );
+            for owner in ranking.range(0, 50) {
+                assert_eq!(read.standing(&owner.owner), ranking.standing(&owner.owner));
+                assert_eq!(read.entry(&owner.owner), Some((owner.scores, owner.seq)));
+            }
+            // It goes on like any other.
+            let scores = vec![7; order.columns()];
+            let put = read.put("owner 1", &scores, 1_000_000);
+            assert_eq!(read.standing("owner 1").map(|it| it.place), Some(put.after));
+            let mut say = |owner: &str| notes.get(owner).cloned();
+            let bytes = ranking.encode(label, Some(&mut say));
+            let mut reader = encoded::Reader::open(&order, label, &bytes).unwrap();
+            let mut met = 0;
+            while let Some(entry) = reader.next().unwrap() {
+                let note = entry.note.map(|note| reader.note(note).to_vec());
+                assert_eq!(note.as_ref(), notes.get(entry.owner));
+                met += 1;
+            }
+            assert_eq!((met, reader.count()), (ranking.len(), ranking.len()));
+        }
+    }
+}
+
+#[test]
+fn bytes_that_were_cut_or_changed_are_refused() {
+    let order = Order::new(vec![Direction::Desc, Direction::Asc], Ties::Earliest);
+    let (ranking, notes) = noted(3, &order, 400);
+    let label = [5, 6, 7, 8];
+    let mut say = |owner: &str| notes.get(owner).cloned();
+    let bytes = ranking.encode(label, Some(&mut say));
+    let read = |bytes: &[u8]| Ranking::decode(&order, label, bytes).map(|it| it.len());
+    assert_eq!(read(&bytes), Ok(ranking.len()));
+    for len in 0..bytes.len() {
+        read(&bytes[..len]).unwrap_err();
+    }
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut odd = bytes.clone();
+            odd[at] ^= 1 << bit;
+            read(&odd).unwrap_err();
+        }
+    }
+    let mut dice = Dice(9);
+    for _ in 0..4_000 {
+        let mut odd = bytes.clone();
+        for _ in 0..=dice.below(6) {
+            let at = dice.below(odd.len() as u64) as usize;
+            match dice.below(3) {
+                0 => drop(odd.remove(at)),
+                1 => odd.insert(at, dice.next() as u8),
+                _ => odd[at] = dice.next() as u8,
+            }
+        }
+        if odd != bytes {
+            read(&odd).unwrap_err();
+        }
+    }
+}
+
+#[test]
+fn entries_that_pass_for_sound_and_are_not_are_refused_or_in_order() {
+    let order = Order::new(vec![Direction::Desc], Ties::Shared);
+    let (ranking, notes) = noted(4, &order, 300);
+    let mut say = |owner: &str| notes.get(owner).cloned();
+    let bytes = ranking.encode([0; 4], Some(&mut say));
+    let mut dice = Dice(10);
+    for _ in 0..4_000 {
+        let mut odd = bytes[..bytes.len() - 8].to_vec();
+        let at = 12 + dice.below(odd.len() as u64 - 12) as usize;
+        odd[at] = dice.next() as u8;
+        // Whoever changes the bytes and their sum gets no panic and no list out of order.
+        encoded::seal(&mut odd);
+        if let Ok(read) = Ranking::decode(&order, [0; 4], &odd) {
+            let all = read.range(0, usize::MAX);
+            assert!(all.windows(2).all(|two| two[0].scores >= two[1].scores));
+        }
+    }
+}
+
+#[test]
+fn another_order_label_or_version_is_told_from_damage() {
+    let order = Order::new(vec![Direction::Desc], Ties::Earliest);
+    let (ranking, _) = noted(5, &order, 50);
+    let bytes = ranking.encode([1, 2, 3, 4], None);
+    let refused = |order: &Order, label, bytes: &[u8]| {
+        Ranking::decode(order, label, bytes).map(|it| it.len()).unwrap_err()
+    };
+    let others = [
+        Order::new(vec![Direction::Asc], Ties::Earliest),
+        Order::new(vec![Direction::Desc], Ties::Dense),
+        Order::new(vec![Direction::Desc; 2], Ties::Earliest),
+    ];
+    for other in &others {
+        assert_eq!(refused(other, [1, 2, 3, 4], &bytes), Refused::Other);
+    }
+    assert_eq!(refused(&order, [1, 2, 3, 5], &bytes), Refused::Other);
+    let mut next = bytes;
+    next[7] = b'2';
+    assert_eq!(refused(&order, [1, 2, 3, 4], &next), Refused::Unknown);
+    assert_eq!(refused(&order, [1, 2, 3, 4], b"{}"), Refused::Unknown);
+}

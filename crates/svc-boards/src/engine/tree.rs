@@ -175,6 +175,20 @@ impl<const N: usize> Tree<N> {
         Some(Standing { rank: self.rank(path, place), place })
     }
 
+    pub(super) fn entry(&self, owner: &str) -> Option<(Vec<i64>, u64)> {
+        let path = self.path_of(self.owners.find(owner)?)?;
+        let item = self.block(path).item(path.at);
+        Some((self.order.scores(&item.key), item.seq))
+    }
+
+    pub(super) fn order(&self) -> &Order {
+        &self.order
+    }
+
+    pub(super) fn names_room(&self) -> usize {
+        self.owners.room()
+    }
+
     pub(super) fn count_before(&self, scores: &[i64]) -> u64 {
         self.count_below(&self.order.key(scores))
     }

@@ -476,7 +476,7 @@ impl Window {
     }
 }
 
-fn slice_of(text: Option<&str>) -> Result<Option<Slice>, Error> {
+pub(super) fn slice_of(text: Option<&str>) -> Result<Option<Slice>, Error> {
     let Some(text) = text else { return Ok(None) };
     match text.split_once(':') {
         Some((kind, value)) => Ok(Some((kind.to_owned(), value.to_owned()))),

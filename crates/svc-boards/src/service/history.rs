@@ -1,38 +1,44 @@
-//! How a board stood at a past instant: what was submitted up to it, worked through again under the settings and bans
-//! of now. There are no checkpoints, so that a period's submissions are read from its beginning on.
+//! How a board stood at a past instant, and how an owner's rank went: what was submitted, worked through again under the
+//! settings and bans of now, from the last checkpoint before on.
+//!
+//! A board stood at an instant as what was submitted before the first submission that is later makes it. So what is
+//! found has been shown once, also where the clocks of instances differ a little.
+
+mod walk;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use mainstay_contract::{boards::ScoredV1, ts::Ts};
+use mainstay_contract::ts::Ts;
 use mainstay_core::{
-    db::{DbError, Tx},
+    auth::Caller,
     error::{Code, Problem},
 };
-use tokio::sync::Semaphore;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{
-    Boards,
-    boards::Board,
-    scores::Fold,
-    standings::{Sliced, Standing},
-};
+use self::walk::Walk;
+use super::{Boards, boards::Board, entries::slice_of, standings::Standing};
 use crate::{
     error::Error,
+    model::score::Written,
     store::{self, scores::Place},
 };
 
-/// The most submissions that are worked through for one instant.
-const SUBMISSIONS_MAX: i64 = 1_000_000;
 /// Instants that an instance works out at the same time.
 const AT_ONCE: usize = 2;
-/// Submissions that are read at a time.
-const BATCH: i64 = 5_000;
-/// How long an instant is kept, in seconds, and how many are.
+/// How long an instant is kept, in seconds, how many are, and how many entries they may have together.
 const KEPT_S: i64 = 60;
 const KEPT_MAX: usize = 8;
+const KEPT_ENTRIES_MAX: u64 = 4_000_000;
+/// The most points of an owner's history, and the usual number.
+const POINTS_MAX: u32 = 100;
+const POINTS_USUAL: u32 = 30;
+/// How far back an owner's history goes when nobody says.
+const USUAL_DAYS: i64 = 30;
 const S_PER_DAY: i64 = 86_400;
 
 type Kept = HashMap<(Place, Ts), (Ts, Arc<Standing>)>;
@@ -58,11 +64,24 @@ impl History {
 
     fn keep(&self, place: Place, at: Ts, now: Ts, standing: &Arc<Standing>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT_MAX {
-            let oldest = kept.iter().min_by_key(|(_, (since, _))| *since).map(|(key, _)| *key);
-            oldest.and_then(|oldest| kept.remove(&oldest));
-        }
         kept.insert((place, at), (now, standing.clone()));
+        let entries = |kept: &Kept| kept.values().map(|(_, standing)| standing.len()).sum::<u64>();
+        // What was found just now stays, however large.
+        while kept.len() > 1 && (kept.len() > KEPT_MAX || entries(&kept) > KEPT_ENTRIES_MAX) {
+            let others = kept.iter().filter(|(key, _)| **key != (place, at));
+            let oldest = others.min_by_key(|(_, (since, _))| *since).map(|(key, _)| *key);
+            if oldest.and_then(|oldest| kept.remove(&oldest)).is_none() {
+                break;
+            }
+        }
+    }
+
+    /// A place among those who work out the past.
+    fn enter(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.room.try_acquire().map_err(|_full| {
+            let detail = "Ranks of past instants are worked out two at a time. Try again soon.";
+            Problem::new(Code::Overloaded, detail).retry_after_s(1).into()
+        })
     }
 
     /// Forgets the instants of a board, from which somebody was taken.
@@ -72,12 +91,74 @@ impl History {
     }
 }
 
+/// Which part of an owner's history.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HistoryQuery {
+    /// The first instant; 30 days before the last one if absent, or as far back as ranks are kept.
+    from: Option<Ts>,
+    /// The last instant; now if absent.
+    to: Option<Ts>,
+    /// How many instants, evenly spread; 2 to 100, usually 30.
+    #[schemars(range(min = 2, max = 100))]
+    points: Option<u32>,
+    /// Ranks among one's like only: kind and value, such as `country:IN`.
+    slice: Option<String>,
+}
+
+/// How an owner stood at an instant.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct PastStandingView {
+    /// When.
+    at: Ts,
+    /// The period that was open then; absent before the first one.
+    period: Option<i64>,
+    /// From 1; absent while the owner had no entry.
+    rank: Option<u64>,
+    /// One for each column; absent while the owner had no entry.
+    scores: Option<Vec<Written>>,
+    /// How many entries there were.
+    count: u64,
+}
+
+/// How an owner's rank went.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct EntryHistoryView {
+    /// In the order of time.
+    items: Vec<PastStandingView>,
+}
+
+impl HistoryQuery {
+    /// The instants that are asked for, in the order of time.
+    fn instants(&self, now: Ts, oldest: Ts) -> Result<Vec<Ts>, Error> {
+        let to = self.to.unwrap_or(now);
+        let from = self.from.unwrap_or_else(|| to.plus_s(-USUAL_DAYS * S_PER_DAY).max(oldest));
+        let said = |pointer, code, detail: &str| Err(Error::invalid(pointer, code, detail));
+        let points = self.points.unwrap_or(POINTS_USUAL);
+        if !(2..=POINTS_MAX).contains(&points) {
+            return said("?points", "out_of_range", "Ask for 2 to 100 instants.");
+        }
+        if from >= to {
+            return said("?from", "contradicts", "Ask for a span that begins before it ends.");
+        }
+        let (span, steps) = (to.micros_since(from), i64::from(points - 1));
+        // Of a span of years a step times a hundred still fits.
+        Ok((0..=steps)
+            .map(|step| from.plus_micros(span / steps * step + span % steps * step / steps))
+            .collect())
+    }
+}
+
 impl Boards {
     /// `at`, if it lies in the past, and not further back than ranks are kept.
     pub(super) fn in_the_past(&self, at: Ts) -> Result<Ts, Error> {
+        self.in_the_past_as("?at", at)
+    }
+
+    fn in_the_past_as(&self, pointer: &'static str, at: Ts) -> Result<Ts, Error> {
         let now = self.inner.clock.now();
         let days = i64::from(self.inner.config.history_days);
-        let said = |detail: String| Err(Error::invalid("?at", "out_of_range", detail));
+        let said = |detail: String| Err(Error::invalid(pointer, "out_of_range", detail));
         match at {
             at if at > now => said("Ask for an instant that is past.".into()),
             at if at < now.plus_s(-days * S_PER_DAY) => {
@@ -102,60 +183,112 @@ impl Boards {
         if let Some(known) = history.find(place, at, now) {
             return Ok(known);
         }
-        let Ok(_room) = history.room.try_acquire() else {
-            let detail = "Ranks of past instants are worked out two at a time. Try again soon.";
-            return Err(Problem::new(Code::Overloaded, detail).retry_after_s(1).into());
-        };
-        let entries = self.replay(board, place, at).await?;
-        let settings = board.settings.clone();
-        let built =
-            tokio::task::spawn_blocking(move || Sliced::load(&settings, entries.into_iter()));
-        let sliced = built.await.map_err(|error| DbError::Unavailable(error.to_string()))?;
-        let standing = Arc::new(Standing::of(sliced));
+        let _room = history.enter()?;
+        let mut walk = Walk::begin(&self.inner.checkpoints, board, place).await?;
+        walk.advance_to(at).await?;
+        let standing = Arc::new(Standing::of(walk.finish()));
         history.keep(place, at, now, &standing);
         Ok(standing)
     }
 
-    async fn replay(&self, board: &Board, place: Place, at: Ts) -> Result<Vec<ScoredV1>, Error> {
+    /// How an owner stood at instants of a span, evenly spread.
+    ///
+    /// # Errors
+    /// `NotFound` for a board that the caller may not see, and for an owner who had no entry at any of them; else as
+    /// [`Boards::past`].
+    pub(crate) async fn entry_history(
+        &self,
+        caller: Option<&Caller>,
+        id: &str,
+        owner: &str,
+        query: &HistoryQuery,
+    ) -> Result<EntryHistoryView, Error> {
+        let board = self.board(caller, id).await?;
+        let now = self.inner.clock.now();
+        let days = i64::from(self.inner.config.history_days);
+        let instants = query.instants(now, now.plus_s(-days * S_PER_DAY))?;
+        for (pointer, at) in [("?from", instants.first()), ("?to", instants.last())] {
+            at.map(|at| self.in_the_past_as(pointer, *at)).transpose()?;
+        }
+        let slice = slice_of(query.slice.as_deref())?;
+        let periods = self.periods_at(&board, &instants).await?;
+        let _room = self.inner.history.enter()?;
+        let mut walk: Option<Walk> = None;
+        let mut items = Vec::with_capacity(instants.len());
+        for (at, place) in instants.into_iter().zip(periods) {
+            let Some(place) = place else {
+                items.push(PastStandingView {
+                    at,
+                    period: None,
+                    rank: None,
+                    scores: None,
+                    count: 0,
+                });
+                continue;
+            };
+            let mut going = match walk.take().filter(|walk| walk.place() == place) {
+                Some(walk) => walk,
+                None => Walk::begin(&self.inner.checkpoints, &board, place).await?,
+            };
+            going.advance_to(at).await?;
+            let ranking = going.sliced().and_then(|sliced| sliced.ranking(slice.as_ref()));
+            let count = ranking.map_or(0, |ranking| ranking.len());
+            let found = ranking.and_then(|ranking| {
+                let rank = ranking.standing(owner)?.rank;
+                Some((rank, board.settings.show_scores(&ranking.entry(owner)?.0)))
+            });
+            let (rank, scores) = found.unzip();
+            items.push(PastStandingView { at, period: Some(place.period), rank, scores, count });
+            walk = Some(going);
+        }
+        match items.iter().any(|item| item.rank.is_some()) {
+            true => Ok(EntryHistoryView { items }),
+            false => Err(Error::NotFound),
+        }
+    }
+
+    /// The periods that were open at these instants.
+    async fn periods_at(
+        &self,
+        board: &Board,
+        instants: &[Ts],
+    ) -> Result<Vec<Option<Place>>, Error> {
         let mut tx = self.db().read().await?;
         let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
-        let first = first_of(&mut tx, place.period, (board.no, head.last_seq)).await?;
-        let end = first_of(&mut tx, place.period + 1, (board.no, head.last_seq)).await?;
-        if end - first > SUBMISSIONS_MAX {
-            let detail = format!(
-                "This period has more than {SUBMISSIONS_MAX} submissions, too many to find how it stood at an instant."
-            );
-            return Err(Error::invalid("?at", "too_many", detail));
+        let mut places = Vec::with_capacity(instants.len());
+        for at in instants {
+            let period = store::boards::period_at(&mut tx, board.no, *at).await?;
+            let period = period.filter(|period| period.ends_at.is_none_or(|ends_at| *at < ends_at));
+            places.push(period.map(|period| Place { period: period.no, ..board.place(head) }));
         }
-        let mut fold = Fold::new(board, place.edition);
-        let mut after = first - 1;
-        while after < end - 1 {
-            let mut rows =
-                store::scores::submissions_after(&mut tx, board.no, after, BATCH).await?;
-            let Some(last) = rows.last() else { break };
-            after = last.seq;
-            rows.retain(|row| row.period == place.period && row.submitted_at <= at);
-            fold.take(&mut tx, rows).await?;
-            tokio::task::yield_now().await;
-        }
-        Ok(fold.scored().collect())
+        Ok(places)
     }
 }
 
-/// The number of the first submission of `period` or a later one; one more than the last if there is none. Numbers and
-/// periods ascend together.
-async fn first_of(
-    tx: &mut Tx,
-    period: i64,
-    (board_no, last_seq): (i64, i64),
-) -> Result<i64, Error> {
-    let (mut low, mut high) = (1, last_seq + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match store::scores::period_from(tx, board_no, middle).await? {
-            Some(found) if found < period => low = middle + 1,
-            _ => high = middle,
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
+    use super::*;
+
+    #[test]
+    fn instants_are_spread_evenly_from_the_first_to_the_last() {
+        let query = |from, to, points| HistoryQuery {
+            from: Some(Ts::from_micros(from)),
+            to: Some(Ts::from_micros(to)),
+            points: Some(points),
+            slice: None,
+        };
+        let micros = |query: &HistoryQuery| -> Vec<i64> {
+            let all = query.instants(Ts::from_micros(0), Ts::from_micros(0)).unwrap();
+            all.into_iter().map(Ts::as_micros).collect()
+        };
+        assert_eq!(micros(&query(10, 20, 2)), [10, 20]);
+        assert_eq!(micros(&query(0, 10, 4)), [0, 3, 6, 10]);
+        let long = micros(&query(0, 3_650 * 86_400 * 1_000_000, 100));
+        assert_eq!((long.len(), *long.last().unwrap()), (100, 3_650 * 86_400 * 1_000_000));
+        assert!(long.windows(2).all(|two| two[0] < two[1]));
+        for odd in [query(5, 5, 2), query(6, 5, 2), query(0, 9, 1), query(0, 9, 101)] {
+            odd.instants(Ts::from_micros(0), Ts::from_micros(0)).unwrap_err();
         }
     }
-    Ok(low)
 }

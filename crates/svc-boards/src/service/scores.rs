@@ -3,6 +3,7 @@
 pub(crate) mod intake;
 mod rebuild;
 mod record;
+mod replay;
 
 use std::sync::Arc;
 
@@ -18,8 +19,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::{
-    rebuild::{AT_ONCE_MAX, BUILD_JOB, ERASE_JOB, Fold, differ, rebuild_within},
+    rebuild::{AT_ONCE_MAX, BUILD_JOB, ERASE_JOB, differ, rebuild_within},
     record::{record, remove},
+    replay::Replay,
 };
 use super::{Boards, boards::Board, entries::EntryView};
 use crate::{

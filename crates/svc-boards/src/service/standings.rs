@@ -1,4 +1,4 @@
-//! Who ranks where, in memory: loaded from records when somebody asks, kept current by facts, dropped when nobody does.
+//! Who ranks where, in memory: loaded (`checkpoints`) when somebody asks, kept current by facts, dropped when nobody does.
 //!
 //! A place that is being loaded collects the facts that arrive meanwhile and applies them afterwards. Each carries the
 //! number of its submission, and the engine takes what is newer only; so it does not matter which of a record and its
@@ -22,30 +22,23 @@ use mainstay_contract::{
 };
 use mainstay_core::{
     clock::Clock,
-    db::{Db, DbError, Emitted},
+    db::{DbError, Emitted},
     events::Log,
 };
 use tokio::sync::watch;
 
+use self::frozen::FrozenPages;
 pub(crate) use self::{
     frozen::FrozenName,
-    sliced::{Slice, Sliced},
+    sliced::{Loading, Slice, Sliced},
     touched::{TOP, Touched},
 };
-use self::{frozen::FrozenPages, sliced::Loading};
-use crate::{
-    engine::Snapshot,
-    error::Error,
-    model::board::BoardSettings,
-    store::{self, scores::Place},
-};
-
-/// Entries that are read at a time.
-const BATCH: i64 = 10_000;
+use super::checkpoints::Checkpoints;
+use crate::{engine::Snapshot, error::Error, model::board::BoardSettings, store::scores::Place};
 
 /// Every place in memory.
 pub(crate) struct Standings {
-    db: Db,
+    checkpoints: Arc<Checkpoints>,
     clock: Clock,
     places: Mutex<HashMap<Place, Arc<Standing>>>,
 }
@@ -79,8 +72,8 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Standings {
     /// Nothing is in memory yet.
-    pub(crate) fn new(db: Db, clock: Clock) -> Arc<Self> {
-        Arc::new(Self { db, clock, places: Mutex::default() })
+    pub(crate) fn new(checkpoints: Arc<Checkpoints>, clock: Clock) -> Arc<Self> {
+        Arc::new(Self { checkpoints, clock, places: Mutex::default() })
     }
 
     /// Applies every fact of `log` from now on.
@@ -139,37 +132,12 @@ impl Standings {
     }
 
     async fn load(&self, place: Place, settings: &BoardSettings, standing: &Arc<Standing>) {
-        let result = match self.read(place, settings).await {
-            Ok(loading) => {
-                let built = tokio::task::spawn_blocking(move || loading.finish());
-                built.await.map_err(|error| DbError::Unavailable(error.to_string()))
-            }
-            Err(error) => Err(error),
-        };
+        let result = self.checkpoints.load(place, settings).await;
         let result = result.map(|sliced| standing.begin(sliced)).map_err(Arc::new);
         if result.is_err() {
             held(&self.places).remove(&place);
         }
         standing.loaded.send_replace(Some(result));
-    }
-
-    /// Reads the entries of a place, some at a time: one snapshot would keep SQLite's log from being shortened.
-    async fn read(&self, place: Place, settings: &BoardSettings) -> Result<Loading, DbError> {
-        let (mut loading, mut after) = (Loading::new(settings), String::new());
-        loop {
-            let mut tx = self.db.read().await?;
-            let mut last = String::new();
-            let count = store::scores::entries_after(&mut tx, place, &after, BATCH, &mut |row| {
-                last.replace_range(.., row.owner);
-                loading.push(row);
-            })
-            .await?;
-            if count < BATCH {
-                return Ok(loading);
-            }
-            after = last;
-            tokio::task::yield_now().await;
-        }
     }
 
     /// Applies a fact to what is in memory; other places learn of it when they are loaded.
@@ -239,6 +207,11 @@ impl Standing {
                 changes.for_each(|change| apply(sliced, change, touched.as_mut()));
             }
         }
+    }
+
+    /// How many entries there are; 0 before it is loaded.
+    pub(crate) fn len(&self) -> u64 {
+        self.look(Sliced::len).unwrap_or_default()
     }
 
     /// Looks at the entries as they are now. `look` must be quick: writers wait.

@@ -43,8 +43,6 @@ statements! {
     REMOVE_ENTRY = "delete from boards.entry where board_no = $1 and edition = $2 and period = $3 and owner = $4";
     /// When a submission was made, and what was sent with it.
     SUBMISSION = "select submitted_at, metadata from boards.submission where board_no = $1 and seq = $2";
-    /// The period of the first submission from one on.
-    PERIOD_FROM = "select period from boards.submission where board_no = $1 and seq >= $2 order by seq limit 1";
     /// Submissions in order, after one: what a board is built from.
     SUBMISSIONS_AFTER = "select seq, period, owner, kind, scores, operator, metadata, slices, cause, submitted_at
                          from boards.submission where board_no = $1 and seq > $2 order by seq limit $3";
@@ -285,14 +283,4 @@ pub(crate) async fn submissions(
 ) -> Result<Vec<Option<(Ts, Option<Json<Value>>)>>, DbError> {
     let params: Vec<_> = seqs.iter().map(|seq| params![board_no, *seq].to_vec()).collect();
     tx.optional_all(&SUBMISSION, &params).await
-}
-
-/// The period of the first submission from `seq` on.
-pub(crate) async fn period_from(
-    tx: &mut Tx,
-    board_no: i64,
-    seq: i64,
-) -> Result<Option<i64>, DbError> {
-    let row: Option<(i64,)> = tx.optional(&PERIOD_FROM, params![board_no, seq]).await?;
-    Ok(row.map(|(period,)| period))
 }

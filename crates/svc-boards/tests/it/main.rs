@@ -4,6 +4,7 @@
 mod activities;
 mod bans;
 mod boards;
+mod checkpoints;
 mod competitions;
 mod entries;
 mod history;

@@ -9,7 +9,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use crate::db::{Param, value::Value};
 
 /// Microseconds from 1970 to 2000, where Postgres begins to count.
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+pub(in crate::db) const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 const UUID_OID: i32 = 2950;
 
 type AnyError = Box<dyn Error + Sync + Send>;

@@ -236,12 +236,41 @@ impl<const N: usize> Tree<N> {
 
     /// Takes an entry of somebody who was not met before, to be sorted later.
     pub(in crate::engine) fn push_unsorted(&mut self, owner: &str, scores: &[i64], seq: u64) {
-        if self.owners.find(owner).is_some() {
-            return;
+        if self.owners.find(owner).is_none() {
+            self.push_new(owner, scores, seq);
         }
+    }
+
+    /// Takes an entry of somebody new, to be sorted later.
+    pub(in crate::engine) fn push_new(&mut self, owner: &str, scores: &[i64], seq: u64) {
         let slot = self.owners.add(owner);
         self.as_of = self.as_of.max(seq);
         self.unsorted.push(Item { key: self.order.key(scores), seq, slot });
+    }
+
+    /// Room for so many entries, whose names need so many bytes.
+    pub(in crate::engine) fn make_room_for(&mut self, count: usize, names_bytes: usize) {
+        self.owners.reserve(count, names_bytes);
+        self.unsorted.reserve_exact(count);
+    }
+
+    /// Takes an entry of somebody new, whose scores are turned already, behind those before.
+    pub(in crate::engine) fn push_sorted(&mut self, owner: &str, key: &[u64], seq: u64) {
+        let slot = self.owners.add(owner);
+        self.as_of = self.as_of.max(seq);
+        let mut own = [0; N];
+        own.iter_mut().zip(key).for_each(|(own, part)| *own = *part);
+        self.unsorted.push(Item { key: own, seq, slot });
+    }
+
+    /// Builds all levels of what was pushed in order; `false`, and nothing, if it was not in order.
+    pub(in crate::engine) fn build_sorted(&mut self) -> bool {
+        let items = std::mem::take(&mut self.unsorted);
+        let sorted = items.windows(2).all(|two| self.precedes(&two[0], &two[1]));
+        if sorted {
+            self.build(&items);
+        }
+        sorted
     }
 
     /// Sorts what was pushed, and builds all levels of it.
@@ -254,6 +283,11 @@ impl<const N: usize> Tree<N> {
             }),
             _ => items.sort_unstable_by_key(|item| (item.key, item.seq)),
         }
+        self.build(&items);
+    }
+
+    /// Builds all levels of entries in order.
+    fn build(&mut self, items: &[Item<N>]) {
         for some in items.chunks(BLOCK_LOADED * GROUP_MAX * 3 / 4) {
             let id = self.groups.len() as u32;
             let mut group = Group {

@@ -98,6 +98,15 @@ impl<const N: usize> Tree<N> {
         listed
     }
 
+    pub(in crate::engine) fn each(&self, look: &mut dyn FnMut(&str, &[u64], u64)) {
+        for id in self.groups.iter().flat_map(|group| &group.blocks) {
+            let block = &self.blocks[*id as usize];
+            for item in (0..block.len()).map(|at| block.item(at)) {
+                look(self.owners.name(item.slot), &item.key, item.seq);
+            }
+        }
+    }
+
     pub(in crate::engine) fn freeze(&self) -> FrozenTree<N> {
         let ids = self.groups.iter().flat_map(|group| &group.blocks);
         let blocks = ids.map(|id| Arc::clone(&self.blocks[*id as usize])).collect();

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use mainstay_contract::boards::ScoredV1;
 use mainstay_core::{
     db::{Json, Tx},
     jobs, params,
@@ -109,7 +108,7 @@ async fn erase_later(tx: &mut Tx, board_no: i64) -> Result<(), Error> {
 }
 
 /// Submissions worked through, in their order.
-pub(crate) struct Fold<'a> {
+struct Fold<'a> {
     board: &'a Board,
     edition: i64,
     /// How owners stand; `None` for those whose entry was removed.
@@ -119,13 +118,8 @@ pub(crate) struct Fold<'a> {
 }
 
 impl<'a> Fold<'a> {
-    pub(crate) fn new(board: &'a Board, edition: i64) -> Self {
+    fn new(board: &'a Board, edition: i64) -> Self {
         Self { board, edition, built: BTreeMap::new(), banned: HashMap::new() }
-    }
-
-    /// How owners stand, as memory is told of it.
-    pub(crate) fn scored(&self) -> impl Iterator<Item = ScoredV1> {
-        self.built.iter().filter_map(|((_, owner), held)| Some(held.as_ref()?.scored(owner)))
     }
 
     fn place(&self, period: i64) -> Place {
@@ -133,11 +127,7 @@ impl<'a> Fold<'a> {
     }
 
     /// Works through `rows`, which come after those before.
-    pub(crate) async fn take(
-        &mut self,
-        tx: &mut Tx,
-        rows: Vec<SubmissionRow>,
-    ) -> Result<(), Error> {
+    async fn take(&mut self, tx: &mut Tx, rows: Vec<SubmissionRow>) -> Result<(), Error> {
         self.learn_bans(tx, &rows).await?;
         let settings = &self.board.settings;
         for row in rows {

@@ -63,6 +63,16 @@ impl TryFrom<EntryRow> for Held {
 }
 
 impl Held {
+    /// An entry of which only what ranks it is known.
+    pub(super) fn ranked(scores: Vec<i64>, seq: i64, slices: Option<Slices>, at: Ts) -> Self {
+        Self { scores, seq, metadata: None, slices, attempts: 0, updated_at: at }
+    }
+
+    /// The submission that brought the scores to what they are.
+    pub(super) fn seq(&self) -> i64 {
+        self.seq
+    }
+
     /// How an owner who had `old` stands after `given`.
     pub(super) fn after(
         settings: &BoardSettings,

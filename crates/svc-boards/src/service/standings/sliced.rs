@@ -1,5 +1,7 @@
 //! A ranking of everybody, and one for each slice, such as a country: exact ranks among one's like.
 
+mod kept;
+
 use std::collections::{BTreeMap, HashMap};
 
 use mainstay_contract::boards::ScoredV1;
@@ -27,7 +29,7 @@ pub(crate) struct Sliced {
 }
 
 /// Rankings that are being loaded.
-pub(super) struct Loading {
+pub(crate) struct Loading {
     order: Order,
     kinds: Vec<String>,
     all: Loader,
@@ -38,7 +40,7 @@ pub(super) struct Loading {
 
 impl Loading {
     /// For a board of these settings.
-    pub(super) fn new(settings: &BoardSettings) -> Self {
+    pub(crate) fn new(settings: &BoardSettings) -> Self {
         let order = settings.order();
         Self {
             all: Loader::new(order.clone()),
@@ -50,12 +52,12 @@ impl Loading {
         }
     }
 
-    /// Adds an entry.
-    pub(super) fn push(&mut self, row: StandingRow<'_>) {
+    /// Adds an entry of an owner who was not added before.
+    pub(crate) fn push(&mut self, row: StandingRow<'_>) {
         let seq = seq_of(row.seq);
         self.as_of = self.as_of.max(seq);
-        self.all.push(row.owner, row.scores, seq);
-        if let Some(slices) = row.slices.filter(|_| !self.kinds.is_empty()) {
+        self.all.push_new(row.owner, row.scores, seq);
+        if let Some(slices) = row.slices {
             // They were written as such a document.
             let slices = serde_json::from_str(slices).unwrap_or_default();
             self.slice(row.owner, row.scores, seq, slices);
@@ -84,7 +86,7 @@ impl Loading {
     }
 
     /// The rankings.
-    pub(super) fn finish(self) -> Sliced {
+    pub(crate) fn finish(self) -> Sliced {
         let Self { order, kinds, all, by_slice, slices_of, as_of } = self;
         let by_slice =
             by_slice.into_iter().map(|(slice, loader)| (slice, loader.finish())).collect();
@@ -111,7 +113,7 @@ impl Sliced {
         if let Some(told) = told {
             told.moved(&self.all, &scored.owner, put.before, Some(put.after));
         }
-        if self.kinds.is_empty() {
+        if self.slices_of.is_empty() && scored.slices.is_empty() {
             return;
         }
         let old = self.slices_of.get(&scored.owner).cloned().unwrap_or_default();
