@@ -149,6 +149,9 @@ pub(crate) enum Outcome {
     },
 }
 
+/// Where scores of a request went, and what became of each, by its place in the request.
+type TakenOnce = (Place, Vec<(usize, Outcome)>);
+
 /// How an owner stands after a submission.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Recorded {
@@ -249,7 +252,7 @@ impl Boards {
                     .into(),
             ));
         }
-        self.allow(&board, caller, list.len())?;
+        self.allow(&board, caller, list.len(), once.as_ref()).await?;
         self.submit_to(&board, &Submitter::of(caller), list, once).await
     }
 
@@ -279,53 +282,77 @@ impl Boards {
             .into_iter()
             .map(|new| check(&board.settings, submitter, new?).map_err(Problem::from))
             .collect();
-        let sound: Arc<[Submission]> =
-            checked.iter().filter_map(|one| one.as_ref().ok().cloned()).collect();
-        let (place, outcomes) = self.take(board, sound, once).await?;
+        let sound = checked.iter().enumerate();
+        let sound = sound.filter_map(|(place, one)| Some((place, one.as_ref().ok()?.clone())));
+        let (places, sound): (Vec<usize>, Vec<Submission>) = sound.unzip();
+        let (place, outcomes) = self.take(board, places, sound.into(), once).await?;
         let standing = self.inner.standings.get(&board.settings, place).await?;
-        let mut outcomes = outcomes.into_iter();
-        let answers = checked.into_iter().map(|one| match one.map(|_| outcomes.next()) {
-            Err(problem) => Err(problem),
-            Ok(Some(Outcome::Taken(recorded))) => {
-                let rank = standing.rank_of(&recorded.owner);
-                Ok(EntryView::of(&board.settings, recorded, rank))
+        let mut outcomes = outcomes.into_iter().peekable();
+        let answers = checked.into_iter().enumerate().map(|(place, one)| {
+            match (outcomes.next_if(|(at, _)| *at == place), one) {
+                (Some((_, Outcome::Taken(recorded))), _) => {
+                    let rank = standing.rank_of(&recorded.owner);
+                    Ok(EntryView::of(&board.settings, recorded, rank))
+                }
+                (Some((_, refused)), _) => Err(refusal(&refused)),
+                (None, Err(problem)) => Err(problem),
+                (None, Ok(_)) => Err(refused_first()),
             }
-            Ok(refused) => Err(refusal(refused.as_ref())),
         });
         Ok(answers.collect())
     }
 
+    /// Writes what was found to be sound, which has these places in the caller's list; what became of each, by place.
+    /// For a key that was used before it is what became of them then.
     async fn take(
         &self,
         board: &Arc<Board>,
+        places: Vec<usize>,
         list: Arc<[Submission]>,
         once: Option<Once>,
-    ) -> Result<(Place, Vec<Outcome>), Error> {
+    ) -> Result<TakenOnce, Error> {
         if once.is_none() {
-            return self.inner.intake.take(self.db(), board, list).await;
+            let (place, outcomes) = self.inner.intake.take(self.db(), board, list).await?;
+            return Ok((place, places.into_iter().zip(outcomes).collect()));
         }
         // The record of a key stands for one request, so it is a commit of its own.
         let (board, no) = (board.clone(), board.no);
         self.db()
             .write_locking(&store::boards::LOCK_HEAD, params![no], once, move |tx| {
-                let (board, list) = (board.clone(), list.clone());
-                Box::pin(async move { intake::record_on(tx, &board, &list).await })
+                let (board, list, places) = (board.clone(), list.clone(), places.clone());
+                Box::pin(async move {
+                    let (place, outcomes) = intake::record_on(tx, &board, &list).await?;
+                    Ok((place, places.into_iter().zip(outcomes).collect()))
+                })
             })
             .await
     }
 
-    /// Holds an owner to the board's rate.
-    fn allow(&self, board: &Board, caller: &Caller, count: usize) -> Result<(), Error> {
+    /// Holds an owner to the board's rate; a repeat of what was answered before is free.
+    async fn allow(
+        &self,
+        board: &Board,
+        caller: &Caller,
+        count: usize,
+        once: Option<&Once>,
+    ) -> Result<(), Error> {
         let Some(rate) = board.settings.rate.filter(|_| !is_server(caller)) else { return Ok(()) };
+        if let Some(once) = once
+            && self.db().first_answer::<TakenOnce>(once).await?.is_some()
+        {
+            return Ok(());
+        }
+        let detail =
+            format!("This board takes {} scores in {} s from each person.", rate.max, rate.per_s);
+        if count > rate.max as usize {
+            return Err(Error::invalid("", "too_many", detail));
+        }
         let owner = caller.user.to_string();
         let now_us = self.inner.clock.now().as_micros();
-        self.inner.rates.check((board.no, &owner), rate, count, now_us).map_err(|wait_s| {
-            let detail = format!(
-                "This board takes {} scores in {} s from each person.",
-                rate.max, rate.per_s
-            );
-            Problem::new(Code::RateLimited, detail).retry_after_s(wait_s).into()
-        })
+        self.inner
+            .rates
+            .check((board.no, &owner), rate, count, now_us)
+            .map_err(|wait_s| Problem::new(Code::RateLimited, detail).retry_after_s(wait_s).into())
     }
 
     /// Removes the entry of `owner` in the present period. What they submit afterwards counts from nothing.
@@ -363,18 +390,20 @@ impl Boards {
     }
 }
 
-fn refusal(outcome: Option<&Outcome>) -> Problem {
+/// What was refused when a request came first, and would be taken now.
+pub(crate) fn refused_first() -> Problem {
+    let detail = "It was refused when this list came first. Send it with another Idempotency-Key.";
+    Problem::new(Code::Conflict, detail)
+}
+
+fn refusal(outcome: &Outcome) -> Problem {
     match outcome {
-        Some(Outcome::Banned) => {
-            Problem::new(Code::Forbidden, "Scores of this owner do not count here.")
-        }
-        Some(Outcome::Overflow { column }) => Problem::invalid(vec![Fault::new(
+        Outcome::Banned => Problem::new(Code::Forbidden, "Scores of this owner do not count here."),
+        Outcome::Overflow { column } => Problem::invalid(vec![Fault::new(
             format!("/scores/{column}"),
             "too_large",
             "The sum leaves the numbers of 64 bits.",
         )]),
-        Some(Outcome::Taken(_)) | None => {
-            Problem::internal("a score was taken without an answer".to_owned())
-        }
+        Outcome::Taken(_) => Problem::internal("a score was taken without an answer".to_owned()),
     }
 }

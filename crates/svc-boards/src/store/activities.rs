@@ -50,6 +50,14 @@ statements! {
     METRICS_BESIDE = "select count(distinct metric) from boards.activity_day where user_id = $1 and metric <> $2";
     /// Whether anything is known of a metric.
     HAS_METRIC = "select day from boards.activity_day where user_id = $1 and metric = $2 limit 1";
+    /// Names of sources, one step along the primary key for each.
+    SOURCES = "with recursive known (source) as (
+                   select min(source) from boards.activity where user_id = $1 and metric = $2
+                   union all
+                   select (select min(a.source) from boards.activity a
+                           where a.user_id = $1 and a.metric = $2 and a.source > known.source)
+                   from known where known.source is not null)
+               select source from known where source is not null limit $3";
     /// Sets what counts of a day.
     SET_DAY = "insert into boards.activity_day (user_id, metric, day, value, intervals, goal_reached)
                values ($1, $2, $3, $4, $5, false)
@@ -214,6 +222,12 @@ pub(crate) async fn metrics_beside(tx: &mut Tx, of: Of<'_>) -> Result<i64, DbErr
     }
     let (count,): (i64,) = tx.one(&METRICS_BESIDE, params![of.user, of.metric]).await?;
     Ok(count)
+}
+
+/// At most `limit` sources that have said something of a metric, by name.
+pub(crate) async fn sources(tx: &mut Tx, of: Of<'_>, limit: i64) -> Result<Vec<String>, DbError> {
+    let rows: Vec<(String,)> = tx.all(&SOURCES, params![of.user, of.metric, limit]).await?;
+    Ok(rows.into_iter().map(|(source,)| source).collect())
 }
 
 /// Sets what is kept of a day.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The most sources whose order can be said.
-const SOURCES_MAX: usize = 20;
+pub(super) const SOURCES_MAX: usize = 20;
 /// Intervals that are counted anew in one commit; of one day even if it has more.
 const INTERVALS_AT_ONCE: i64 = 5_000;
 

@@ -16,7 +16,7 @@ use mainstay_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AROUND_MAX, ActivityView, around, goals, too_many};
+use super::{AROUND_MAX, ActivityView, around, goals, sources::SOURCES_MAX, too_many};
 use crate::{
     error::Error,
     model::activity::{
@@ -25,7 +25,10 @@ use crate::{
         limits::ActivityLimits,
         timeline::{Put, Refusal, Timeline},
     },
-    service::{Boards, competitions, scores::is_server},
+    service::{
+        Boards, competitions,
+        scores::{is_server, refused_first},
+    },
     store::{self, activities::Of},
 };
 
@@ -125,7 +128,6 @@ impl Boards {
     ) -> Result<Vec<Result<ActivityView, Problem>>, Error> {
         let (now, limits) = (self.inner.clock.now(), self.inner.config.activity);
         let mut answers = Vec::with_capacity(list.len());
-        let single = list.len() == 1;
         let mut groups: Vec<(UserId, Vec<(usize, Sync)>)> = Vec::new();
         for (place, new) in list.into_iter().enumerate() {
             let checked = new.map_err(Error::from).and_then(|new| {
@@ -147,20 +149,21 @@ impl Boards {
                 Err(error) => answers.push(Err(error.into())),
             }
         }
-        let key = |number: usize| {
-            // One commit for each person: with several, each has the key with its number.
-            once.clone().map(|once| Once { key: format!("{}/{number}", once.key), ..once })
-        };
-        let many = groups.len() > 1;
-        for (number, (user, group)) in groups.into_iter().enumerate() {
-            let once = if many && !single { key(number) } else { once.clone() };
-            let places: Vec<usize> = group.iter().map(|(place, _)| *place).collect();
-            let syncs: Vec<Sync> = group.into_iter().map(|(_, sync)| sync).collect();
-            let results = self.sync_person(user, syncs, once).await?;
-            for (place, result) in places.into_iter().zip(results) {
-                if let Some(answer) = answers.get_mut(place) {
-                    *answer = result.map_err(|said| said.into_problem());
-                }
+        for (user, group) in groups {
+            // One commit for each person, and a key for each: which one does not depend on what else is in the list.
+            let once = once.clone().map(|once| match user == caller.user {
+                true => once,
+                false => Once { key: format!("{}/{user}", once.key), ..once },
+            });
+            let asked: Vec<usize> = group.iter().map(|(place, _)| *place).collect();
+            let mut results = self.sync_person(user, group, once).await?;
+            for place in asked {
+                let Some(answer) = answers.get_mut(place) else { continue };
+                *answer = match results.remove(&place) {
+                    Some(result) => result.map_err(Said::into_problem),
+                    // The same request was refused it when it came first, and is answered once.
+                    None => Err(refused_first()),
+                };
             }
         }
         Ok(answers)
@@ -176,17 +179,17 @@ impl Boards {
         new: NewActivity,
     ) -> Result<Result<ActivityView, Problem>, Error> {
         let sync = new.check(&self.inner.config.activity, self.inner.clock.now())?;
-        let mut results = self.sync_person(user, vec![sync], None).await?;
-        let result = results.pop().ok_or(Error::NotFound)?;
+        let mut results = self.sync_person(user, vec![(0, sync)], None).await?;
+        let result = results.remove(&0).ok_or(Error::NotFound)?;
         Ok(result.map_err(Said::into_problem))
     }
 
     async fn sync_person(
         &self,
         user: UserId,
-        syncs: Vec<Sync>,
+        syncs: Vec<(usize, Sync)>,
         once: Option<Once>,
-    ) -> Result<Vec<Result<ActivityView, Said>>, Error> {
+    ) -> Result<BTreeMap<usize, Result<ActivityView, Said>>, Error> {
         let limits = self.inner.config.activity;
         self.db()
             .write_locking(&store::activities::LOCK_PERSON, params![user], once, move |tx| {
@@ -208,6 +211,8 @@ enum Said {
     Full,
     /// The person has as many metrics as they can have.
     Metrics,
+    /// The person has as many sources of this metric as they can have.
+    Sources,
 }
 
 impl Said {
@@ -244,31 +249,34 @@ impl Said {
                 let detail = format!("A person has at most {METRICS_MAX} metrics.");
                 Problem::invalid(vec![Fault::new("/metric", "too_many", detail)])
             }
+            Self::Sources => {
+                let detail = format!("A person has at most {SOURCES_MAX} sources of a metric.");
+                Problem::invalid(vec![Fault::new("/source", "too_many", detail)])
+            }
         }
     }
 }
 
+/// Takes what is said of a person, and answers by place.
 async fn sync_in(
     tx: &mut Tx,
     user: UserId,
     limits: &ActivityLimits,
-    syncs: &[Sync],
-) -> Result<Vec<Result<ActivityView, Said>>, Error> {
+    syncs: &[(usize, Sync)],
+) -> Result<BTreeMap<usize, Result<ActivityView, Said>>, Error> {
     let now = tx.now();
     let priority = store::activities::lock_person(tx, user, now).await?;
-    let mut metrics: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (place, sync) in syncs.iter().enumerate() {
-        metrics.entry(&sync.metric).or_default().push(place);
+    let mut metrics: BTreeMap<&str, Vec<(usize, &Sync)>> = BTreeMap::new();
+    for (place, sync) in syncs {
+        metrics.entry(&sync.metric).or_default().push((*place, sync));
     }
     let mut answers: BTreeMap<usize, Result<ActivityView, Said>> = BTreeMap::new();
-    for (metric, places) in metrics {
+    for (metric, list) in metrics {
         let of = Of { user, metric };
         if store::activities::metrics_beside(tx, of).await? >= METRICS_MAX {
-            answers.extend(places.into_iter().map(|place| (place, Err(Said::Metrics))));
+            answers.extend(list.into_iter().map(|(place, _)| (place, Err(Said::Metrics))));
             continue;
         }
-        let list: Vec<(usize, &Sync)> =
-            places.into_iter().filter_map(|at| Some((at, syncs.get(at)?))).collect();
         let times = list.iter().map(|(_, sync)| (sync.interval.starts_at, sync.interval.ends_at));
         let timeline = load(tx, of, &priority, times.collect()).await?;
         let days = take(tx, of, timeline, limits, &list, &mut answers).await?;
@@ -277,7 +285,7 @@ async fn sync_in(
             competitions::activity_changed(tx, user, metric).await?;
         }
     }
-    Ok(answers.into_values().collect())
+    Ok(answers)
 }
 
 /// What is known around these times.
@@ -329,8 +337,14 @@ async fn take(
 ) -> Result<BTreeSet<i64>, Error> {
     let (now, most) = (tx.now(), limits.in_a_day(of.metric));
     let (mut intervals, mut days) = (BTreeSet::new(), BTreeSet::new());
+    // What counts of a time is found by looking at every source.
+    let mut sources = store::activities::sources(tx, of, SOURCES_MAX as i64).await?;
     for (place, sync) in list {
         let Interval { source, starts_at, .. } = &sync.interval;
+        if !sources.contains(source) && sources.len() >= SOURCES_MAX {
+            answers.insert(*place, Err(Said::Sources));
+            continue;
+        }
         let put = timeline.put(most, &sync.interval, sync.revision, now);
         let view = |known, changed| {
             ActivityView::of(source.clone(), of.metric, *starts_at, known, Some(changed))
@@ -341,6 +355,9 @@ async fn take(
             Ok(Put::Taken { known, added }) => {
                 tell(tx, of, &timeline, &sync.interval, &added).await?;
                 intervals.insert((source, *starts_at));
+                if !sources.contains(source) {
+                    sources.push(source.clone());
+                }
                 days.insert(day_of(*starts_at));
                 days.extend(added.into_keys());
                 Ok(view(&known, true))
@@ -408,6 +425,7 @@ pub(crate) async fn set_day(
     metric: &str,
     day_start: Ts,
     value: i64,
+    limits: &ActivityLimits,
 ) -> Result<(), Error> {
     let new = NewActivity {
         user_id: None,
@@ -418,11 +436,9 @@ pub(crate) async fn set_day(
         value,
         revision: None,
     };
-    // Whoever sets a day has no settings at hand: the figures are those that the program comes with.
-    let limits = ActivityLimits::default();
-    let sync = new.check(&limits, tx.now())?;
-    let mut answers = sync_in(tx, user, &limits, &[sync]).await?;
-    match answers.pop() {
+    let sync = new.check(limits, tx.now())?;
+    let mut answers = sync_in(tx, user, limits, &[(0, sync)]).await?;
+    match answers.remove(&0) {
         Some(Err(said)) => Err(said.into_problem().into()),
         Some(Ok(_)) | None => Ok(()),
     }

@@ -13,7 +13,7 @@ use super::teams_board;
 use crate::{
     error::Error,
     model::{
-        activity::{day_of, day_start},
+        activity::{day_of, day_start, limits::ActivityLimits},
         competition::{Phase, Teams, phase, state},
     },
     service::{
@@ -73,18 +73,20 @@ impl Boards {
             return Err(Error::Forbidden("People set their own day only.".into()));
         }
         let id = update.competition_id;
+        // By name, as a sync goes through its metrics: who writes two waits for nobody who waits for them.
         let figures =
-            [("steps", update.steps), ("distance", update.distance), ("calories", update.calories)];
+            [("calories", update.calories), ("distance", update.distance), ("steps", update.steps)];
         let figures: Vec<(&'static str, i64)> =
             figures.into_iter().filter_map(|(metric, value)| Some((metric, value?))).collect();
         if figures.is_empty() {
             let detail = "Send steps, distance or calories of today.";
             return Err(Error::invalid("", "required", detail));
         }
+        let limits = self.inner.config.activity;
         self.db()
             .write_locking(&store::activities::LOCK_PERSON, params![user], once, move |tx| {
                 let figures = figures.clone();
-                Box::pin(async move { update_in(tx, user, id, &figures).await })
+                Box::pin(async move { update_in(tx, user, id, &figures, &limits).await })
             })
             .await?;
         let board = self.any_board(&id.to_string()).await?;
@@ -103,6 +105,7 @@ async fn update_in(
     user: UserId,
     id: CompetitionId,
     figures: &[(&'static str, i64)],
+    limits: &ActivityLimits,
 ) -> Result<(), Error> {
     let now = tx.now();
     store::activities::lock_person(tx, user, now).await?;
@@ -117,7 +120,7 @@ async fn update_in(
     }
     let today = day_start(day_of(now));
     for (metric, value) in figures {
-        set_day(tx, user, metric, today, *value).await?;
+        set_day(tx, user, metric, today, *value, limits).await?;
     }
     Ok(store::competitions::attempt(tx, id, user).await?)
 }

@@ -87,7 +87,7 @@ impl Intake {
     async fn work(&self, db: &Db, board: &Arc<Board>) {
         while let Some(some) = self.next(board.no) {
             if let Err(some) = together(db, board, some).await {
-                // One of them is at fault, or the records are away: each is told for itself.
+                // One of them is at fault, and nothing was written: each is told for itself.
                 for one in some {
                     let answer = write(db, board, one.list).await;
                     drop(one.answer.send(answer));
@@ -104,8 +104,11 @@ impl Intake {
         while count < TOGETHER_MAX
             && let Some(one) = queue.pop_front()
         {
-            count += one.list.len();
-            some.push(one);
+            // Whoever has gone was told that it failed.
+            if !one.answer.is_closed() {
+                count += one.list.len();
+                some.push(one);
+            }
         }
         if some.is_empty() {
             queues.remove(&board_no);
@@ -115,7 +118,8 @@ impl Intake {
     }
 }
 
-/// Writes the scores of several requests in one commit and answers each; gives them back if it fails.
+/// Writes the scores of several requests in one commit and answers each; gives them back if the engine refused them all
+/// for one and wrote nothing. What may be written is not tried again: it would count twice.
 async fn together(db: &Db, board: &Arc<Board>, mut some: Vec<Waiting>) -> Result<(), Vec<Waiting>> {
     if let [_alone] = &*some
         && let Some(one) = some.pop()
@@ -125,13 +129,35 @@ async fn together(db: &Db, board: &Arc<Board>, mut some: Vec<Waiting>) -> Result
         return Ok(());
     }
     let list: Arc<[Submission]> = some.iter().flat_map(|one| one.list.iter().cloned()).collect();
-    let Ok(((place, outcomes), written)) = write(db, board, list).await else { return Err(some) };
+    let ((place, outcomes), written) = match write(db, board, list).await {
+        Ok(taken) => taken,
+        Err(error) => match shared(&error) {
+            Some(same) => {
+                some.into_iter().for_each(|one| drop(one.answer.send(Err(same()))));
+                return Ok(());
+            }
+            None => return Err(some),
+        },
+    };
     let mut outcomes = outcomes.into_iter();
     for one in some {
         let own: Vec<Outcome> = outcomes.by_ref().take(one.list.len()).collect();
         drop(one.answer.send(Ok(((place, own), written.clone()))));
     }
     Ok(())
+}
+
+/// The same for everybody, unless it is the fault of one of them.
+fn shared(error: &Error) -> Option<Box<dyn Fn() -> Error + Send + '_>> {
+    match error {
+        Error::NotFound => Some(Box::new(|| Error::NotFound)),
+        Error::Conflict(detail) => Some(Box::new(|| Error::Conflict(detail.clone()))),
+        Error::Db(DbError::Unavailable(why)) => {
+            Some(Box::new(|| DbError::Unavailable(why.clone()).into()))
+        }
+        Error::Db(DbError::Conflict(times)) => Some(Box::new(|| DbError::Conflict(*times).into())),
+        _ => None,
+    }
 }
 
 async fn write(db: &Db, board: &Arc<Board>, list: Arc<[Submission]>) -> Answer {
@@ -145,7 +171,10 @@ async fn write(db: &Db, board: &Arc<Board>, list: Arc<[Submission]>) -> Answer {
     taken.map(|taken| (taken, written))
 }
 
-/// Takes `list` on the board as it is configured now, if it is still the same.
+/// Takes `list`, which fits the columns of `board`, on the board as it is configured now.
+///
+/// # Errors
+/// `NotFound` if it is gone; `Conflict` if it has other columns now.
 pub(super) async fn record_on(
     tx: &mut mainstay_core::db::Tx,
     board: &Board,
@@ -153,5 +182,9 @@ pub(super) async fn record_on(
 ) -> Result<Taken, Error> {
     let row = store::boards::board(tx, &board.id).await?;
     let row = row.filter(|row| row.no == board.no).ok_or(Error::NotFound)?;
-    record(tx, &row.into(), list).await
+    let now = Board::from(row);
+    if now.settings.columns != board.settings.columns {
+        return Err(Error::conflict("The board has got other columns just now. Send it again."));
+    }
+    record(tx, &now, list).await
 }
