@@ -15,6 +15,8 @@ create table boards.board (
     version bigint not null
 );
 create unique index board_by_no on boards.board (no);
+-- The list of boards, without the two that each competition has.
+create index board_listed on boards.board (id) where competition_id is null and deleted_at is null;
 
 -- Where a board stands: the row that its writers queue up for.
 create table boards.head (
@@ -28,6 +30,8 @@ create table boards.head (
     -- When the period ends, unless the board is never reset.
     period_ends_at timestamptz
 ); -- without rowid
+-- Periods whose time has come.
+create index head_by_end on boards.head (period_ends_at) where period_ends_at is not null;
 
 -- A period of a board: from one reset to the next, the last one open. Numbered from 1.
 create table boards.period (
@@ -87,3 +91,4 @@ create table boards.ban (
     banned_at timestamptz not null,
     primary key (owner, board_no)
 ); -- without rowid
+create index ban_by_board on boards.ban (board_no, owner);

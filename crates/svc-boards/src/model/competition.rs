@@ -73,7 +73,7 @@ pub struct Teams {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1_000))]
     pub n: Option<u32>,
-    /// The most members of a team; any number if absent.
+    /// The most members of a team; 1,000 if absent.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1_000))]
     pub size_max: Option<u32>,

@@ -368,7 +368,7 @@ impl Boards {
         let period = match window {
             Window::Current if over => {
                 drop(tx);
-                self.close_periods().await?;
+                self.close_period(&board.id).await?;
                 let mut tx = self.db().read().await?;
                 let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
                 let period = store::boards::period(&mut tx, board.no, head.period).await?;

@@ -57,28 +57,32 @@ impl Boards {
         let now = self.inner.clock.now();
         let due = store::boards::due(&mut *self.db().read().await?, now).await?;
         for id in due {
-            let Some(board) = self.known_board(&id).await? else { continue };
-            let no = board.no;
-            let lock = mainstay_core::params![no];
-            self.db()
-                .write_queued(&store::boards::LOCK_HEAD, lock, move |tx| {
-                    let board = board.clone();
-                    Box::pin(async move {
-                        let Some(row) = store::boards::board(tx, &board.id).await? else {
-                            return Ok::<_, Error>(());
-                        };
-                        let board = Board::from(row);
-                        let head = hold(tx, board.no).await?;
-                        let moved = advance(tx, &board, head).await?;
-                        if moved != head {
-                            store::boards::move_head(tx, board.no, moved).await?;
-                        }
-                        Ok(())
-                    })
-                })
-                .await?;
+            self.close_period(&id).await?;
         }
         Ok(())
+    }
+
+    /// Ends the period of a board if its time has come; nothing if there is no such board.
+    pub(crate) async fn close_period(&self, id: &str) -> Result<(), Error> {
+        let Some(board) = self.known_board(id).await? else { return Ok(()) };
+        let no = board.no;
+        let lock = mainstay_core::params![no];
+        self.db()
+            .write_queued(&store::boards::LOCK_HEAD, lock, move |tx| {
+                let board = board.clone();
+                Box::pin(async move {
+                    let row = store::boards::board(tx, &board.id).await?;
+                    let Some(row) = row.filter(|row| row.no == no) else { return Ok(()) };
+                    let board = Board::from(row);
+                    let head = hold(tx, board.no).await?;
+                    let moved = advance(tx, &board, head).await?;
+                    if moved != head {
+                        store::boards::move_head(tx, board.no, moved).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 }
 

@@ -372,3 +372,22 @@ async fn a_person_has_so_many_goals_and_metrics() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_person_has_so_many_sources_of_a_metric() {
+    both_engines(async |house| {
+        let ada = house.person("ada").await;
+        let day = yesterday(house);
+        let list: Vec<Value> = (0..21).map(|n| said(day, &format!("s{n:02}"), 0, 1, 1)).collect();
+        let answer = ada.post(PATH, json!(list)).await.expect(200);
+        let statuses: Vec<&Value> =
+            answer["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect();
+        assert!(statuses[..20].iter().all(|status| **status == 200), "{statuses:?}");
+        assert_eq!(answer["items"][20]["problem"]["errors"][0]["pointer"], "/source");
+        let one = said(day, "another", 2, 1, 1);
+        ada.post(PATH, one).await.expect_problem(422, "invalid");
+        let known = said(day, "s00", 2, 1, 1);
+        ada.post(PATH, known).await.expect(200);
+    })
+    .await;
+}

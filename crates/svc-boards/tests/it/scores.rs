@@ -220,3 +220,51 @@ async fn decimals_and_several_columns_are_exact() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_repeat_is_answered_as_the_first_time_also_when_the_board_has_changed() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "operator": "incr" })).await;
+        let list = json!([
+            { "owner": "ada", "scores": [900] }, { "owner": "bea", "scores": ["odd"] },
+            { "owner": "cid", "scores": [5] },
+        ]);
+        let send = async || keeper.post(SCORES, list.clone()).once("a key").await.expect(200);
+        let first = send().await;
+        let narrow = json!({ "operator": "incr", "columns": [{ "name": "points", "max": 100 }] });
+        make_board(&keeper, "b", narrow).await;
+        let again = send().await;
+        for place in 0..3 {
+            let of = |answer: &Value| {
+                let item = &answer["items"][place];
+                (
+                    item["status"].clone(),
+                    item["entry"]["owner"].clone(),
+                    item["entry"]["scores"].clone(),
+                )
+            };
+            assert_eq!(of(&again), of(&first), "{place}");
+        }
+        assert_eq!(keeper.get("/api/v1/boards/b/entries/ada").await.expect(200)["scores"][0], 900);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_repeat_costs_nothing_of_the_rate_and_a_list_above_it_is_refused_at_once() {
+    crate::both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let rate = json!({ "authoritative": false, "rate": { "max": 2, "per_s": 3_600 } });
+        make_board(&keeper, "b", rate).await;
+        let score = |points: i64| json!({ "scores": [points] });
+        let three = json!([score(1), score(2), score(3)]);
+        ada.post(SCORES, three).await.expect_problem(422, "invalid");
+        for _ in 0..3 {
+            ada.post(SCORES, score(7)).once("a key").await.expect(200);
+        }
+        ada.post(SCORES, score(8)).await.expect(200);
+        ada.post(SCORES, score(9)).await.expect_problem(429, "rate_limited");
+    })
+    .await;
+}

@@ -12,7 +12,7 @@ use mainstay_core::{
 use super::{CAPACITY_MAX, CompetitionView, scoring, view};
 use crate::{
     error::Error,
-    model::competition::{Phase, phase, state},
+    model::competition::{Phase, TEAM_SIZE_MAX, phase, state},
     service::{
         Boards,
         ledger::{self, HOUSE_CONVENIENCE, HOUSE_FEES, NewTransfer, account_of, pool_of},
@@ -159,8 +159,8 @@ async fn may_join(tx: &mut Tx, row: &CompetitionRow, team: Option<&str>) -> Resu
     if row.participant_count >= row.capacity.unwrap_or(CAPACITY_MAX) {
         return Err(Error::conflict("It is full. Somebody may still leave before it begins."));
     }
-    let size_max = row.teams.as_ref().and_then(|Json(teams)| teams.size_max);
-    if let (Some(team), Some(size_max)) = (team, size_max) {
+    if let (Some(team), Some(Json(teams))) = (team, &row.teams) {
+        let size_max = teams.size_max.unwrap_or(TEAM_SIZE_MAX);
         let members = store::competitions::team(tx, row.id, team).await?;
         if members.len() >= size_max as usize {
             return Err(Error::conflict(format!("This team has its {size_max} members.")));

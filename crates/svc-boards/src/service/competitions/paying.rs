@@ -98,7 +98,8 @@ impl Boards {
     /// is asked for.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` if nothing is proposed, or by the same administrator.
+    /// `NotFound`; `Conflict` if nothing is proposed, or by the same administrator, or other prizes follow from the
+    /// results now.
     pub(crate) async fn approve_payout(
         &self,
         by: UserId,
@@ -119,6 +120,11 @@ impl Boards {
                     if payout.proposed_by == by {
                         return Err(Error::conflict(
                             "Another administrator has to approve what you have proposed.",
+                        ));
+                    }
+                    if prizes(tx, &row).await? != payout.prizes.0 {
+                        return Err(Error::conflict(
+                            "Somebody was banned, or is not any more, since it was proposed: propose it anew.",
                         ));
                     }
                     let now = tx.now();

@@ -2,7 +2,7 @@
 
 mod kept;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
 use mainstay_contract::boards::ScoredV1;
 
@@ -117,11 +117,9 @@ impl Sliced {
             return;
         }
         let old = self.slices_of.get(&scored.owner).cloned().unwrap_or_default();
-        for (kind, value) in &old {
-            if scored.slices.get(kind) != Some(value)
-                && let Some(ranking) = self.by_slice.get_mut(&(kind.clone(), value.clone()))
-            {
-                ranking.remove(&scored.owner, seq);
+        for (kind, value) in old {
+            if scored.slices.get(&kind) != Some(&value) {
+                self.leave((kind, value), &scored.owner, seq);
             }
         }
         for (kind, value) in scored.slices.iter().filter(|(kind, _)| self.kinds.contains(kind)) {
@@ -147,10 +145,19 @@ impl Sliced {
             if let Some(told) = told {
                 told.moved(&self.all, owner, before, None);
             }
-            for (kind, value) in self.slices_of.remove(owner).unwrap_or_default() {
-                if let Some(ranking) = self.by_slice.get_mut(&(kind, value)) {
-                    ranking.remove(owner, seq);
-                }
+            for slice in self.slices_of.remove(owner).unwrap_or_default() {
+                self.leave(slice, owner, seq);
+            }
+        }
+    }
+
+    /// Takes an owner out of a slice. One that nobody is in any more is forgotten: what is older than `seq` has been
+    /// refused for the ranking of everybody before it comes to a slice.
+    fn leave(&mut self, slice: Slice, owner: &str, seq: u64) {
+        if let Entry::Occupied(mut found) = self.by_slice.entry(slice) {
+            found.get_mut().remove(owner, seq);
+            if found.get().is_empty() {
+                found.remove();
             }
         }
     }
