@@ -5,17 +5,38 @@
 
 pub mod board;
 pub mod boards;
+pub mod competition;
+pub mod competition_form;
+pub mod competitions;
+pub mod dashboard;
+pub mod results;
+pub mod transactions;
+
+pub mod chart;
+pub mod metric;
+pub mod money;
+pub mod ranking;
 
 use mainstay_console::shell::{Audience, NavItem, Place};
 
-/// What Boards adds to the navigation.
-pub const NAV: [NavItem; 1] = [NavItem {
-    key: "boards",
-    label: "Boards",
-    href: "/boards",
-    icon: "trophy",
-    audience: Audience::Everybody,
-    place: Place::SideAndBar,
-    counts_unread: false,
-    letter: Some('b'),
-}];
+const fn item(
+    key: &'static str,
+    label: &'static str,
+    href: &'static str,
+    icon: &'static str,
+    audience: Audience,
+    letter: char,
+) -> NavItem {
+    let letter = Some(letter);
+    NavItem { key, label, href, icon, audience, place: Place::Side, counts_unread: false, letter }
+}
+
+/// What Boards adds to the navigation. The bar of small screens has room for one entry of it.
+pub const NAV: [NavItem; 3] = [
+    NavItem {
+        place: Place::SideAndBar,
+        ..item("boards", "Boards", "/boards", "trophy", Audience::Everybody, 'b')
+    },
+    item("competitions", "Competitions", "/competitions", "medal", Audience::Everybody, 't'),
+    item("dashboard", "Dashboard", "/dashboard", "activity", Audience::SignedIn, 'y'),
+];

@@ -4,6 +4,7 @@ pub(crate) mod activities;
 mod bans;
 mod boards;
 pub(crate) mod competitions;
+mod dashboard;
 mod entries;
 mod history;
 pub(crate) mod ledger;
@@ -44,8 +45,9 @@ pub(crate) use self::{
         After, CompetitionView, DayUpdate, EditCompetition, LeaderboardEntry, NewCompetition,
         PayoutView, ResultsView,
     },
+    dashboard::Recent,
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
-    ledger::{BalanceView, LedgerEntryView},
+    ledger::{BalanceView, LedgerEntryView, Money, account_of},
     live::TELL_EVERY,
     periods::PeriodView,
     rules::{DryRun, DryRunView, RuleView},

@@ -5,6 +5,7 @@ mod accounts;
 mod boards;
 mod browser;
 mod command_line;
+mod competitions;
 mod console;
 mod demo;
 mod facts;

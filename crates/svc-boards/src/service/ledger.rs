@@ -98,6 +98,11 @@ pub(crate) async fn transfer(tx: &mut Tx, new: NewTransfer<'_>) -> Result<(), Er
 }
 
 impl Boards {
+    /// In what money is counted: an ISO 4217 code.
+    pub(crate) fn currency(&self) -> &str {
+        &self.inner.config.currency
+    }
+
     /// The account that `caller` may look into: their own, or any for administrators.
     ///
     /// # Errors

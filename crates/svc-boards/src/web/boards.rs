@@ -107,7 +107,8 @@ async fn show(
     Ok(visit.page(board_page(&visit.shell(), &view)))
 }
 
-fn line(entry: &EntryView, names: &Names) -> EntryLine {
+/// An entry with what its owner is called.
+pub(super) fn line(entry: &EntryView, names: &Names) -> EntryLine {
     EntryLine {
         rank: entry.rank,
         owner: entry.owner.clone(),
