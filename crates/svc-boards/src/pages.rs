@@ -3,13 +3,18 @@
 //! Each takes the [`Shell`](mainstay_console::shell::Shell) of the request and a struct of what it shows, and returns
 //! the page (or the main column alone if the script asked for that). Nothing here reads a clock, a record or a header.
 
+pub mod bans;
 pub mod board;
 pub mod boards;
 pub mod competition;
 pub mod competition_form;
 pub mod competitions;
 pub mod dashboard;
+pub mod keeping;
+pub mod ledger;
+pub mod payouts;
 pub mod results;
+pub mod rules;
 pub mod transactions;
 
 pub mod chart;
@@ -32,11 +37,12 @@ const fn item(
 }
 
 /// What Boards adds to the navigation. The bar of small screens has room for one entry of it.
-pub const NAV: [NavItem; 3] = [
+pub const NAV: [NavItem; 4] = [
     NavItem {
         place: Place::SideAndBar,
         ..item("boards", "Boards", "/boards", "trophy", Audience::Everybody, 'b')
     },
     item("competitions", "Competitions", "/competitions", "medal", Audience::Everybody, 't'),
     item("dashboard", "Dashboard", "/dashboard", "activity", Audience::SignedIn, 'y'),
+    item("boards-admin", "Boards admin", "/admin/boards", "scale", Audience::Moderators, 'k'),
 ];

@@ -50,7 +50,7 @@ pub(crate) use self::{
     ledger::{BalanceView, LedgerEntryView, Money, account_of},
     live::TELL_EVERY,
     periods::PeriodView,
-    rules::{DryRun, DryRunView, RuleView},
+    rules::{DryRun, DryRunItem, DryRunOutcome, DryRunView, RuleErrorView, RuleView},
     scores::NewScore,
 };
 

@@ -1,9 +1,13 @@
 //! Boards' pages and forms, live: each handler takes a visit, calls the use cases that the API calls, and shows a page.
 
+mod bans;
 mod boards;
 mod competition_form;
 mod competitions;
 mod dashboard;
+mod ledger;
+mod payouts;
+mod rules;
 
 use axum::response::Response;
 use http::StatusCode;
@@ -50,6 +54,10 @@ pub(crate) fn routes(core: &Core, boards: &Boards) -> Vec<Route> {
         competitions::routes(&page),
         competition_form::routes(&page),
         dashboard::routes(&page),
+        rules::routes(&page),
+        payouts::routes(&page),
+        ledger::routes(&page),
+        bans::routes(&page),
     ]
     .into_iter()
     .flatten()

@@ -86,6 +86,17 @@ pub(crate) async fn look(site: &Site, page: &Page, part: &str, places: &[(&str, 
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Takes pictures of what a page shows now, in both sizes and themes.
+pub(crate) async fn picture(page: &Page, part: &str, name: &str) {
+    let folder = artefacts(part).unwrap();
+    for (width, height, dark) in WINDOWS {
+        page.resize(width, height).await.unwrap();
+        page.prefer_dark(dark).await.unwrap();
+        let theme = if dark { "dark" } else { "light" };
+        page.screenshot(&folder.join(format!("{name}-{width}-{theme}.png"))).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_joins_by_the_form_and_sees_their_rank_move_without_a_reload() {
     let site = Site::open();

@@ -264,7 +264,7 @@ fn join(shell: &Shell<'_>, view: &CompetitionPage) -> Markup {
                     p .hint.grow { (cost_words(it, &cost)) " You can join until "
                         (format::exact_time(it.join_until)) "." }
                     button .button.primary {
-                        @if cost.minor > 0 { "Join for " (sum(&cost)) } @else { "Join" }
+                        span { @if cost.minor > 0 { "Join for " (sum(&cost)) } @else { "Join" } }
                     }
                 }
             }
@@ -318,7 +318,7 @@ fn standings(view: &CompetitionPage) -> Markup {
         entries: &shown.entries,
     };
     html! {
-        p .hint.ranking-facts { (entry_count(shown.count)) }
+        p .hint.ranking-facts hidden[shown.count == 0] { (entry_count(shown.count)) }
         (ranking.list(&empty("medal", "Nobody takes part yet", "Who joins stands here at once.", None)))
     }
 }

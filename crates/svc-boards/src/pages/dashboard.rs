@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::{
     chart::{Chart, chart},
     competitions::{next_moment, phase_mark},
-    metric::{amount, metric_name, metrics},
+    metric::{amount, figure, metric_name, metrics},
     transactions::{Transaction, balance, transaction},
 };
 use crate::{
@@ -69,7 +69,7 @@ fn today(view: &DashboardPage) -> Markup {
                     @for (metric, value) in &view.today {
                         div {
                             dt { (metric_name(metric)) }
-                            dd .today-value { (amount(metric, *value)) }
+                            dd .today-value { (figure(metric, *value)) }
                         }
                     }
                 }
@@ -133,8 +133,8 @@ fn goal_line(shell: &Shell<'_>, goal: &GoalView) -> Markup {
                 div .who {
                     span .name { (name) }
                     span .handle {
-                        (amount(&goal.metric, goal.today)) " of " (amount(&goal.metric, goal.per_day))
-                        @if done { ", reached" }
+                        (figure(&goal.metric, goal.today)) " of " (amount(&goal.metric, goal.per_day))
+                        @if done { span .sr-only { ", reached" } }
                     }
                 }
                 @if goal.streak_days > 0 {

@@ -27,13 +27,21 @@ pub(crate) fn metric_name(metric: &str) -> String {
 /// How much: `8,200 steps`, `5.2 km`, `340 kcal`.
 pub(crate) fn amount(metric: &str, value: i64) -> String {
     match metric {
+        "distance" | "calories" | "minutes" => figure(metric, value),
+        _ => format!("{} {}", format::grouped(value), metric.replace('_', " ")),
+    }
+}
+
+/// The same beside the metric's name: `8,200`, `5.2 km`, `340 kcal`.
+pub(crate) fn figure(metric: &str, value: i64) -> String {
+    match metric {
         "distance" if value >= 1_000 => {
             format!("{}.{} km", format::grouped(value / 1_000), value % 1_000 / 100)
         }
         "distance" => format!("{} m", format::grouped(value)),
         "calories" => format!("{} kcal", format::grouped(value)),
         "minutes" => format!("{} min", format::grouped(value)),
-        _ => format!("{} {}", format::grouped(value), metric.replace('_', " ")),
+        _ => format::grouped(value),
     }
 }
 
@@ -57,5 +65,6 @@ mod tests {
         assert_eq!(amount("distance", 5_290), "5.2 km");
         assert_eq!(amount("distance", 900), "900 m");
         assert_eq!(amount("steps", 12_345), "12,345 steps");
+        assert_eq!(figure("steps", 12_345), "12,345");
     }
 }

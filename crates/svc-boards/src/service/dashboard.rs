@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
-use mainstay_contract::{boards::CompetitionId, id::UserId};
+use mainstay_contract::{
+    boards::{CompetitionId, TransferId},
+    id::UserId,
+    ts::Ts,
+};
 
-use super::Boards;
+use super::{Boards, ledger::Money};
 use crate::{
     error::Error,
     model::activity::{METRICS_MAX, day_of},
@@ -32,6 +36,17 @@ impl Recent {
         let found = self.metrics.iter().find(|(known, _)| known == metric);
         found.map(|(_, days)| &**days).unwrap_or_default()
     }
+}
+
+/// A transfer with its entries.
+#[derive(Debug, Clone)]
+pub(crate) struct Transfer {
+    pub(crate) kind: String,
+    pub(crate) reference: String,
+    pub(crate) currency: String,
+    pub(crate) made_at: Ts,
+    /// Accounts and what they got, in minor units.
+    pub(crate) entries: Vec<(String, i64)>,
 }
 
 impl Boards {
@@ -62,5 +77,27 @@ impl Boards {
         let names = store::dashboard::names(&mut tx, ids).await?;
         let named = ids.iter().zip(names).filter_map(|(id, name)| Some((*id, name?)));
         Ok(named.collect())
+    }
+
+    /// What all accounts have together, by currency: nothing, as long as every transfer sums to 0.
+    pub(crate) async fn sums(&self) -> Result<Vec<Money>, Error> {
+        let sums = store::dashboard::sums(&mut *self.db().read().await?).await?;
+        Ok(sums.into_iter().map(|(currency, minor)| Money { minor, currency }).collect())
+    }
+
+    /// A transfer.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub(crate) async fn transfer(&self, id: TransferId) -> Result<Transfer, Error> {
+        let rows = store::dashboard::of_transfer(&mut *self.db().read().await?, id).await?;
+        let first = rows.first().ok_or(Error::NotFound)?.clone();
+        Ok(Transfer {
+            kind: first.kind,
+            reference: first.reference,
+            currency: first.currency,
+            made_at: first.made_at,
+            entries: rows.into_iter().map(|row| (row.account, row.minor)).collect(),
+        })
     }
 }
