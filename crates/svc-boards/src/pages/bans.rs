@@ -49,7 +49,7 @@ pub(crate) fn bans_page(shell: &Shell<'_>, view: &BansPage) -> Markup {
             form .search-box.large method="get" action=(Kept::Bans.href()) data-swap {
                 (icon("search"))
                 input type="search" name="board" value=(view.board) autocomplete="off"
-                    aria-label="Bans on one board" placeholder="A board’s name; empty for bans everywhere";
+                    aria-label="Bans on one board" placeholder="A board’s name";
                 button .button.small.primary { "Show" }
             }
             @if view.bans.is_empty() {

@@ -11,9 +11,12 @@ use maud::{Markup, html};
 use super::{
     keeping::{Kept, heading},
     money::{moved, sum},
-    transactions::kind_words,
+    transactions::{Transaction, kind_words},
 };
-use crate::service::{BalanceView, LedgerEntryView, Money};
+use crate::service::{BalanceView, Money};
+
+/// Letters of a transfer's id that are shown; all of them on hover.
+const ID_SHOWN: usize = 8;
 
 /// An account with what it is called: `@ada`, or a competition's name.
 #[derive(Debug, Clone)]
@@ -33,7 +36,7 @@ pub(crate) struct LedgerPage {
     /// What all accounts have together, by currency: nothing, always.
     pub(crate) sums: Vec<Money>,
     /// What moved on the account, newest first.
-    pub(crate) entries: Vec<LedgerEntryView>,
+    pub(crate) entries: Vec<Transaction>,
     /// Asks for the next page; absent at the end.
     pub(crate) next_cursor: Option<String>,
 }
@@ -142,15 +145,27 @@ fn one_account(shell: &Shell<'_>, view: &LedgerPage, account: &str) -> Markup {
     }
 }
 
-fn entry_row(shell: &Shell<'_>, entry: &LedgerEntryView) -> Markup {
+fn entry_row(shell: &Shell<'_>, item: &Transaction) -> Markup {
+    let entry = &item.entry;
     let id = entry.transfer_id.to_string();
+    let short = id.get(id.len().saturating_sub(ID_SHOWN)..).unwrap_or(&id);
     html! {
         tr #(id) {
             td { (format::time(entry.made_at, shell.now)) }
             td { (kind_words(&entry.kind)) }
-            td { a href=(format!("/competitions/{}", entry.reference)) { code { (entry.reference) } } }
+            td { (purpose(&entry.reference, item.competition.as_deref())) }
             td .number { (moved(&entry.amount)) }
-            td { a href=(transfer_href(entry.transfer_id)) { code { (id) } } }
+            td { a href=(transfer_href(entry.transfer_id)) title=(id) { code { "…" (short) } } }
+        }
+    }
+}
+
+/// What something was paid for.
+fn purpose(reference: &str, competition: Option<&str>) -> Markup {
+    html! {
+        @match competition {
+            Some(name) => a .inline-link href=(format!("/competitions/{reference}")) dir="auto" { (name) },
+            None => code { (reference) },
         }
     }
 }
@@ -161,6 +176,8 @@ pub(crate) struct TransferPage {
     pub(crate) id: TransferId,
     pub(crate) kind: String,
     pub(crate) reference: String,
+    /// What the competition is called that it was for.
+    pub(crate) competition: Option<String>,
     pub(crate) made_at: Ts,
     /// Accounts, what they are called, and what they got.
     pub(crate) entries: Vec<(String, String, Money)>,
@@ -177,7 +194,7 @@ pub(crate) fn transfer_page(shell: &Shell<'_>, view: &TransferPage) -> Markup {
             (page_head_back(&title, Kept::Ledger.href(), "Ledger", &html! {}))
             p .hint.ranking-facts {
                 code { (view.id) } " · " (format::exact_time(view.made_at)) " · for "
-                a .inline-link href=(format!("/competitions/{}", view.reference)) { code { (view.reference) } }
+                (purpose(&view.reference, view.competition.as_deref()))
             }
             div .table-scroll tabindex="0" role="region" aria-label="Entries of the transfer" {
                 table .table {

@@ -163,7 +163,7 @@ impl Sent {
         Reader { currency: currency.to_owned(), faults: Vec::new() }
     }
 
-    fn new(&self, currency: &str) -> Result<NewCompetition, Error> {
+    fn made(&self, currency: &str) -> Result<NewCompetition, Error> {
         let mut read = Self::reader(currency);
         let new = NewCompetition {
             name: self.name.clone(),
@@ -184,7 +184,7 @@ impl Sent {
     }
 
     /// What differs from the competition as it is: what stays is not touched, also where it may not be.
-    fn edit(&self, now: &CompetitionView) -> Result<EditCompetition, Error> {
+    fn changed(&self, now: &CompetitionView) -> Result<EditCompetition, Error> {
         let mut read = Self::reader(&now.fee.currency);
         let minute = |at: Ts| at.as_micros().div_euclid(60_000_000);
         let moved = |new: Option<Ts>, old: Ts| new.filter(|new| minute(*new) != minute(old));
@@ -287,7 +287,7 @@ async fn create(
     Form(sent): Form<Sent>,
 ) -> Answer {
     let currency = web.boards.currency();
-    let made = match sent.new(currency) {
+    let made = match sent.made(currency) {
         Ok(new) => web.boards.create_competition(&caller, new, None).await,
         Err(error) => Err(error),
     };
@@ -316,7 +316,7 @@ async fn save(
     Form(sent): Form<Sent>,
 ) -> Answer {
     let now = web.boards.competition(visit.caller.as_ref(), id).await?;
-    let saved = match sent.edit(&now) {
+    let saved = match sent.changed(&now) {
         Ok(edit) => {
             let read = IfMatch::OneOf([sent.version].into());
             web.boards.edit_competition(id, edit, read, None).await

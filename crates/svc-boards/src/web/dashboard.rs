@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use mainstay_console::{form::FormErrors, visit::Visit};
-use mainstay_contract::boards::{CompetitionId, TransferId};
+use mainstay_contract::boards::TransferId;
 use mainstay_core::{
     auth::Caller,
     http::{Form, Query, Route, route::Routes},
@@ -16,9 +16,9 @@ use crate::{
     pages::{
         chart::Chart,
         dashboard::{DashboardPage, SPANS, dashboard_page},
-        transactions::{Transaction, TransactionsPage, transactions_page},
+        transactions::{TransactionsPage, transactions_page},
     },
-    service::{GoalView, LedgerEntryView, Recent},
+    service::{GoalView, Recent, account_of},
 };
 
 const HERE: &str = "/dashboard";
@@ -75,36 +75,16 @@ impl Web {
             balances: boards
                 .balances(caller, Some(&own_account(caller)), ("", ""), BALANCES_MAX)
                 .await?,
-            transactions: self.moved(caller, TransferId::from_bits(u128::MAX), SHOWN).await?,
+            transactions: self.moved(caller, None, TransferId::from_bits(u128::MAX), SHOWN).await?,
             metric: String::new(),
             per_day: String::new(),
             errors: FormErrors::default(),
         })
     }
-
-    /// What was moved before a transfer, newest first.
-    async fn moved(
-        &self,
-        caller: &Caller,
-        before: TransferId,
-        limit: usize,
-    ) -> Result<Vec<Transaction>, Error> {
-        let entries = self.boards.ledger_entries(caller, None, before, limit).await?;
-        let of = |entry: &LedgerEntryView| entry.reference.parse::<CompetitionId>().ok();
-        let mut ids: Vec<CompetitionId> = entries.iter().filter_map(of).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let names = self.boards.competition_names(&ids).await?;
-        let named = entries.into_iter().map(|entry| {
-            let competition = of(&entry).and_then(|id| names.get(&id).cloned());
-            Transaction { entry, competition }
-        });
-        Ok(named.collect())
-    }
 }
 
 fn own_account(caller: &Caller) -> String {
-    crate::service::account_of(caller.user)
+    account_of(caller.user)
 }
 
 /// What a person measures or aims at: steps first, then by name.
@@ -145,7 +125,7 @@ async fn transactions(
     let name = format!("transactions {}", caller.user);
     let before = web.boards.open_cursor(&name, listed.cursor.as_deref())?;
     let before = before.unwrap_or(TransferId::from_bits(u128::MAX));
-    let items = web.moved(&caller, before, PAGE_LEN).await?;
+    let items = web.moved(&caller, None, before, PAGE_LEN).await?;
     let last = items.last().filter(|_| items.len() == PAGE_LEN);
     let next_cursor = last.map(|last| web.boards.seal_cursor(&name, &last.entry.transfer_id));
     let account = own_account(&caller);

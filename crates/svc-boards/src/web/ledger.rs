@@ -21,8 +21,9 @@ use crate::{
     pages::{
         keeping::Kept,
         ledger::{AccountLine, LedgerPage, TransferPage, ledger_page, transfer_page},
+        transactions::Transaction,
     },
-    service::{BalanceView, Money, account_of},
+    service::{BalanceView, LedgerEntryView, Money, account_of},
 };
 
 /// Accounts of a page.
@@ -82,6 +83,27 @@ impl Whose {
 }
 
 impl Web {
+    /// What was moved on an account before a transfer, newest first; on the caller's own if none is named.
+    pub(super) async fn moved(
+        &self,
+        caller: &Caller,
+        account: Option<&str>,
+        before: TransferId,
+        limit: usize,
+    ) -> Result<Vec<Transaction>, Error> {
+        let entries = self.boards.ledger_entries(caller, account, before, limit).await?;
+        let of = |entry: &LedgerEntryView| entry.reference.parse::<CompetitionId>().ok();
+        let mut ids: Vec<CompetitionId> = entries.iter().filter_map(of).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let names = self.boards.competition_names(&ids).await?;
+        let named = entries.into_iter().map(|entry| {
+            let competition = of(&entry).and_then(|id| names.get(&id).cloned());
+            Transaction { entry, competition }
+        });
+        Ok(named.collect())
+    }
+
     /// The account that is meant by what was typed.
     async fn account(&self, typed: &str) -> Result<String, Error> {
         if typed.contains(':') {
@@ -145,9 +167,9 @@ impl Web {
         let name = format!("ledger page {account}");
         let before = boards.open_cursor(&name, cursor)?;
         let before = before.unwrap_or(TransferId::from_bits(u128::MAX));
-        let entries = boards.ledger_entries(caller, Some(&account), before, PAGE_LEN).await?;
+        let entries = self.moved(caller, Some(&account), before, PAGE_LEN).await?;
         let last = entries.last().filter(|_| entries.len() == PAGE_LEN);
-        let next_cursor = last.map(|last| boards.seal_cursor(&name, &last.transfer_id));
+        let next_cursor = last.map(|last| boards.seal_cursor(&name, &last.entry.transfer_id));
         let balances = boards.balances(caller, Some(&account), ("", ""), ACCOUNTS).await?;
         Ok(LedgerPage {
             query,
@@ -162,6 +184,8 @@ impl Web {
 
 async fn transfer(State(web): State<Web>, visit: Visit, Path(id): Path<TransferId>) -> Answer {
     let found = web.boards.transfer(id).await?;
+    let purpose: Vec<CompetitionId> = found.reference.parse().into_iter().collect();
+    let competition = web.boards.competition_names(&purpose).await?.into_values().next();
     let whose = web.whose(found.entries.iter().map(|(account, _)| &**account)).await?;
     let sum: i64 = found.entries.iter().fold(0, |sum, (_, minor)| sum.saturating_add(*minor));
     let money = |minor| Money { minor, currency: found.currency.clone() };
@@ -175,6 +199,7 @@ async fn transfer(State(web): State<Web>, visit: Visit, Path(id): Path<TransferI
         sum: money(sum),
         kind: found.kind,
         reference: found.reference,
+        competition,
         made_at: found.made_at,
     };
     Ok(visit.page(transfer_page(&visit.shell(), &view)))
