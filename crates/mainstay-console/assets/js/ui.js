@@ -28,8 +28,12 @@ export function icon(name) {
   return svg;
 }
 
+let isShown = false;
+document.addEventListener("page:shown", () => { isShown = true; }, { once: true });
+
 /** Runs `act` for the page that is shown and for each that is swapped in. */
 export function onPage(act) {
+  if (isShown) act(one("#page"));
   document.addEventListener("page:shown", () => act(one("#page")));
   document.addEventListener("page:grown", (event) => act(event.detail));
 }

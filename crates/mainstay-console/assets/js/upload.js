@@ -23,7 +23,9 @@ function setUp(form) {
     if (files.length > room) toast(`A post takes ${max} pictures or films; ${files.length - room} were left out.`);
     [...files].slice(0, Math.max(0, room)).forEach((file) => enqueue(state, file));
   };
-  pick.addEventListener("change", () => { add(pick.files); pick.value = ""; });
+  const take = () => { add(pick.files); pick.value = ""; };
+  pick.addEventListener("change", take);
+  if (pick.files.length) take(); // chosen before this script was there
   const drop = one("[data-drop]", box);
   form.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   form.addEventListener("dragleave", (event) => { if (!form.contains(event.relatedTarget)) drop.classList.remove("over"); });

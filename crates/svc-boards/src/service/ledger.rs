@@ -21,7 +21,7 @@ pub(crate) const HOUSE_CONVENIENCE: &str = "house:convenience";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Money {
-    /// Such as 5000 for ₹50.
+    /// Such as 5000 for 50 rupees.
     pub(crate) minor: i64,
     /// Such as `INR`.
     pub(crate) currency: String,
