@@ -58,6 +58,8 @@ pub struct BoardPage {
     pub span: (Ts, Option<Ts>),
     /// Where the reader stands, if they have an entry.
     pub mine: Option<Mine>,
+    /// Where the competition is that it belongs to.
+    pub competition_href: Option<String>,
 }
 
 /// A board as it stands.
@@ -80,6 +82,9 @@ pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
         &html! {
             (page_head_back(&view.title, "/boards", "All boards", &html! {
                 @if view.current { span .mark.live-mark data-live-mark hidden { "Live" } }
+                @if let Some(href) = &view.competition_href {
+                    a .button.small href=(href) { (icon("medal")) "Competition" }
+                }
             }))
             @if view.period > 1 || !view.current {
                 (tabs("Periods", &[

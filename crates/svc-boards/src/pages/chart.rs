@@ -40,8 +40,8 @@ pub(crate) fn chart(view: &Chart) -> Markup {
             super::metric::metric_name(&view.metric))) {
             @for (place, (day, value)) in view.days.iter().enumerate() {
                 @let words = words(view, *day, *value);
-                // Of many days each fifth, back from today.
-                @let shown = named || (count - 1 - place).is_multiple_of(5);
+                // Of many days each seventh, back from today: more names than that do not fit.
+                @let shown = named || (count - 1 - place).is_multiple_of(7);
                 li title=(words) {
                     span .sr-only { (words) }
                     @if named { span .bar-name aria-hidden="true" { (format::compact(*value)) } }

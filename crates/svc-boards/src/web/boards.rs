@@ -102,6 +102,7 @@ async fn show(
         period: page.period.number,
         span: (page.period.starts_at, page.period.ends_at),
         mine,
+        competition_href: board.competition_id.map(|id| format!("/competitions/{id}")),
         id,
     };
     Ok(visit.page(board_page(&visit.shell(), &view)))
