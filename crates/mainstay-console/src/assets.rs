@@ -27,6 +27,7 @@ const CSS: &str = concat!(
     include_str!("../assets/css/post.css"),
     include_str!("../assets/css/pages.css"),
     include_str!("../assets/css/ranking.css"),
+    include_str!("../assets/css/figures.css"),
     include_str!("../assets/css/docs.css"),
 );
 

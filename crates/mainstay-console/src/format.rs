@@ -81,6 +81,12 @@ pub fn month_year(at: Ts) -> String {
     format!("{} {}", month(at), at.year())
 }
 
+/// `21 Nov`, in UTC.
+pub fn day(at: Ts) -> String {
+    let at = moment(at);
+    format!("{} {}", at.day(), month(at))
+}
+
 /// `2026-11-21T03:41`, the value of a `datetime-local` field, in UTC.
 pub fn field_minute(at: Ts) -> String {
     let at = moment(at);
@@ -154,5 +160,6 @@ mod tests {
         assert_eq!(relative(now.plus_s(3_600), now), "in 1h");
         assert_eq!(exact(now), "21 Nov 2026, 03:41 UTC");
         assert_eq!(field_minute(now), "2026-11-21T03:41");
+        assert_eq!(day(now), "21 Nov");
     }
 }

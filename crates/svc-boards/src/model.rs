@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod board;
 pub mod competition;
+pub mod money;
 pub mod operate;
 pub mod prize;
 pub mod rule;

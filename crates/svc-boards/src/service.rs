@@ -5,6 +5,7 @@ mod bans;
 mod boards;
 mod checkpoints;
 pub(crate) mod competitions;
+mod dashboard;
 mod entries;
 mod history;
 pub(crate) mod ledger;
@@ -47,12 +48,13 @@ pub(crate) use self::{
         After, CompetitionView, DayUpdate, EditCompetition, LeaderboardEntry, NewCompetition,
         PayoutView, ResultsView,
     },
+    dashboard::Recent,
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
     history::{EntryHistoryView, HistoryQuery},
-    ledger::{BalanceView, LedgerEntryView, Money},
+    ledger::{BalanceView, LedgerEntryView, Money, account_of},
     live::TELL_EVERY,
     periods::PeriodView,
-    rules::{DryRun, DryRunView, RuleView},
+    rules::{DryRun, DryRunItem, DryRunOutcome, DryRunView, RuleErrorView, RuleView},
     scores::NewScore,
 };
 

@@ -5,6 +5,7 @@ pub(crate) mod bans;
 pub(crate) mod boards;
 pub(crate) mod checkpoints;
 pub(crate) mod competitions;
+pub(crate) mod dashboard;
 pub(crate) mod ledger;
 pub(crate) mod rules;
 pub(crate) mod scores;
@@ -18,6 +19,7 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     boards::STATEMENTS,
     checkpoints::STATEMENTS,
     competitions::STATEMENTS,
+    dashboard::STATEMENTS,
     ledger::STATEMENTS,
     rules::STATEMENTS,
     scores::STATEMENTS,

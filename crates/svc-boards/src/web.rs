@@ -1,20 +1,33 @@
 //! Boards' pages and forms, live: each handler takes a visit, calls the use cases that the API calls, and shows a page.
 
+mod bans;
 mod boards;
+mod competition_form;
+mod competitions;
+mod dashboard;
+mod ledger;
+mod payouts;
+mod rules;
 
 use axum::response::Response;
-use mainstay_console::visit::Site;
+use http::StatusCode;
+use mainstay_console::{form::FormErrors, visit::Site};
 use mainstay_contract::id::UserId;
 use mainstay_core::{
     auth::Auth,
+    error::{Code, Problem},
     http::{Route, route::Routes},
     mount::Core,
 };
 
 use crate::{error::Error, pages, service::Boards};
 
+/// The largest body of a form.
+const FORM_BYTES_MAX: usize = 64 << 10;
 /// Items of a page of a list.
 const PAGE_LEN: usize = 20;
+/// The status of a form that is shown again.
+const REFUSED: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -36,19 +49,47 @@ pub(crate) fn routes(core: &Core, boards: &Boards) -> Vec<Route> {
     core.front.add_nav(&pages::NAV);
     let web = Web { boards: boards.clone(), site: Site::new(core) };
     let page = Routes::pages(&web);
-    [boards::routes(&page)].into_iter().flatten().collect()
+    [
+        boards::routes(&page),
+        competitions::routes(&page),
+        competition_form::routes(&page),
+        dashboard::routes(&page),
+        rules::routes(&page),
+        payouts::routes(&page),
+        ledger::routes(&page),
+        bans::routes(&page),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What a form can say about a refusal; a failure of ours, or what is not there, is passed on.
+fn said(error: Error) -> Result<FormErrors, Error> {
+    let problem = Problem::from(error);
+    match problem.code {
+        Code::Invalid | Code::Conflict | Code::Forbidden | Code::PreconditionFailed => {
+            Ok(FormErrors::of(&problem))
+        }
+        _ => Err(problem.into()),
+    }
 }
 
 /// What owners are called: people by their handles, others by the names that they have on the board.
 struct Names(std::collections::HashMap<UserId, String>);
 
 impl Names {
+    /// Owners are called what the board calls them.
+    fn none() -> Self {
+        Self(std::collections::HashMap::new())
+    }
+
     async fn of(auth: &Auth, owners: impl Iterator<Item = &str>) -> Result<Self, Error> {
         let users: Vec<UserId> = owners.filter_map(|owner| owner.parse().ok()).collect();
         if users.is_empty() {
-            return Ok(Self(std::collections::HashMap::new()));
+            return Ok(Self::none());
         }
-        let found = auth.handles(&users).await.map_err(mainstay_core::error::Problem::from)?;
+        let found = auth.handles(&users).await.map_err(Problem::from)?;
         Ok(Self(found))
     }
 

@@ -1,7 +1,6 @@
 // A ranking that moves: rows go to their new places as the live channel says, within sight.
 
 import { all, one, onPage, say, count } from "/assets/ui.js";
-import { visit } from "/assets/swap.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const ease = "cubic-bezier(0.2, 0, 0, 1)";
@@ -77,14 +76,16 @@ function apply(list, { entries, gone, count: total }) {
 /** Reads the page anew and lets its rows glide to where they are now. */
 async function reload(list) {
   if (loading) { loading.again = true; return; }
-  loading = { again: false };
+  const mine = (loading = { again: false }); // another page may have begun its own meanwhile
   try {
     const response = await fetch(location.href, { headers: { "X-Fragment": "main", Accept: "text/html" } });
     if (!response.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const fresh = one("[data-ranking]", page);
+    const fresh = one(`[data-ranking="${CSS.escape(list.dataset.ranking)}"]`, page);
     if (!fresh || !list.isConnected) return;
-    if (list.hidden) { visit(location.pathname + location.search, { push: false, quiet: true }); return; }
+    if (list.hidden && !rows(fresh).length) return;
+    list.hidden = false;
+    one("#page [data-ranking-empty]")?.remove();
     glide(list, () => {
       const before = new Map(rows(list).map((row) => [row.dataset.key, row]));
       const after = rows(fresh).map((row) => {
@@ -99,18 +100,23 @@ async function reload(list) {
     const [counted, now] = [one("#page [data-ranking-count]"), one("[data-ranking-count]", page)];
     if (counted && now) counted.textContent = now.textContent;
   } finally {
-    const { again } = loading;
-    loading = undefined;
-    if (again) setTimeout(reload, 300, list);
+    if (loading === mine) loading = undefined;
+    if (mine.again) setTimeout(reload, 300, list);
   }
 }
 
-/** Where the reader stands now. */
+/** Where the reader stands now, with how much, and how far it is to the one before. */
 function mine({ around }) {
   const own = document.querySelector('meta[name="viewer"]')?.content;
-  const entry = around.find((one) => one.owner === own);
+  const entry = around.find((other) => other.owner === own);
   const cell = one("#page [data-my-rank]");
-  if (!entry || !cell || Number(cell.dataset.myRank) === entry.rank) return;
+  if (!entry || !cell) return;
+  const ahead = around.findLast((other) => other.rank < entry.rank);
+  const [score, gap] = [one("#page [data-my-score]"), one("#page [data-my-gap]")];
+  if (score) score.textContent = grouped(entry.scores[0]);
+  if (gap && ahead) gap.textContent = `${grouped(Math.abs(ahead.scores[0] - entry.scores[0]))} behind rank ${ahead.rank}`;
+  else if (gap && entry.rank === 1) gap.textContent = "Nobody is ahead of you";
+  if (Number(cell.dataset.myRank) === entry.rank) return;
   say(entry.rank < Number(cell.dataset.myRank) ? `You rose to rank ${entry.rank}` : `You are at rank ${entry.rank} now`);
   cell.dataset.myRank = cell.textContent = entry.rank;
 }

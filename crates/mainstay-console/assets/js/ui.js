@@ -28,8 +28,12 @@ export function icon(name) {
   return svg;
 }
 
+let isShown = false;
+document.addEventListener("page:shown", () => { isShown = true; }, { once: true });
+
 /** Runs `act` for the page that is shown and for each that is swapped in. */
 export function onPage(act) {
+  if (isShown) act(one("#page"));
   document.addEventListener("page:shown", () => act(one("#page")));
   document.addEventListener("page:grown", (event) => act(event.detail));
 }
@@ -79,8 +83,14 @@ export function tellTimes(root = document) {
   }
 }
 
-/** Writes the long counts under `root` in the reader's way. */
+/** Writes the long counts and the sums of money under `root` in the reader's way. */
 export function tellCounts(root = document) {
+  for (const element of all("[data-money]", root)) {
+    const words = new Intl.NumberFormat(locale(), { style: "currency", currency: element.dataset.currency });
+    const minor = element.dataset.money;
+    // A sum that a number does not hold exactly stays as the server wrote it.
+    if (Number.isSafeInteger(Number(minor))) element.textContent = words.format(Number(minor) / 10 ** words.resolvedOptions().maximumFractionDigits).replace("-", "−");
+  }
   for (const element of all("[data-value]", root)) if (element.dataset.value > 999) element.textContent = count(Number(element.dataset.value));
 }
 

@@ -15,7 +15,6 @@ function setUp(form) {
   all("[data-upload]", list).forEach((line) => line.append(acts(state, line)));
   order(state);
   keepWords(form);
-  localTime(form);
   const pick = one('input[type="file"]', box);
   if (!pick) return;
   pick.removeAttribute("name"); // the ids are sent instead of the files
@@ -24,7 +23,9 @@ function setUp(form) {
     if (files.length > room) toast(`A post takes ${max} pictures or films; ${files.length - room} were left out.`);
     [...files].slice(0, Math.max(0, room)).forEach((file) => enqueue(state, file));
   };
-  pick.addEventListener("change", () => { add(pick.files); pick.value = ""; });
+  const take = () => { add(pick.files); pick.value = ""; };
+  pick.addEventListener("change", take);
+  if (pick.files.length) take(); // chosen before this script was there
   const drop = one("[data-drop]", box);
   form.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   form.addEventListener("dragleave", (event) => { if (!form.contains(event.relatedTarget)) drop.classList.remove("over"); });
@@ -160,19 +161,21 @@ function keepWords(form) {
   form.addEventListener("form:done", () => { if (!form.isConnected && !one("[data-compose] [aria-invalid], [data-compose] .notice")) localStorage.removeItem(key); });
 }
 
-/** The server speaks UTC; the field speaks the reader's zone. */
+/** The server speaks UTC; the fields speak the reader's zone. */
 function localTime(form) {
-  const field = one("[data-instant]", form);
-  if (!field) return;
+  form.dataset.zoned = ""; // a page that is shown again was read already
   const local = (utc) => {
     const at = new Date(`${utc}Z`);
     return new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
   };
-  if (field.value) field.value = local(field.value);
-  if (field.min) field.min = local(field.min);
-  one("[data-zone]", form).textContent = Intl.DateTimeFormat().resolvedOptions().timeZone.replace("_", " ");
+  const fields = all("[data-instant]", form);
+  for (const field of fields) {
+    if (field.value) field.value = local(field.value);
+    if (field.min) field.min = local(field.min);
+  }
+  for (const zone of all("[data-zone]", form)) zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone.replace("_", " ");
   form.addEventListener("form:data", (event) => {
-    if (field.value) event.detail.set(field.name, new Date(field.value).toISOString());
+    for (const field of fields) if (field.value) event.detail.set(field.name, new Date(field.value).toISOString());
   });
 }
 
@@ -188,6 +191,7 @@ function previewAvatar(box) {
 export function start() {
   onPage((root) => {
     all("form[data-compose]", root).forEach(setUp);
+    all("form:has([data-instant]):not([data-zoned])", root).forEach(localTime);
     all("[data-avatar]", root).forEach(previewAvatar);
   });
 }

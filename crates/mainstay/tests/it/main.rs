@@ -3,9 +3,12 @@
 
 mod accounts;
 mod boards;
+mod boards_admin;
 mod browser;
 mod command_line;
+mod competitions;
 mod console;
+mod dashboard;
 mod demo;
 mod facts;
 mod forms;

@@ -8,6 +8,7 @@ use mainstay_console::{
 use mainstay_contract::ts::Ts;
 use maud::{Markup, html};
 
+use super::ranking::{Ranking, entry_count};
 use crate::model::board::Ties;
 
 /// An entry in the list.
@@ -57,28 +58,33 @@ pub struct BoardPage {
     pub span: (Ts, Option<Ts>),
     /// Where the reader stands, if they have an entry.
     pub mine: Option<Mine>,
-}
-
-/// How ranks follow from places, for the script.
-const fn word(ties: Ties) -> &'static str {
-    match ties {
-        Ties::Earliest | Ties::Owner => "unique",
-        Ties::Shared => "shared",
-        Ties::Dense => "dense",
-    }
+    /// Where the competition is that it belongs to.
+    pub competition_href: Option<String>,
 }
 
 /// A board as it stands.
 pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
     let here = format!("/boards/{}", view.id);
     let (starts_at, ends_at) = view.span;
-    let aside = view.mine.as_ref().map(|mine| standing(shell, mine, view));
     let topic = view.current.then(|| format!("board:{}", view.id));
+    let own = shell.viewer.as_ref().map(|viewer| viewer.id.to_string());
+    let ranking = Ranking {
+        title: &view.title,
+        topic: topic.as_deref(),
+        columns: &view.columns,
+        ties: view.ties,
+        own: own.as_deref(),
+        entries: &view.entries,
+    };
+    let aside = view.mine.as_ref().map(|mine| standing(&ranking, mine, view.count));
     shell.page(
         &Head { title: &view.title, active: "boards", aside, ..Head::default() },
         &html! {
             (page_head_back(&view.title, "/boards", "All boards", &html! {
                 @if view.current { span .mark.live-mark data-live-mark hidden { "Live" } }
+                @if let Some(href) = &view.competition_href {
+                    a .button.small href=(href) { (icon("medal")) "Competition" }
+                }
             }))
             @if view.period > 1 || !view.current {
                 (tabs("Periods", &[
@@ -87,8 +93,7 @@ pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
                 ]))
             }
             p .hint.ranking-facts {
-                span data-ranking-count=(view.count)
-                    { (format::counted(i64::try_from(view.count).unwrap_or(i64::MAX), "entry", "entries")) }
+                (entry_count(view.count))
                 @match (view.current, ends_at) {
                     (true, Some(ends_at)) => { " · ends " (format::time(ends_at, shell.now)) }
                     (false, Some(ends_at)) => {
@@ -97,71 +102,23 @@ pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
                     (_, None) => {}
                 }
             }
-            @if view.entries.is_empty() {
-                (empty("trophy", "Nobody is on this board yet", "The first score appears here at once.", None))
-            }
-            ol .card.ranking data-ranking=[topic.as_deref()] data-topic=[topic.as_deref()]
-                data-ties=(word(view.ties)) hidden[view.entries.is_empty()]
-                aria-label=(format!("Ranking of {}", view.title)) {
-                @for entry in &view.entries { (row(shell, entry, view)) }
-            }
+            (ranking.list(&empty("trophy", "Nobody is on this board yet",
+                "The first score appears here at once.", None)))
         },
     )
 }
 
-/// A score with its digits grouped: `1,234`, `-0.50`.
-pub(super) fn grouped(score: &str) -> String {
-    let (whole, rest) = score.split_once('.').map_or((score, ""), |(whole, rest)| (whole, rest));
-    let shown = match whole.parse() {
-        // Of `-0.50` nothing would be left before the point.
-        Ok(0) | Err(_) => whole.replace('-', "−"),
-        Ok(number) => format::grouped(number),
-    };
-    if rest.is_empty() { shown } else { format!("{shown}.{rest}") }
-}
-
-fn row(shell: &Shell<'_>, entry: &EntryLine, view: &BoardPage) -> Markup {
-    let own = shell.viewer.as_ref().is_some_and(|viewer| viewer.id.to_string() == entry.owner);
-    html! {
-        li .rank-row.own[own] data-key=(entry.owner) data-item tabindex="-1" {
-            span .rank data-rank=(entry.rank) { (entry.rank) }
-            span .who {
-                span .name dir="auto" title=(entry.name) { (entry.name) }
-                @if own { span .sr-only { "you" } }
-            }
-            @for (column, score) in view.columns.iter().zip(&entry.scores) {
-                span .score {
-                    span .score-value data-score=(score) { (grouped(score)) }
-                    span .handle { (column) }
-                }
-            }
-        }
-    }
-}
-
-fn standing(shell: &Shell<'_>, mine: &Mine, view: &BoardPage) -> Markup {
+fn standing(ranking: &Ranking<'_>, mine: &Mine, count: u64) -> Markup {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
     html! {
         section .card.standing aria-label="Where you stand" {
             h2 { "You" }
             p .standing-rank aria-live="polite" {
                 (icon("trophy"))
                 span data-my-rank=(mine.rank) { (mine.rank) }
-                span .handle { " of " (format::grouped(i64::try_from(view.count).unwrap_or(i64::MAX))) }
+                span .handle { " of " (format::grouped(count)) }
             }
-            ol .ranking.small { @for entry in &mine.around { (row(shell, entry, view)) } }
+            ol .ranking.small { @for entry in &mine.around { (ranking.row(entry)) } }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scores_are_grouped_and_keep_their_decimals() {
-        assert_eq!(grouped("1234567"), "1,234,567");
-        assert_eq!(grouped("-1234.50"), "−1,234.50");
-        assert_eq!(grouped("-0.07"), "−0.07");
-        assert_eq!(grouped("0"), "0");
     }
 }

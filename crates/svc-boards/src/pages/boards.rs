@@ -8,7 +8,7 @@ use mainstay_console::{
 use mainstay_contract::ts::Ts;
 use maud::{Markup, html};
 
-use super::board::grouped;
+use super::ranking::grouped;
 
 /// A board in the list.
 #[derive(Debug, Clone)]

@@ -21,7 +21,7 @@ pub(crate) const HOUSE_CONVENIENCE: &str = "house:convenience";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Money {
-    /// Such as 5000 for ₹50.
+    /// Such as 5000 for 50 rupees.
     pub(crate) minor: i64,
     /// Such as `INR`.
     pub(crate) currency: String,
@@ -98,6 +98,11 @@ pub(crate) async fn transfer(tx: &mut Tx, new: NewTransfer<'_>) -> Result<(), Er
 }
 
 impl Boards {
+    /// In what money is counted: an ISO 4217 code.
+    pub(crate) fn currency(&self) -> &str {
+        &self.inner.config.currency
+    }
+
     /// The account that `caller` may look into: their own, or any for administrators.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     declared::Declared,
-    dry_run::{DryRun, DryRunView},
+    dry_run::{DryRun, DryRunItem, DryRunOutcome, DryRunView},
 };
 use super::Boards;
 use crate::{

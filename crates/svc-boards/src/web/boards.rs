@@ -102,12 +102,14 @@ async fn show(
         period: page.period.number,
         span: (page.period.starts_at, page.period.ends_at),
         mine,
+        competition_href: board.competition_id.map(|id| format!("/competitions/{id}")),
         id,
     };
     Ok(visit.page(board_page(&visit.shell(), &view)))
 }
 
-fn line(entry: &EntryView, names: &Names) -> EntryLine {
+/// An entry with what its owner is called.
+pub(super) fn line(entry: &EntryView, names: &Names) -> EntryLine {
     EntryLine {
         rank: entry.rank,
         owner: entry.owner.clone(),

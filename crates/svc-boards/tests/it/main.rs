@@ -13,6 +13,7 @@ mod joining;
 mod ledger;
 mod live;
 mod nakama;
+mod pages;
 mod prizes;
 mod recounts;
 mod rules;

@@ -31,29 +31,29 @@ use crate::{
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct EditCompetition {
     /// What people see.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// More about it.
-    description: Option<String>,
+    pub(crate) description: Option<String>,
     /// When it begins.
-    starts_at: Option<Ts>,
+    pub(crate) starts_at: Option<Ts>,
     /// When it ends.
-    ends_at: Option<Ts>,
+    pub(crate) ends_at: Option<Ts>,
     /// Until when people can join.
-    join_until: Option<Ts>,
+    pub(crate) join_until: Option<Ts>,
     /// The most people, not fewer than take part; `null` for 100,000.
     #[serde(deserialize_with = "given")]
-    capacity: Option<Option<i64>>,
+    pub(crate) capacity: Option<Option<i64>>,
     /// How often somebody may send a day's figures; `null` for any number.
     #[serde(deserialize_with = "given")]
-    attempts_max: Option<Option<i64>>,
+    pub(crate) attempts_max: Option<Option<i64>>,
     /// What joining costs; only as long as nobody has joined, and so are the following.
-    fee: Option<Money>,
+    pub(crate) fee: Option<Money>,
     /// What is charged besides.
-    convenience_fee: Option<Money>,
+    pub(crate) convenience_fee: Option<Money>,
     /// What of the fees goes to the pool, in per cent.
-    pool_percent: Option<i64>,
+    pub(crate) pool_percent: Option<i64>,
     /// How the pool is split, in per cent.
-    prize_split: Option<Vec<u32>>,
+    pub(crate) prize_split: Option<Vec<u32>>,
 }
 
 impl EditCompetition {
