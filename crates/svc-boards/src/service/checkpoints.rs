@@ -5,8 +5,9 @@
 //! made under other settings, is left aside, and the records are read instead.
 //!
 //! Reading order: this file (what is kept and how it is read), `reading` (how a board is loaded), `keeping` (when one is
-//! made, and when it goes).
+//! made, and when it goes), `filling` (those of a past that has none).
 
+mod filling;
 mod keeping;
 mod reading;
 

@@ -294,6 +294,50 @@ async fn a_checkpoint_of_other_settings_is_not_used() {
 }
 
 #[tokio::test]
+async fn the_past_of_a_board_that_is_built_anew_gets_checkpoints_again() {
+    on_both(async |house| {
+        let mut dice = Dice::of(10);
+        let keeper = admin(&house).await;
+        make(&keeper, "incr").await;
+        let mut instants: Vec<Ts> = Vec::new();
+        for _ in 0..12 {
+            play(&keeper, &mut dice, 100).await;
+            instants.push(house.clock().now());
+            house.clock().advance_s(60);
+        }
+        // Somebody who had no entry when they were banned, and had one before.
+        let somebody = format!("{ENTRIES}/player%203");
+        keeper.delete(&somebody).await;
+        let ban = "/api/v1/boards/b/bans/player%203";
+        keeper.put(ban).json(&json!({ "reason": "cheats" })).await.expect(200);
+        make(&keeper, "best").await;
+        let look = async || {
+            let mut all = Vec::new();
+            for at in &instants {
+                all.push(see(&keeper, &format!("&at={at}")).await);
+            }
+            all
+        };
+        let worked_through = look().await;
+        assert_eq!(loads(&house, "past"), 0);
+        keep(&house).await;
+        // 1,200 and some submissions, and at most 200 between two.
+        eventually("the past is filled", async || rows(&house).await.len() >= 6).await;
+        house.clock().advance_s(120);
+        assert_eq!(look().await, worked_through);
+        assert!(loads(&house, "past") >= 9);
+        keeper.delete(ban).await.expect(204);
+        house.clock().advance_s(120);
+        let again = look().await;
+        let has_them =
+            |all: &[Vec<Value>]| all.iter().any(|page| page[0].to_string().contains("player 3\""));
+        assert_eq!((has_them(&worked_through), has_them(&again)), (false, true));
+        house.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_history_of_nobody_or_of_an_odd_span_is_refused() {
     on_both(async |house| {
         let keeper = admin(&house).await;
