@@ -249,15 +249,15 @@ async fn what_a_crash_or_a_deleted_board_leaves_is_erased_and_nothing_else() {
             })
         });
         interrupt.await.unwrap();
-        house.work("boards.keep_checkpoints").await;
+        house.work("boards.erase_checkpoints").await;
         assert_eq!((rows(&house).await.len(), house.blob_files().len()), (3, 3), "too early");
         house.clock().advance_s(2 * 3_600);
-        house.work("boards.keep_checkpoints").await;
+        house.work("boards.erase_checkpoints").await;
         assert_eq!((rows(&house).await.len(), house.blob_files().len()), (2, 2));
         keeper.delete("/api/v1/boards/b").await.expect(204);
-        house.work("boards.keep_checkpoints").await;
+        house.work("boards.erase_checkpoints").await;
         house.clock().advance_s(2 * 3_600);
-        house.work("boards.keep_checkpoints").await;
+        house.work("boards.erase_checkpoints").await;
         assert_eq!((rows(&house).await.len(), house.blob_files().len()), (1, 1));
         assert_eq!(rows(&house).await, [(25, 1)], "the other board's stays");
         house.end().await;

@@ -87,17 +87,12 @@ fn storage(error: BlobError) -> Error {
 }
 
 impl Boards {
-    /// Has checkpoints made of boards that need one, and erases those that nothing needs any more.
+    /// Has checkpoints made of boards that need one.
     pub(crate) async fn keep_checkpoints(&self) -> Result<(), Error> {
-        let at_least = self.inner.checkpoints.at_least;
-        if at_least > 0 {
-            self.find_due(at_least).await?;
+        let (at_least, mut after) = (self.inner.checkpoints.at_least, 0);
+        if at_least == 0 {
+            return Ok(());
         }
-        self.erase_checkpoints().await
-    }
-
-    async fn find_due(&self, at_least: i64) -> Result<(), Error> {
-        let mut after = 0;
         loop {
             let mut tx = self.db().read().await?;
             let rows = store::checkpoints::advanced(&mut tx, after, at_least, BOARDS_BATCH).await?;
@@ -201,7 +196,7 @@ impl Boards {
     }
 
     /// Takes out of use what nothing is read from any more, and erases what is out of use for an hour.
-    async fn erase_checkpoints(&self) -> Result<(), Error> {
+    pub(crate) async fn erase_checkpoints(&self) -> Result<(), Error> {
         let now = self.inner.clock.now();
         let old = now.plus_s(-i64::from(self.inner.config.history_days) * S_PER_DAY);
         let leave = self.db().write::<_, Error, _>(move |tx| {
