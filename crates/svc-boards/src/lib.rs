@@ -6,6 +6,7 @@
 //! # Invariants
 //! - Entries follow from submissions, bans and settings: a rebuild makes the same again, and after any restart a board
 //!   in memory equals its records.
+//! - A checkpoint is a shorter way to what the records say; one that cannot be used is left aside.
 //! - A record is applied to memory only if its number is newer, so the order in which facts arrive does not matter.
 //! - Every transfer of the ledger sums to zero.
 //!
@@ -117,6 +118,9 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
         }),
         task("boards.keep_checkpoints", 30, |boards| {
             Box::pin(async move { boards.keep_checkpoints().await })
+        }),
+        task("boards.erase_checkpoints", 600, |boards| {
+            Box::pin(async move { boards.erase_checkpoints().await })
         }),
         task("boards.forget_idle", 30, |boards| {
             Box::pin(async move { boards.forget_idle().await })

@@ -64,7 +64,8 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .about("Read an owner's neighbourhood")
             .query::<StandingQuery>()
             .shows(SHOWS)
-            .answers::<EntriesPage>(200),
+            .answers::<EntriesPage>(200)
+            .timeout_ms(30_000),
         r.post("/api/v1/boards/{board}/entries/lookup", lookup)
             .about("Read how several owners stand")
             .public()
@@ -72,7 +73,8 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .unkeyed()
             .query::<StandingQuery>()
             .takes::<Lookup>(256 << 10)
-            .answers::<EntriesPage>(200),
+            .answers::<EntriesPage>(200)
+            .timeout_ms(30_000),
     ]
 }
 

@@ -5,14 +5,16 @@
 //! made under other settings, is left aside, and the records are read instead.
 //!
 //! Reading order: this file (what is kept and how it is read), `reading` (how a board is loaded), `keeping` (when one is
-//! made, and when it goes).
+//! made, and when it goes), `filling` (those of a past that has none).
 
+mod filling;
 mod keeping;
 mod reading;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use mainstay_contract::ts::Ts;
@@ -35,6 +37,8 @@ pub(crate) use self::keeping::CHECKPOINT_JOB;
 
 /// The largest checkpoint, in bytes: it is held in memory while it is written or read. Some 80 million entries.
 const CHECKPOINT_BYTES_MAX: u64 = 2 << 30;
+/// A store that takes longer is of no use: the records are there.
+const FETCH_WITHIN: Duration = Duration::from_secs(60);
 /// Bans that are read at a time.
 const BANS_BATCH: i64 = 5_000;
 
@@ -59,6 +63,8 @@ pub(crate) struct Checkpoints {
 enum Unusable {
     #[error("fetch it: {0}")]
     Blob(#[source] BlobError),
+    #[error("fetch it within {} s", FETCH_WITHIN.as_secs())]
+    Late,
     #[error("read it: {0}")]
     Bytes(#[source] Refused),
 }
@@ -70,7 +76,7 @@ impl Unusable {
             Self::Blob(
                 BlobError::NotFound | BlobError::Damaged { .. } | BlobError::TooLarge { .. },
             ) => true,
-            Self::Blob(_) => false,
+            Self::Blob(_) | Self::Late => false,
             Self::Bytes(Refused::Damaged | Refused::Other) => true,
             // Another version of the program may know it, such as the one that this one is taken back for.
             Self::Bytes(Refused::Unknown) => false,
@@ -173,9 +179,12 @@ impl Checkpoints {
         settings: &BoardSettings,
         row: &CheckpointRow,
     ) -> Result<Result<Sliced, Unusable>, DbError> {
-        let bytes = match self.blobs.read(&row.hash()?, CHECKPOINT_BYTES_MAX).await {
-            Ok(bytes) => bytes,
-            Err(error) => return Ok(Err(Unusable::Blob(error))),
+        let hash = row.hash()?;
+        let fetch = self.blobs.read(&hash, CHECKPOINT_BYTES_MAX);
+        let bytes = match tokio::time::timeout(FETCH_WITHIN, fetch).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(error)) => return Ok(Err(Unusable::Blob(error))),
+            Err(_late) => return Ok(Err(Unusable::Late)),
         };
         let (settings, label) = (settings.clone(), label(place, row.seq));
         let read = move || Sliced::decode(&settings, label, &bytes).map_err(Unusable::Bytes);

@@ -4,7 +4,7 @@
 //! A board stood at an instant as what was submitted before the first submission that is later makes it. So what is
 //! found has been shown once, also where the clocks of instances differ a little.
 
-mod walk;
+pub(super) mod walk;
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::walk::Walk;
-use super::{Boards, boards::Board, entries::slice_of, standings::Standing};
+use super::{Boards, boards::Board, entries::slice_of, scores::Banned, standings::Standing};
 use crate::{
     error::Error,
     model::score::Written,
@@ -184,7 +184,7 @@ impl Boards {
             return Ok(known);
         }
         let _room = history.enter()?;
-        let mut walk = Walk::begin(&self.inner.checkpoints, board, place).await?;
+        let mut walk = self.walk(board, place).await?;
         walk.advance_to(at).await?;
         let standing = Arc::new(Standing::of(walk.finish()));
         history.keep(place, at, now, &standing);
@@ -228,7 +228,7 @@ impl Boards {
             };
             let mut going = match walk.take().filter(|walk| walk.place() == place) {
                 Some(walk) => walk,
-                None => Walk::begin(&self.inner.checkpoints, &board, place).await?,
+                None => self.walk(&board, place).await?,
             };
             going.advance_to(at).await?;
             let ranking = going.sliced().and_then(|sliced| sliced.ranking(slice.as_ref()));
@@ -245,6 +245,12 @@ impl Boards {
             true => Ok(EntryHistoryView { items }),
             false => Err(Error::NotFound),
         }
+    }
+
+    async fn walk(&self, board: &Board, place: Place) -> Result<Walk, Error> {
+        let checkpoints = &self.inner.checkpoints;
+        let banned = Banned::all(checkpoints.banned(board.no).await?);
+        Walk::begin(checkpoints, board, place, banned).await
     }
 
     /// The periods that were open at these instants.

@@ -249,15 +249,15 @@ async fn what_a_crash_or_a_deleted_board_leaves_is_erased_and_nothing_else() {
             })
         });
         interrupt.await.unwrap();
-        house.work("boards.keep_checkpoints").await;
+        house.work("boards.erase_checkpoints").await;
         assert_eq!((rows(&house).await.len(), house.blob_files().len()), (3, 3), "too early");
         house.clock().advance_s(2 * 3_600);
-        house.work("boards.keep_checkpoints").await;
+        house.work("boards.erase_checkpoints").await;
         assert_eq!((rows(&house).await.len(), house.blob_files().len()), (2, 2));
         keeper.delete("/api/v1/boards/b").await.expect(204);
-        house.work("boards.keep_checkpoints").await;
+        house.work("boards.erase_checkpoints").await;
         house.clock().advance_s(2 * 3_600);
-        house.work("boards.keep_checkpoints").await;
+        house.work("boards.erase_checkpoints").await;
         assert_eq!((rows(&house).await.len(), house.blob_files().len()), (1, 1));
         assert_eq!(rows(&house).await, [(25, 1)], "the other board's stays");
         house.end().await;
@@ -288,6 +288,50 @@ async fn a_checkpoint_of_other_settings_is_not_used() {
         keeper = keeper.at(&house);
         assert_eq!(see(&keeper, "").await, shown);
         assert_eq!(loads(&house, "checkpoint"), 1);
+        house.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_past_of_a_board_that_is_built_anew_gets_checkpoints_again() {
+    on_both(async |house| {
+        let mut dice = Dice::of(10);
+        let keeper = admin(&house).await;
+        make(&keeper, "incr").await;
+        let mut instants: Vec<Ts> = Vec::new();
+        for _ in 0..12 {
+            play(&keeper, &mut dice, 100).await;
+            instants.push(house.clock().now());
+            house.clock().advance_s(60);
+        }
+        // Somebody who had no entry when they were banned, and had one before.
+        let somebody = format!("{ENTRIES}/player%203");
+        keeper.delete(&somebody).await;
+        let ban = "/api/v1/boards/b/bans/player%203";
+        keeper.put(ban).json(&json!({ "reason": "cheats" })).await.expect(200);
+        make(&keeper, "best").await;
+        let look = async || {
+            let mut all = Vec::new();
+            for at in &instants {
+                all.push(see(&keeper, &format!("&at={at}")).await);
+            }
+            all
+        };
+        let worked_through = look().await;
+        assert_eq!(loads(&house, "past"), 0);
+        keep(&house).await;
+        // 1,200 and some submissions, and at most 200 between two.
+        eventually("the past is filled", async || rows(&house).await.len() >= 6).await;
+        house.clock().advance_s(120);
+        assert_eq!(look().await, worked_through);
+        assert!(loads(&house, "past") >= 9);
+        keeper.delete(ban).await.expect(204);
+        house.clock().advance_s(120);
+        let again = look().await;
+        let has_them =
+            |all: &[Vec<Value>]| all.iter().any(|page| page[0].to_string().contains("player 3\""));
+        assert_eq!((has_them(&worked_through), has_them(&again)), (false, true));
         house.end().await;
     })
     .await;

@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 use futures_util::stream;
+use mainstay_contract::ts::Ts;
 use mainstay_core::{
     blobs::{BlobError, BoxError, Staged},
     db::DbError,
@@ -46,12 +47,12 @@ const STAGING_S: i64 = 2 * 60 * 60;
 const S_PER_DAY: i64 = 86_400;
 
 /// After how many submissions a checkpoint is due.
-fn due_after(entry_count: i64, at_least: i64) -> i64 {
+pub(super) fn due_after(entry_count: i64, at_least: i64) -> i64 {
     at_least.max(entry_count / ENTRIES_PER_SUBMISSION)
 }
 
 /// How many submissions may lie between two checkpoints that are kept for the past.
-fn apart_max(entry_count: i64, at_least: i64) -> i64 {
+pub(super) fn apart_max(entry_count: i64, at_least: i64) -> i64 {
     (at_least * HISTORY_EVERY).max(entry_count / HISTORY_ENTRIES_PER_SUBMISSION)
 }
 
@@ -72,22 +73,26 @@ fn superfluous(kept: &[(i64, i64)], begin: i64, at_least: i64) -> Vec<i64> {
     gone
 }
 
+/// A ranking as bytes, and what is to be known of it.
+pub(super) struct Made {
+    pub(super) place: Place,
+    pub(super) seq: i64,
+    pub(super) newest_at: Ts,
+    pub(super) entry_count: i64,
+    pub(super) bytes: Vec<u8>,
+}
+
 fn storage(error: BlobError) -> Error {
     Error::Db(DbError::Unavailable(error.to_string()))
 }
 
 impl Boards {
-    /// Has checkpoints made of boards that need one, and erases those that nothing needs any more.
+    /// Has checkpoints made of boards that need one.
     pub(crate) async fn keep_checkpoints(&self) -> Result<(), Error> {
-        let at_least = self.inner.checkpoints.at_least;
-        if at_least > 0 {
-            self.find_due(at_least).await?;
+        let (at_least, mut after) = (self.inner.checkpoints.at_least, 0);
+        if at_least == 0 {
+            return Ok(());
         }
-        self.erase_checkpoints().await
-    }
-
-    async fn find_due(&self, at_least: i64) -> Result<(), Error> {
-        let mut after = 0;
         loop {
             let mut tx = self.db().read().await?;
             let rows = store::checkpoints::advanced(&mut tx, after, at_least, BOARDS_BATCH).await?;
@@ -114,7 +119,7 @@ impl Boards {
         Ok(last_seq - from >= due_after(entry_count.unwrap_or_default(), at_least))
     }
 
-    async fn make_later(&self, board_no: i64) -> Result<(), Error> {
+    pub(super) async fn make_later(&self, board_no: i64) -> Result<(), Error> {
         self.db()
             .write(move |tx| {
                 Box::pin(async move {
@@ -138,17 +143,32 @@ impl Boards {
         let (seq, entry_count) = newest.unzip();
         let Head { edition, period, last_seq, .. } = head;
         let row = AdvancedRow { no: board_no, edition, period, last_seq, seq, entry_count };
-        if at_least == 0 || !self.is_due(row, at_least).await? {
+        if at_least == 0 {
             return Ok(());
         }
-        let exact = checkpoints.exact(place, &board.settings).await?;
-        // Entries were read while settings may have changed; then some are of the one and some of the other.
-        match self.steady(board_no).await? {
-            Some((now, head)) if now.version == board.version && head.edition == edition => {}
-            _ => return Ok(()),
+        if self.is_due(row, at_least).await? {
+            let exact = checkpoints.exact(place, &board.settings).await?;
+            if !self.is_still(&board, place).await? {
+                return Ok(());
+            }
+            let Exact { sliced, seq, newest_at } = exact;
+            let encode = move || (sliced.len(), sliced.encode(label(place, seq)));
+            let (count, bytes) = tokio::task::spawn_blocking(encode).await.map_err(cut_short)?;
+            let entry_count = count.cast_signed();
+            let made = Made { place, seq, newest_at, entry_count, bytes };
+            checkpoints.keep(&board, made).await?;
+            self.thin(place, at_least).await?;
         }
-        checkpoints.keep(place, &board, exact).await?;
-        self.thin(place, at_least).await
+        self.fill_past(&board, place, at_least).await
+    }
+
+    /// Whether a board is as it was: entries that are read while settings change are some of the one and some of the
+    /// other.
+    pub(super) async fn is_still(&self, board: &Board, place: Place) -> Result<bool, Error> {
+        let now = self.steady(board.no).await?;
+        Ok(now.is_some_and(|(now, head)| {
+            now.version == board.version && head.edition == place.edition
+        }))
     }
 
     /// The board and where it stands, unless it is gone or being built anew.
@@ -176,7 +196,7 @@ impl Boards {
     }
 
     /// Takes out of use what nothing is read from any more, and erases what is out of use for an hour.
-    async fn erase_checkpoints(&self) -> Result<(), Error> {
+    pub(crate) async fn erase_checkpoints(&self) -> Result<(), Error> {
         let now = self.inner.clock.now();
         let old = now.plus_s(-i64::from(self.inner.config.history_days) * S_PER_DAY);
         let leave = self.db().write::<_, Error, _>(move |tx| {
@@ -212,12 +232,9 @@ impl Boards {
 }
 
 impl Checkpoints {
-    /// Keeps a ranking.
-    async fn keep(&self, place: Place, board: &Board, exact: Exact) -> Result<(), Error> {
-        let Exact { sliced, seq, newest_at } = exact;
-        let entry_count = sliced.len().cast_signed();
-        let encode = move || sliced.encode(label(place, seq));
-        let bytes = tokio::task::spawn_blocking(encode).await.map_err(cut_short)?;
+    /// Keeps a ranking; `false` if it is too large, or there is one with its number already.
+    pub(super) async fn keep(&self, board: &Board, made: Made) -> Result<bool, Error> {
+        let Made { place, seq, newest_at, entry_count, bytes } = made;
         let size_bytes = bytes.len();
         let body = stream::iter([Ok::<_, BoxError>(Bytes::from(bytes))]);
         let staged = match self.blobs.stage(body, CHECKPOINT_BYTES_MAX).await {
@@ -229,7 +246,7 @@ impl Checkpoints {
                     max_bytes,
                     "board {board_no} is too large for a checkpoint"
                 );
-                return Ok(());
+                return Ok(false);
             }
             staged => staged.map_err(storage)?,
         };
@@ -245,7 +262,7 @@ impl Checkpoints {
         self.store(new, staged).await
     }
 
-    async fn store(&self, new: NewCheckpoint, staged: Staged) -> Result<(), Error> {
+    async fn store(&self, new: NewCheckpoint, staged: Staged) -> Result<bool, Error> {
         let adding = new.clone();
         let added = self.db.write::<_, Error, _>(move |tx| {
             let new = adding.clone();
@@ -256,7 +273,7 @@ impl Checkpoints {
         });
         if !added.await? {
             self.blobs.discard(staged).await;
-            return Ok(());
+            return Ok(false);
         }
         self.blobs.commit(staged).await.map_err(storage)?;
         self.db
@@ -264,7 +281,8 @@ impl Checkpoints {
                 let new = new.clone();
                 Box::pin(async move {
                     let now = tx.now();
-                    Ok(store::checkpoints::keep(tx, &new, now).await?)
+                    store::checkpoints::keep(tx, &new, now).await?;
+                    Ok(true)
                 })
             })
             .await

@@ -1,20 +1,18 @@
 //! A board's period worked through from one instant to the next.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use mainstay_contract::ts::Ts;
 use mainstay_core::db::DbError;
 
 use crate::{
+    engine::encoded::Label,
     error::Error,
     model::board::BoardSettings,
     service::{
         boards::Board,
         checkpoints::{Checkpoints, first_that},
-        scores::Replay,
+        scores::{Banned, Replay},
         standings::Sliced,
     },
     store::{
@@ -30,15 +28,17 @@ const SUBMISSIONS_MAX: i64 = 4_000_000;
 const BATCH: i64 = 5_000;
 
 /// A ranking that goes from one instant to the next.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     checkpoints: Arc<Checkpoints>,
     settings: BoardSettings,
     place: Place,
-    banned: HashSet<String>,
+    banned: Banned,
     /// Nothing while it is lent.
     replay: Option<Replay>,
     /// The last submission that was taken, or that the checkpoint has.
     seq: i64,
+    /// The latest instant of a submission that was taken, or that the checkpoint has.
+    newest_at: Ts,
     /// Whether nothing was taken yet.
     is_new: bool,
     /// One more than the last submission there is.
@@ -52,13 +52,13 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Before the first submission of a period.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         checkpoints: &Arc<Checkpoints>,
         board: &Board,
         place: Place,
+        banned: Banned,
     ) -> Result<Self, Error> {
         let (seq, end) = checkpoints.bounds(place).await?;
-        let banned = checkpoints.banned(place.board_no).await?;
         let settings = board.settings.clone();
         let empty = Sliced::empty(&settings);
         Ok(Self {
@@ -68,6 +68,7 @@ impl Walk {
             place,
             banned,
             seq,
+            newest_at: Ts::from_micros(0),
             is_new: true,
             end,
             rows: VecDeque::new(),
@@ -77,26 +78,43 @@ impl Walk {
     }
 
     /// What it goes through.
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         self.place
     }
 
     /// The ranking at the instant that it has come to.
-    pub(super) fn sliced(&self) -> Option<&Sliced> {
+    pub(crate) fn sliced(&self) -> Option<&Sliced> {
         self.replay.as_ref().map(Replay::sliced)
     }
 
     /// The ranking at the instant that it has come to, to be kept.
-    pub(super) fn finish(self) -> Sliced {
+    pub(crate) fn finish(self) -> Sliced {
         let empty = || Sliced::empty(&self.settings);
         self.replay.map_or_else(empty, Replay::finish)
+    }
+
+    /// How many entries the ranking has, and the ranking as bytes.
+    ///
+    /// # Errors
+    /// `Unavailable` if that was cut short.
+    pub(crate) async fn encode(&mut self, label: Label) -> Result<(u64, Vec<u8>), Error> {
+        let Some(replay) = self.replay.take() else { return Err(Error::NotFound) };
+        let encode = move || {
+            let (count, bytes) = (replay.sliced().len(), replay.sliced().encode(label));
+            (replay, count, bytes)
+        };
+        let done = tokio::task::spawn_blocking(encode).await;
+        let (replay, count, bytes) =
+            done.map_err(|error| DbError::Unavailable(error.to_string()))?;
+        self.replay = Some(replay);
+        Ok((count, bytes))
     }
 
     /// Goes on to `at`, which is not before the instant that it has come to.
     ///
     /// # Errors
     /// `Invalid` if there are too many submissions in between.
-    pub(super) async fn advance_to(&mut self, at: Ts) -> Result<(), Error> {
+    pub(crate) async fn advance_to(&mut self, at: Ts) -> Result<(), Error> {
         self.jump(at).await?;
         self.check_room(at).await?;
         loop {
@@ -123,14 +141,42 @@ impl Walk {
             ahead > if self.is_new { 0 } else { self.checkpoints.ahead_max(row.entry_count) }
         };
         let Some(row) = found.filter(is_ahead) else { return Ok(()) };
-        let opened = self.checkpoints.open(self.place, &self.settings, &row, &self.banned).await?;
-        let Some(sliced) = opened else { return Ok(()) };
+        if self.go_on_from(&row).await? {
+            self.checkpoints.count_past();
+        }
+        Ok(())
+    }
+
+    /// Goes on from a checkpoint; `false` if it cannot be used.
+    pub(crate) async fn go_on_from(&mut self, row: &CheckpointRow) -> Result<bool, Error> {
+        let owners = &self.banned.owners;
+        let opened = self.checkpoints.open(self.place, &self.settings, row, owners).await?;
+        let Some(sliced) = opened else { return Ok(false) };
         self.replay = Some(Replay::from(&self.settings, self.banned.clone(), sliced));
-        self.checkpoints.count_past();
-        (self.seq, self.is_new) = (row.seq, false);
+        (self.seq, self.newest_at, self.is_new) = (row.seq, row.newest_at, false);
         self.rows.retain(|waiting| waiting.seq > row.seq);
         self.read_to = self.read_to.max(row.seq);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Takes the next `count` submissions; the last of them, and the latest instant so far. Nothing if there are fewer.
+    ///
+    /// # Errors
+    /// What the records say.
+    pub(crate) async fn advance_by(
+        &mut self,
+        mut count: usize,
+    ) -> Result<Option<(i64, Ts)>, Error> {
+        self.taken = 0;
+        while count > 0 {
+            if self.rows.is_empty() && !self.fetch().await? {
+                return Ok(None);
+            }
+            let some: Vec<ReplayRow> = self.rows.drain(..count.min(self.rows.len())).collect();
+            count -= some.len();
+            self.take(some).await?;
+        }
+        Ok(Some((self.seq, self.newest_at)))
     }
 
     /// Refuses before the work what would be refused in its midst.
@@ -160,6 +206,7 @@ impl Walk {
     async fn take(&mut self, rows: Vec<ReplayRow>) -> Result<(), Error> {
         let Some(last) = rows.last().map(|row| row.seq) else { return Ok(()) };
         let Some(mut replay) = self.replay.take() else { return Ok(()) };
+        let newest_at = rows.iter().map(|row| row.submitted_at).fold(self.newest_at, Ts::max);
         self.taken += rows.len() as i64;
         if self.taken > SUBMISSIONS_MAX {
             return Err(too_many());
@@ -170,7 +217,7 @@ impl Walk {
         };
         let done = tokio::task::spawn_blocking(work).await;
         self.replay = Some(done.map_err(|error| DbError::Unavailable(error.to_string()))?);
-        (self.seq, self.is_new) = (last, false);
+        (self.seq, self.newest_at, self.is_new) = (last, newest_at, false);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Submissions worked through again into a ranking, as they were worked through when they came.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use super::record::{Given, Held};
 use crate::{
@@ -9,16 +9,40 @@ use crate::{
     store::{checkpoints::ReplayRow, scores::SubmissionKind},
 };
 
+/// Whose scores do not count.
+#[derive(Clone, Default)]
+pub(crate) struct Banned {
+    /// Their own scores.
+    pub(crate) owners: Arc<HashSet<String>>,
+    /// What they brought to others.
+    pub(crate) causes: Arc<HashSet<String>>,
+}
+
+impl Banned {
+    /// Who is banned now, for what is shown.
+    pub(crate) fn all(banned: HashSet<String>) -> Self {
+        let owners = Arc::new(banned);
+        Self { causes: owners.clone(), owners }
+    }
+
+    /// The same for what is kept: owners are left out where it is shown, and a ban on somebody without an entry may be
+    /// lifted without the board being built anew. What was brought to others cannot be told apart later, and there a
+    /// board is always built anew.
+    pub(crate) fn causes(banned: HashSet<String>) -> Self {
+        Self { owners: Arc::default(), causes: Arc::new(banned) }
+    }
+}
+
 /// A ranking that goes on with what was submitted next.
 pub(crate) struct Replay {
     settings: BoardSettings,
-    banned: HashSet<String>,
+    banned: Banned,
     sliced: Sliced,
 }
 
 impl Replay {
     /// From `sliced`, in which nobody is who is banned.
-    pub(crate) fn from(settings: &BoardSettings, banned: HashSet<String>, sliced: Sliced) -> Self {
+    pub(crate) fn from(settings: &BoardSettings, banned: Banned, sliced: Sliced) -> Self {
         Self { settings: settings.clone(), banned, sliced }
     }
 
@@ -38,8 +62,10 @@ impl Replay {
             return self.sliced.remove_entry(&row.owner, row.seq);
         }
         let fits = row.scores.len() == self.settings.columns.len();
-        let counts = |name: &String| !self.banned.contains(name);
-        if !fits || !counts(&row.owner) || !row.cause.as_ref().is_none_or(counts) {
+        let Banned { owners, causes } = &self.banned;
+        let is_out = owners.contains(&row.owner)
+            || row.cause.as_ref().is_some_and(|cause| causes.contains(cause));
+        if !fits || is_out {
             return;
         }
         let given = Given {
