@@ -43,6 +43,7 @@ static MIGRATIONS: &[Migration] = migrations![
     3 "ledger" "../migrations/0003_ledger.sql",
     4 "competitions" "../migrations/0004_competitions.sql",
     5 "rules" "../migrations/0005_rules.sql",
+    6 "friends" "../migrations/0006_friends.sql",
 ];
 
 /// The longest that a job may take; each goes on from where it was cut short.

@@ -5,6 +5,7 @@ mod bans;
 mod boards;
 pub(crate) mod competitions;
 mod entries;
+pub(crate) mod friends;
 mod history;
 pub(crate) mod ledger;
 mod live;
@@ -77,6 +78,8 @@ struct Inner {
     /// Boards that somebody watches.
     watched: Arc<Watched>,
     history: Arc<history::History>,
+    /// Orders of few that are being paged.
+    orders: entries::KeptOrders,
     /// What others tell, to try rules on.
     logs: Logs,
     /// Rules of the configuration.
@@ -123,6 +126,7 @@ impl Boards {
             live: core.live.clone(),
             watched: Arc::default(),
             history,
+            orders: entries::KeptOrders::default(),
             logs: core.logs.clone(),
             rules,
             count_rule_errors: Box::new(move |rule, count| {
@@ -164,6 +168,7 @@ impl Boards {
     /// Drops from memory what nobody has asked for.
     pub(crate) async fn forget_idle(&self) -> Result<(), Error> {
         let now = self.inner.clock.now();
+        self.inner.orders.forget_old(now);
         self.inner.standings.forget_idle(now.plus_s(-i64::from(self.inner.config.idle_s)), now);
         Ok(())
     }

@@ -4,6 +4,7 @@ pub(crate) mod activities;
 pub(crate) mod bans;
 pub(crate) mod boards;
 pub(crate) mod competitions;
+pub(crate) mod friends;
 pub(crate) mod ledger;
 pub(crate) mod rules;
 pub(crate) mod scores;
@@ -16,6 +17,7 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     bans::STATEMENTS,
     boards::STATEMENTS,
     competitions::STATEMENTS,
+    friends::STATEMENTS,
     ledger::STATEMENTS,
     rules::STATEMENTS,
     scores::STATEMENTS,

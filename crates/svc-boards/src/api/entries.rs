@@ -22,8 +22,9 @@ struct Lookup {
     owners: Vec<String>,
 }
 
-/// Whoever likes a post and then reads a board sees what a rule makes of it.
-const SHOWS: &[&str] = &["rules_feed"];
+/// Whoever likes a post and then reads a board sees what a rule makes of it; whoever follows somebody has them among
+/// their friends.
+const SHOWS: &[&str] = &["rules_feed", "friends"];
 
 pub(super) fn routes(boards: &Boards) -> Vec<Route> {
     let r = Routes::api(boards, "Boards");
@@ -34,23 +35,26 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
                 "Later pages show the board as it stood at the first one, for ten minutes, whoever moves meanwhile. After \
                  that the cursor has expired (410). With `at` it is the board as it stood at that instant, found from what \
                  was submitted up to it; two such are worked out at a time (503), of periods with at most a million \
-                 submissions.",
+                 submissions. With `friends=true` it is the caller (401 if there is none) and whom they follow in Feed, ranked \
+                 exactly among themselves, of whom at most 10,000 are looked at; where Feed does not run, the caller alone.",
             )
             .query::<EntriesQuery>()
             .shows(SHOWS)
             .answers::<EntriesPage>(200)
-            .refuses(&[Code::CursorExpired])
+            .refuses(&[Code::CursorExpired, Code::Unauthenticated])
             .timeout_ms(30_000),
         r.get("/api/v1/boards/{board}/entries/{owner}", entry)
             .about("Read how an owner stands")
             .query::<StandingQuery>()
             .shows(SHOWS)
-            .answers::<StandingView>(200),
+            .answers::<StandingView>(200)
+            .refuses(&[Code::Unauthenticated]),
         r.get("/api/v1/boards/{board}/entries/{owner}/around", around)
             .about("Read an owner's neighbourhood")
             .query::<StandingQuery>()
             .shows(SHOWS)
-            .answers::<EntriesPage>(200),
+            .answers::<EntriesPage>(200)
+            .refuses(&[Code::Unauthenticated]),
         r.post("/api/v1/boards/{board}/entries/lookup", lookup)
             .about("Read how several owners stand")
             .public()
@@ -58,7 +62,8 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .unkeyed()
             .query::<StandingQuery>()
             .takes::<Lookup>(256 << 10)
-            .answers::<EntriesPage>(200),
+            .answers::<EntriesPage>(200)
+            .refuses(&[Code::Unauthenticated]),
     ]
 }
 
