@@ -44,6 +44,7 @@ static MIGRATIONS: &[Migration] = migrations![
     4 "competitions" "../migrations/0004_competitions.sql",
     5 "rules" "../migrations/0005_rules.sql",
     6 "friends" "../migrations/0006_friends.sql",
+    7 "tiers" "../migrations/0007_tiers.sql",
 ];
 
 /// The longest that a job may take; each goes on from where it was cut short.
@@ -137,6 +138,9 @@ fn jobs(boards: &Boards) -> Vec<Job> {
         }),
         job(service::scores::ERASE_JOB, |boards, no| {
             Box::pin(async move { boards.erase_editions(no).await })
+        }),
+        job(service::tiers::SETTLE_JOB, |boards, no| {
+            Box::pin(async move { boards.settle_seasons(no).await })
         }),
     ]
 }

@@ -14,6 +14,7 @@ mod rates;
 mod rules;
 pub(crate) mod scores;
 mod standings;
+pub(crate) mod tiers;
 
 use std::sync::Arc;
 
@@ -51,6 +52,7 @@ pub(crate) use self::{
     periods::PeriodView,
     rules::{DryRun, DryRunView, RuleView},
     scores::NewScore,
+    tiers::SeasonView,
 };
 
 /// Boards. Cloning is cheap.

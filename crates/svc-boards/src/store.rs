@@ -8,6 +8,7 @@ pub(crate) mod friends;
 pub(crate) mod ledger;
 pub(crate) mod rules;
 pub(crate) mod scores;
+pub(crate) mod tiers;
 
 use mainstay_core::db::Sql;
 
@@ -21,4 +22,5 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     ledger::STATEMENTS,
     rules::STATEMENTS,
     scores::STATEMENTS,
+    tiers::STATEMENTS,
 ];

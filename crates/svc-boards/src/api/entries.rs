@@ -36,7 +36,9 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
                  that the cursor has expired (410). With `at` it is the board as it stood at that instant, found from what \
                  was submitted up to it; two such are worked out at a time (503), of periods with at most a million \
                  submissions. With `friends=true` it is the caller (401 if there is none) and whom they follow in Feed, ranked \
-                 exactly among themselves, of whom at most 10,000 are looked at; where Feed does not run, the caller alone.",
+                 exactly among themselves, of whom at most 10,000 are looked at; where Feed does not run, the caller alone. \
+                 With `cohort` it is a cohort of a season, also of a past one: its number, or `me` for the caller's (401). Seats \
+                 of a season that many played before it follow some seconds after its first scores.",
             )
             .query::<EntriesQuery>()
             .shows(SHOWS)

@@ -10,7 +10,7 @@ use mainstay_core::{auth::Caller, db::Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(super) use self::among::KeptOrders;
+pub(super) use self::among::{KeptOrders, rank_among};
 pub(crate) use self::views::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView};
 use self::{
     among::Circle,
@@ -20,6 +20,7 @@ use super::{
     Boards,
     boards::Board,
     standings::{FrozenName, Standing},
+    tiers,
 };
 use crate::{
     engine::Ranked,
@@ -68,9 +69,9 @@ impl Boards {
         query: &EntriesQuery,
     ) -> Result<EntriesPage, Error> {
         let board = self.board(caller, id).await?;
-        match Circle::asked(caller, query.friends)? {
+        match Circle::asked(caller, query.friends, query.cohort.as_deref())? {
             None => self.entries_of(board, query).await,
-            Some(circle) => self.entries_among(board, circle, query).await,
+            Some(circle) => self.entries_among(board, &circle, query).await,
         }
     }
 
@@ -140,9 +141,9 @@ impl Boards {
         query: &StandingQuery,
     ) -> Result<StandingView, Error> {
         let board = self.board(caller, id).await?;
-        match Circle::asked(caller, query.friends)? {
+        match Circle::asked(caller, query.friends, query.cohort.as_deref())? {
             None => self.entry_of(board, owner, query).await,
-            Some(circle) => self.entry_among(board, circle, owner, query).await,
+            Some(circle) => self.entry_among(board, &circle, owner, query).await,
         }
     }
 
@@ -182,9 +183,9 @@ impl Boards {
         query: &StandingQuery,
     ) -> Result<EntriesPage, Error> {
         let limit = u64::from(limit_of(query.limit, 11, AROUND_MAX)?);
-        if let Some(circle) = Circle::asked(caller, query.friends)? {
+        if let Some(circle) = Circle::asked(caller, query.friends, query.cohort.as_deref())? {
             let board = self.board(caller, id).await?;
-            return self.around_among(board, circle, owner, query).await;
+            return self.around_among(board, &circle, owner, query).await;
         }
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
@@ -220,9 +221,9 @@ impl Boards {
             let detail = format!("Ask for at most {LOOKUP_MAX} owners.");
             return Err(Error::invalid("/owners", "too_many", detail));
         }
-        if let Some(circle) = Circle::asked(caller, query.friends)? {
+        if let Some(circle) = Circle::asked(caller, query.friends, query.cohort.as_deref())? {
             let board = self.board(caller, id).await?;
-            return self.lookup_among(board, circle, owners, query).await;
+            return self.lookup_among(board, &circle, owners, query).await;
         }
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
@@ -340,7 +341,10 @@ impl Boards {
             .zip(found)
             .filter_map(|(seq, found)| found.map(|found| (seq, found)))
             .collect();
+        let shown: Vec<String> = ranked.iter().map(|ranked| ranked.owner.to_string()).collect();
+        let seats = tiers::seats_of(&mut tx, board, place.period, &shown).await?;
         let view = |ranked: &Ranked| {
+            let seat = seats.get(&*ranked.owner);
             let (updated_at, metadata) = match current(ranked) {
                 Some(row) => (row.updated_at, row.metadata.clone()),
                 None if banned.iter().any(|owner| **owner == *ranked.owner) => return None,
@@ -351,6 +355,8 @@ impl Boards {
                 owner: ranked.owner.to_string(),
                 scores: board.settings.show_scores(&ranked.scores),
                 updated_at,
+                tier: seat.map(|(tier, _)| tier.clone()),
+                cohort: seat.map(|(_, cohort)| *cohort),
                 metadata: metadata.map(|Json(value)| value),
             })
         };

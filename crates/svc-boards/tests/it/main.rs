@@ -17,6 +17,7 @@ mod prizes;
 mod recounts;
 mod rules;
 mod scores;
+mod tiers;
 
 use mainstay_core::auth::Role;
 use mainstay_testkit::program::{Client, Program, Setup};

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     engine::{Loader, Order, Ranked, Ranking},
     error::Error,
-    service::{Boards, boards::Board, standings::Slice},
+    service::{Boards, boards::Board, standings::Slice, tiers::CohortOf},
     store::scores::Place,
 };
 
@@ -38,27 +38,48 @@ const KEPT_ENTRIES_MAX: usize = 200_000;
 const KEPT_S: i64 = 600;
 
 /// Among whom ranks are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::service) enum Circle {
     /// This person and whom they follow.
     Friends(UserId),
+    /// A cohort of the season that is read.
+    Cohort(CohortOf),
 }
 
 impl Circle {
     /// What `caller` asks for; `None` for everybody.
     ///
     /// # Errors
-    /// `Unauthenticated` for the friends of nobody.
+    /// `Unauthenticated` for the friends or the cohort of nobody; `Invalid` for what is no cohort, and for both.
     pub(in crate::service) fn asked(
         caller: Option<&Caller>,
         friends: bool,
+        cohort: Option<&str>,
     ) -> Result<Option<Self>, Error> {
-        match (friends, caller) {
-            (false, _) => Ok(None),
-            (true, Some(caller)) => Ok(Some(Self::Friends(caller.user))),
+        let user = |detail: &'static str| match caller {
+            Some(caller) => Ok(caller.user),
+            None => Err(Problem::new(Code::Unauthenticated, detail)),
+        };
+        match (friends, cohort) {
+            (false, None) => Ok(None),
             (true, None) => {
-                let detail = "Sign in to see how you stand among those whom you follow.";
-                Err(Problem::new(Code::Unauthenticated, detail).into())
+                let user = user("Sign in to see how you stand among those whom you follow.")?;
+                Ok(Some(Self::Friends(user)))
+            }
+            (false, Some("me")) => {
+                let user = user("Sign in to see your cohort, or ask for one by its number.")?;
+                Ok(Some(Self::Cohort(CohortOf::Owner(user.to_string()))))
+            }
+            (false, Some(number)) => {
+                let number = number.parse().map_err(|_odd| {
+                    let detail = "Ask for a cohort's number, or for `me`.";
+                    Error::invalid("?cohort", "malformed", detail)
+                })?;
+                Ok(Some(Self::Cohort(CohortOf::Number(number))))
+            }
+            (true, Some(_)) => {
+                let detail = "Ask for friends or for a cohort, not for both.";
+                Err(Error::invalid("?cohort", "contradicts", detail))
             }
         }
     }
@@ -157,19 +178,22 @@ pub(in crate::service) fn rank_among<'a>(
 
 impl Boards {
     /// Everybody in a circle, with or without an entry.
-    async fn members(&self, circle: Circle) -> Result<Vec<String>, Error> {
+    async fn members(&self, read: &Read, circle: &Circle) -> Result<Vec<String>, Error> {
         match circle {
-            Circle::Friends(user) => self.friends_of(user).await,
+            Circle::Friends(user) => self.friends_of(*user).await,
+            Circle::Cohort(cohort) => {
+                self.cohort_members(read.board.no, read.place.period, cohort).await
+            }
         }
     }
 
     async fn among(
         &self,
         read: &Read,
-        circle: Circle,
+        circle: &Circle,
         slice: Option<&Slice>,
     ) -> Result<Among, Error> {
-        let members = self.members(circle).await?;
+        let members = self.members(read, circle).await?;
         let found = read.standing.look(|sliced| {
             let found: Vec<Ranked> = match sliced.ranking(slice) {
                 Some(all) => members.iter().filter_map(|owner| entry_in(all, owner)).collect(),
@@ -190,7 +214,7 @@ impl Boards {
     pub(super) async fn entries_among(
         &self,
         board: Arc<Board>,
-        circle: Circle,
+        circle: &Circle,
         query: &EntriesQuery,
     ) -> Result<EntriesPage, Error> {
         let limit = limit_of(query.limit, 20, PAGE_MAX)? as usize;
@@ -228,7 +252,7 @@ impl Boards {
     pub(super) async fn entry_among(
         &self,
         board: Arc<Board>,
-        circle: Circle,
+        circle: &Circle,
         owner: &str,
         query: &StandingQuery,
     ) -> Result<StandingView, Error> {
@@ -249,7 +273,7 @@ impl Boards {
     pub(super) async fn around_among(
         &self,
         board: Arc<Board>,
-        circle: Circle,
+        circle: &Circle,
         owner: &str,
         query: &StandingQuery,
     ) -> Result<EntriesPage, Error> {
@@ -270,7 +294,7 @@ impl Boards {
     pub(super) async fn lookup_among(
         &self,
         board: Arc<Board>,
-        circle: Circle,
+        circle: &Circle,
         owners: &[String],
         query: &StandingQuery,
     ) -> Result<EntriesPage, Error> {

@@ -23,6 +23,12 @@ pub(crate) struct EntryView {
     pub(crate) scores: Vec<Written>,
     /// When the scores came to what they are.
     pub(crate) updated_at: Ts,
+    /// The tier that they play the season in, on a board with tiers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tier: Option<String>,
+    /// Their cohort in the season, for `?cohort=`; on a board with tiers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cohort: Option<i64>,
     /// What was sent with them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metadata: Option<Value>,
@@ -36,6 +42,8 @@ impl EntryView {
             owner: recorded.owner,
             scores: settings.show_scores(&recorded.scores),
             updated_at: recorded.updated_at,
+            tier: None,
+            cohort: None,
             metadata: recorded.metadata,
         }
     }
@@ -87,6 +95,8 @@ pub(crate) struct EntriesQuery {
     pub(crate) slice: Option<String>,
     /// Ranks among the caller and whom they follow only, of whom at most 10,000 are looked at.
     pub(crate) friends: bool,
+    /// Ranks in one cohort of a board with tiers: its number, or `me` for the caller's; not with `friends`.
+    pub(crate) cohort: Option<String>,
     /// The rank to begin with, if there is no cursor.
     pub(crate) from_rank: Option<u64>,
 }
@@ -106,6 +116,8 @@ pub(crate) struct StandingQuery {
     pub(crate) slice: Option<String>,
     /// Ranks among the caller and whom they follow only, of whom at most 10,000 are looked at.
     pub(crate) friends: bool,
+    /// Ranks in one cohort of a board with tiers: its number, or `me` for the caller's; not with `friends`.
+    pub(crate) cohort: Option<String>,
 }
 
 /// Which period is asked for.
