@@ -112,6 +112,7 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
         task("boards.recount_activity", 10, |boards| {
             Box::pin(async move { boards.recount_activity().await })
         }),
+        task("boards.retain", 60, |boards| Box::pin(async move { boards.retain().await })),
         task("boards.forget_idle", 30, |boards| {
             Box::pin(async move { boards.forget_idle().await })
         }),
@@ -138,6 +139,12 @@ fn jobs(boards: &Boards) -> Vec<Job> {
         }),
         job(service::scores::ERASE_JOB, |boards, no| {
             Box::pin(async move { boards.erase_editions(no).await })
+        }),
+        job(service::retention::PERIODS_JOB, |boards, no| {
+            Box::pin(async move { boards.erase_periods(no).await })
+        }),
+        job(service::retention::BOARD_JOB, |boards, no| {
+            Box::pin(async move { boards.erase_board(no).await })
         }),
         job(service::tiers::SETTLE_JOB, |boards, no| {
             Box::pin(async move { boards.settle_seasons(no).await })

@@ -11,6 +11,7 @@ pub(crate) mod ledger;
 mod live;
 pub(crate) mod periods;
 mod rates;
+pub(crate) mod retention;
 mod rules;
 pub(crate) mod scores;
 mod standings;

@@ -6,6 +6,7 @@ pub(crate) mod boards;
 pub(crate) mod competitions;
 pub(crate) mod friends;
 pub(crate) mod ledger;
+pub(crate) mod retention;
 pub(crate) mod rules;
 pub(crate) mod scores;
 pub(crate) mod tiers;
@@ -20,6 +21,7 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     competitions::STATEMENTS,
     friends::STATEMENTS,
     ledger::STATEMENTS,
+    retention::STATEMENTS,
     rules::STATEMENTS,
     scores::STATEMENTS,
     tiers::STATEMENTS,

@@ -15,6 +15,7 @@ mod live;
 mod nakama;
 mod prizes;
 mod recounts;
+mod retention;
 mod rules;
 mod scores;
 mod tiers;
