@@ -10,6 +10,7 @@ mod friends;
 mod history;
 mod interface;
 mod joining;
+mod killed;
 mod ledger;
 mod live;
 mod nakama;
