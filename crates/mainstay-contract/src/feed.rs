@@ -207,8 +207,8 @@ facts! {
         /// Mutes now.
         mutes: bool,
     }
-    /// Whether one person follows another: said when that changes, and of each follow when an operator has Feed tell its
-    /// state again. Whoever only asks to follow does not.
+    /// Whether one person follows another: said when that changes, and of each follow when an operator has Feed tell
+    /// its state again. Whoever only asks to follow does not.
     FollowStateV1 = "feed.follow_state.v1" {
         /// Who follows, or does no longer.
         user: UserId,

@@ -134,8 +134,8 @@ pub struct BoardSettings {
     /// How its periods are played as seasons, in tiers with promotion and relegation; needs `reset`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiers: Option<Tiers>,
-    /// How many past periods are kept, the newest ones; others are erased with what was submitted in them. All that ended
-    /// within `boards.history_days` if absent.
+    /// How many past periods are kept, the newest ones; others are erased with what was submitted in them. All that
+    /// ended within `boards.history_days` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub periods_kept: Option<u32>,

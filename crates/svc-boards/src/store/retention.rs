@@ -77,8 +77,8 @@ statements! {
             and no < (select max(b.no) from boards.board b)";
 }
 
-/// What is erased of periods that are forgotten, each with a board's number, the first period that is kept, and how many
-/// rows at most.
+/// What is erased of periods that are forgotten, each with a board's number, the first period that is kept, and how
+/// many rows at most.
 pub(crate) static OF_PERIODS: [&Sql; 4] =
     [&ERASE_SUBMISSIONS, &ERASE_ENTRIES, &ERASE_COHORTS, &ERASE_SEATS];
 

@@ -348,7 +348,7 @@ async fn a_large_season_is_settled_by_steps_once_and_seats_of_the_next_follow_in
         make_board(&keeper, "b", league(more)).await;
         submit_many(&keeper, 0..5_050).await;
         house.clock().advance_s(DAY_S);
-        // The first scores of the next season come before anybody knows their tier: of each cohort the last ten move up.
+        // Scores of the next season come before anybody knows their tier: of each cohort the last ten move up.
         submit_many(&keeper, (0..5_050).rev().step_by(50)).await;
         // Two seasons end before the first one is settled, and the program ends in between.
         house.clock().advance_s(DAY_S);
