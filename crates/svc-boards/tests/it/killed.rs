@@ -136,8 +136,9 @@ fn earned(n: u32) -> i64 {
 
 #[tokio::test]
 async fn a_season_is_settled_once_whatever_is_killed() {
-    if let (Some(folder), Ok(days)) = (std::env::var_os(FOLDER), std::env::var(DAYS)) {
-        return settle_and_tell(Path::new(&folder), days.parse().unwrap()).await;
+    if let (Some(folder), Some(days)) = (std::env::var_os(FOLDER), std::env::var_os(DAYS)) {
+        let days = days.to_str().unwrap().parse().unwrap();
+        return settle_and_tell(Path::new(&folder), days).await;
     }
     let folder = tempfile::tempdir().unwrap();
     let house = setup().holding_the_clock().start_in(folder.path()).await;
