@@ -188,4 +188,33 @@ facts! {
         /// When it ended.
         ends_at: Ts,
     }
+    /// A cohort of a season is over: who plays in another tier from now on. Said once for each cohort.
+    CohortEndedV1 = "boards.cohort_ended.v1" {
+        /// The board's name.
+        board: String,
+        /// The board's number.
+        board_no: i64,
+        /// The period that was the season.
+        period: i64,
+        /// The cohort, counted from the season's first.
+        cohort: i64,
+        /// Its tier.
+        tier: String,
+        /// Who moves up, the first in rank first; at most 1,000 together with those who move down.
+        promoted: Vec<String>,
+        /// Who moves down, in the order of ranks; then those without a score, by name.
+        relegated: Vec<String>,
+    }
+    /// A season of a board is over, and everybody who played it knows their tier. Said once for each season, after all
+    /// of its cohorts.
+    SeasonEndedV1 = "boards.season_ended.v1" {
+        /// The board's name.
+        board: String,
+        /// The board's number.
+        board_no: i64,
+        /// The period that was the season.
+        period: i64,
+        /// How many cohorts it had.
+        cohort_count: i64,
+    }
 }

@@ -207,6 +207,18 @@ facts! {
         /// Mutes now.
         mutes: bool,
     }
+    /// Whether one person follows another: said when that changes, and of each follow when an operator has Feed tell
+    /// its state again. Whoever only asks to follow does not.
+    FollowStateV1 = "feed.follow_state.v1" {
+        /// Who follows, or does no longer.
+        user: UserId,
+        /// Whom.
+        target: UserId,
+        /// Follows now.
+        follows: bool,
+        /// Grows with every change between the two; an older one than known is ignored.
+        version: i64,
+    }
     /// A profile's words, picture or privacy changed, or its suspension.
     ProfileChangedV1 = "feed.profile_changed.v1" {
         /// Whose.

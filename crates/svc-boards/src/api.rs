@@ -10,6 +10,7 @@ mod ledger;
 mod live;
 mod rules;
 mod scores;
+mod tiers;
 
 use mainstay_core::http::Route;
 
@@ -28,6 +29,7 @@ pub(crate) fn routes(boards: &Boards) -> Vec<Route> {
         live::routes(boards),
         rules::routes(boards),
         bans::routes(boards),
+        tiers::routes(boards),
     ]
     .into_iter()
     .flatten()

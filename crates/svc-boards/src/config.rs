@@ -27,7 +27,8 @@ pub struct DeclaredRule {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// How far back ranks of past instants are kept, in days. Submissions of periods that ended earlier are erased.
+    /// How far back ranks of past instants are kept, in days. Periods that ended earlier are erased, with what was
+    /// submitted in them, unless their board says with `periods_kept` how many it keeps.
     #[schemars(range(min = 1, max = 3650))]
     pub history_days: u32,
     /// In what money is counted: an ISO 4217 code. Amounts in another one are refused.

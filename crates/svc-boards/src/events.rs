@@ -2,21 +2,49 @@
 
 use std::sync::Arc;
 
+use mainstay_contract::{Fact as _, feed::FollowStateV1};
 use mainstay_core::{
     db::{DbError, Emitted, Tx},
     events::consumer::{Consumer, Isolation},
 };
 
-use crate::{error::Error, model::rule::facts_of, service::Boards};
+use crate::{
+    error::Error,
+    model::rule::facts_of,
+    service::{Boards, friends::follow_told},
+};
 
 /// What Boards does with facts, its own and others'.
 pub(crate) fn consumers(boards: &Boards) -> Vec<Consumer> {
-    // One for each of the sources that rules know.
     vec![
+        friends(),
+        // One for each of the sources that rules know.
         rules(boards, "rules_feed", "feed"),
         rules(boards, "rules_boards", "boards"),
         rules(boards, "rules_core", "core"),
     ]
+}
+
+/// Keeps whom people follow.
+fn friends() -> Consumer {
+    Consumer {
+        name: "friends",
+        source: "feed",
+        facts: &[FollowStateV1::NAME],
+        isolation: Isolation::Serializable,
+        take: Arc::new(|tx, facts| {
+            Box::pin(async move {
+                for fact in facts.iter() {
+                    let told = fact.read().ok_or_else(|| DbError::Statement {
+                        statement: fact.name.to_string(),
+                        message: "the payload has another shape than this program knows".into(),
+                    })?;
+                    follow_told(tx, &told).await?;
+                }
+                Ok(())
+            })
+        }),
+    }
 }
 
 /// Takes every fact of `source` that a rule can be about: which of them score is for the rules to say, and they change

@@ -11,7 +11,8 @@
 //! - Every transfer of the ledger sums to zero.
 //!
 //! # Limits
-//! 5 columns of 64 bits, owners of 128 bytes, 10,000 scores in a request, 1,000 entries a page, 100 rules.
+//! 5 columns of 64 bits, owners of 128 bytes, 10,000 scores in a request, 1,000 entries a page, 100 rules; 10,000 friends
+//! of one, 10 tiers, 1,000 owners in a cohort.
 
 pub mod config;
 pub mod demo;
@@ -46,6 +47,8 @@ static MIGRATIONS: &[Migration] = migrations![
     3 "ledger" "../migrations/0003_ledger.sql",
     4 "competitions" "../migrations/0004_competitions.sql",
     5 "rules" "../migrations/0005_rules.sql",
+    6 "friends" "../migrations/0006_friends.sql",
+    7 "tiers" "../migrations/0007_tiers.sql",
     8 "checkpoints" "../migrations/0008_checkpoints.sql",
 ];
 
@@ -122,6 +125,7 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
         task("boards.erase_checkpoints", 600, |boards| {
             Box::pin(async move { boards.erase_checkpoints().await })
         }),
+        task("boards.retain", 60, |boards| Box::pin(async move { boards.retain().await })),
         task("boards.forget_idle", 30, |boards| {
             Box::pin(async move { boards.forget_idle().await })
         }),
@@ -151,6 +155,15 @@ fn jobs(boards: &Boards) -> Vec<Job> {
         }),
         job(service::CHECKPOINT_JOB, |boards, no| {
             Box::pin(async move { boards.make_checkpoint(no).await })
+        }),
+        job(service::retention::PERIODS_JOB, |boards, no| {
+            Box::pin(async move { boards.erase_periods(no).await })
+        }),
+        job(service::retention::BOARD_JOB, |boards, no| {
+            Box::pin(async move { boards.erase_board(no).await })
+        }),
+        job(service::tiers::SETTLE_JOB, |boards, no| {
+            Box::pin(async move { boards.settle_seasons(no).await })
         }),
     ]
 }

@@ -9,3 +9,4 @@ pub mod prize;
 pub mod rule;
 pub mod schedule;
 pub mod score;
+pub mod tier;

@@ -7,14 +7,17 @@ mod checkpoints;
 pub(crate) mod competitions;
 mod dashboard;
 mod entries;
+pub(crate) mod friends;
 mod history;
 pub(crate) mod ledger;
 mod live;
 pub(crate) mod periods;
 mod rates;
+pub(crate) mod retention;
 mod rules;
 pub(crate) mod scores;
 mod standings;
+pub(crate) mod tiers;
 
 use std::sync::Arc;
 
@@ -56,6 +59,7 @@ pub(crate) use self::{
     periods::PeriodView,
     rules::{DryRun, DryRunItem, DryRunOutcome, DryRunView, RuleErrorView, RuleView},
     scores::NewScore,
+    tiers::SeasonView,
 };
 
 /// Boards. Cloning is cheap.
@@ -84,6 +88,8 @@ struct Inner {
     /// Boards that somebody watches.
     watched: Arc<Watched>,
     history: Arc<history::History>,
+    /// Orders of few that are being paged.
+    orders: entries::KeptOrders,
     /// What others tell, to try rules on.
     logs: Logs,
     /// Rules of the configuration.
@@ -132,6 +138,7 @@ impl Boards {
             live: core.live.clone(),
             watched: Arc::default(),
             history,
+            orders: entries::KeptOrders::default(),
             logs: core.logs.clone(),
             rules,
             count_rule_errors: Box::new(move |rule, count| {
@@ -170,11 +177,6 @@ impl Boards {
         self.inner.clock.now()
     }
 
-    /// In what money is counted.
-    pub(crate) fn currency(&self) -> &str {
-        &self.inner.config.currency
-    }
-
     /// The live channel.
     pub(crate) fn live(&self) -> &Live {
         &self.inner.live
@@ -183,6 +185,7 @@ impl Boards {
     /// Drops from memory what nobody has asked for.
     pub(crate) async fn forget_idle(&self) -> Result<(), Error> {
         let now = self.inner.clock.now();
+        self.inner.orders.forget_old(now);
         self.inner.standings.forget_idle(now.plus_s(-i64::from(self.inner.config.idle_s)), now);
         Ok(())
     }

@@ -6,9 +6,12 @@ pub(crate) mod boards;
 pub(crate) mod checkpoints;
 pub(crate) mod competitions;
 pub(crate) mod dashboard;
+pub(crate) mod friends;
 pub(crate) mod ledger;
+pub(crate) mod retention;
 pub(crate) mod rules;
 pub(crate) mod scores;
+pub(crate) mod tiers;
 
 use mainstay_core::db::Sql;
 
@@ -20,7 +23,10 @@ pub(crate) static ALL: &[&[&Sql]] = &[
     checkpoints::STATEMENTS,
     competitions::STATEMENTS,
     dashboard::STATEMENTS,
+    friends::STATEMENTS,
     ledger::STATEMENTS,
+    retention::STATEMENTS,
     rules::STATEMENTS,
     scores::STATEMENTS,
+    tiers::STATEMENTS,
 ];

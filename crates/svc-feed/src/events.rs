@@ -6,8 +6,8 @@ use mainstay_contract::{
     Fact,
     account::{AccountCreatedV1, AccountStateV1, AccountSuspensionChangedV1},
     feed::{
-        CommentAddedV1, CommentChangedV1, CommentLikedV1, MentionedV1, PostLikedV1, PostStateV1,
-        PostUnlikedV1, PostVisibilityChangedV1, ProfileStateV1, RelationChangedV1,
+        CommentAddedV1, CommentChangedV1, CommentLikedV1, FollowStateV1, MentionedV1, PostLikedV1,
+        PostStateV1, PostUnlikedV1, PostVisibilityChangedV1, ProfileStateV1, RelationChangedV1,
     },
     id::{PostId, UserId},
 };
@@ -122,7 +122,7 @@ fn read<F: Fact>(fact: &Emitted) -> Result<F, DbError> {
     })
 }
 
-/// What Feed tells again of its state. How people stand to each other carries no version, so it is not among it.
+/// What Feed tells again of its state. Requests, blocks and mutes are not among it.
 pub(crate) fn snapshots() -> Vec<Snapshot> {
     vec![
         Snapshot {
@@ -136,6 +136,10 @@ pub(crate) fn snapshots() -> Vec<Snapshot> {
             tell: Arc::new(|tx, after, limit| {
                 Box::pin(tell_posts(tx, PostId::from_bits(after), limit))
             }),
+        },
+        Snapshot {
+            of: "follows",
+            tell: Arc::new(|tx, after, limit| Box::pin(tell_follows(tx, after, limit))),
         },
     ]
 }
@@ -174,4 +178,15 @@ async fn tell_posts(tx: &mut Tx, after: PostId, limit: i64) -> Result<snapshot::
         tx.emit(&fact, &[]).await?;
     }
     Ok(snapshot::Told::of(rows.iter().map(|row| row.id.bits())))
+}
+
+/// Follows by their numbers. One that changes meanwhile has a later number, and is told of for itself.
+async fn tell_follows(tx: &mut Tx, after: u128, limit: i64) -> Result<snapshot::Told, DbError> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows = store::relations::states(tx, after, limit).await?;
+    for row in &rows {
+        let (user, target, version) = (row.follower, row.followee, row.version);
+        tx.emit(&FollowStateV1 { user, target, follows: true, version }, &[]).await?;
+    }
+    Ok(snapshot::Told::of(rows.iter().map(|row| u128::from(row.version.unsigned_abs()))))
 }

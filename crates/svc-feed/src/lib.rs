@@ -46,6 +46,7 @@ static MIGRATIONS: &[mainstay_core::db::migrate::Migration] = mainstay_core::mig
     1 "feed" "../migrations/0001_feed.sql",
     2 "ranking" "../migrations/0002_ranking.sql",
     3 "decision" "../migrations/0003_decision.sql",
+    4 "follow_version" "../migrations/0004_follow_version.sql",
 ];
 
 /// Feed, for the program.

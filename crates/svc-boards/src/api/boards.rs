@@ -49,7 +49,11 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .details(
                 "Scores that were submitted are kept: where the new settings make other entries of them, the board is \
                  built anew, one with more than 20,000 submissions a little later. Columns stay as many as they are, with their \
-                 decimals, once there are scores.",
+                 decimals, once there are scores. With `tiers` each period is a season: whoever scores in it first takes a seat \
+                 in the cohort of their tier that is being filled, the first of each cohort move up at its end and the last move \
+                 down. Rules of a season in which somebody has a seat stay; others, and tiers that are new, begin with the next \
+                 reset. Once owners play, tiers are added above the highest only (409). Without `tiers` the present season ends \
+                 and moves nobody.",
             )
             .access(keepers)
             .takes::<BoardSettings>(64 << 10)

@@ -25,8 +25,9 @@ struct Lookup {
     owners: Vec<String>,
 }
 
-/// Whoever likes a post and then reads a board sees what a rule makes of it.
-const SHOWS: &[&str] = &["rules_feed"];
+/// Whoever likes a post and then reads a board sees what a rule makes of it; whoever follows somebody has them among
+/// their friends.
+const SHOWS: &[&str] = &["rules_feed", "friends"];
 
 pub(super) fn routes(boards: &Boards) -> Vec<Route> {
     let r = Routes::api(boards, "Boards");
@@ -37,18 +38,22 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
                 "Later pages show the board as it stood at the first one, for ten minutes, whoever moves meanwhile. After \
                  that the cursor has expired (410). With `at` it is the board as it stood at that instant, found from the last \
                  checkpoint before and what was submitted since; two such are worked out at a time (503), of at most \
-                 four million submissions.",
+                 four million submissions. With `friends=true` it is the caller (401 if there is none) and whom they follow in \
+                 Feed, ranked exactly among themselves, of whom at most 10,000 are looked at; where Feed does not run, the \
+                 caller alone. With `cohort` it is a cohort of a season, also of a past one: its number, or `me` for the \
+                 caller's (401). Seats of a season that many played before it follow some seconds after its first scores.",
             )
             .query::<EntriesQuery>()
             .shows(SHOWS)
             .answers::<EntriesPage>(200)
-            .refuses(&[Code::CursorExpired])
+            .refuses(&[Code::CursorExpired, Code::Unauthenticated])
             .timeout_ms(30_000),
         r.get("/api/v1/boards/{board}/entries/{owner}", entry)
             .about("Read how an owner stands")
             .query::<StandingQuery>()
             .shows(SHOWS)
             .answers::<StandingView>(200)
+            .refuses(&[Code::Unauthenticated])
             .timeout_ms(30_000),
         r.get("/api/v1/boards/{board}/entries/{owner}/history", history)
             .about("Read how an owner's rank went")
@@ -56,6 +61,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
                 "How they stood at up to 100 instants of a span, under the settings and bans of now. Two such are worked \
                  out at a time (503), of at most four million submissions.",
             )
+            .limit(LimitClass::Search)
             .query::<HistoryQuery>()
             .shows(SHOWS)
             .answers::<EntryHistoryView>(200)
@@ -65,6 +71,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .query::<StandingQuery>()
             .shows(SHOWS)
             .answers::<EntriesPage>(200)
+            .refuses(&[Code::Unauthenticated])
             .timeout_ms(30_000),
         r.post("/api/v1/boards/{board}/entries/lookup", lookup)
             .about("Read how several owners stand")
@@ -74,6 +81,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .query::<StandingQuery>()
             .takes::<Lookup>(256 << 10)
             .answers::<EntriesPage>(200)
+            .refuses(&[Code::Unauthenticated])
             .timeout_ms(30_000),
     ]
 }

@@ -10,6 +10,7 @@ use super::{
     operate::Operator,
     schedule::Reset,
     score::{NotAScore, SCALE_MAX, Written},
+    tier::Tiers,
 };
 
 /// The longest name of a board, in bytes.
@@ -130,7 +131,11 @@ pub struct BoardSettings {
     /// When the board begins anew; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<Reset>,
-    /// How many past periods are kept, the newest ones; all within `boards.history_days` if absent.
+    /// How its periods are played as seasons, in tiers with promotion and relegation; needs `reset`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiers: Option<Tiers>,
+    /// How many past periods are kept, the newest ones; others are erased with what was submitted in them. All that
+    /// ended within `boards.history_days` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub periods_kept: Option<u32>,
@@ -188,6 +193,9 @@ impl BoardSettings {
         }
         if let Some(reset) = &self.reset {
             reset.check("/reset", &mut faults);
+        }
+        if let Some(tiers) = &self.tiers {
+            tiers.check(self.reset.is_some(), &mut faults);
         }
         faults.check(self.periods_kept != Some(0), "/periods_kept", "out_of_range", || {
             "Keep at least one past period.".into()

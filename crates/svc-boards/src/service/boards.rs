@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Boards,
     periods::{PeriodView, advance, hold},
+    tiers,
 };
 use crate::{
     error::Error,
@@ -106,6 +107,9 @@ pub(crate) struct EditBoard {
     /// When the board begins anew; `null` for never.
     #[serde(deserialize_with = "given")]
     pub(crate) reset: Option<Option<crate::model::schedule::Reset>>,
+    /// How its periods are played as seasons; `null` for not at all.
+    #[serde(deserialize_with = "given")]
+    pub(crate) tiers: Option<Option<crate::model::tier::Tiers>>,
     /// How often one owner may submit; `null` for no limit.
     #[serde(deserialize_with = "given")]
     pub(crate) rate: Option<Option<board::Rate>>,
@@ -128,6 +132,9 @@ impl EditBoard {
         }
         if let Some(reset) = &self.reset {
             new.reset.clone_from(reset);
+        }
+        if let Some(tiers) = &self.tiers {
+            new.tiers.clone_from(tiers);
         }
         new.audience = self.audience.unwrap_or(new.audience);
         new.authoritative = self.authoritative.unwrap_or(new.authoritative);
@@ -351,6 +358,7 @@ pub(crate) async fn create_in(
     let (created_at, updated_at, version) = (now, now, 1);
     let board = Board { id, no, settings, competition, created_at, updated_at, version };
     let head = Head { edition: 1, period: 1, last_seq: 0, period_ends_at: ends_at };
+    tiers::begin(tx, &board, head.period, (0, false)).await?;
     say_changed(tx, &board, head, version, false).await?;
     Ok(board)
 }
@@ -370,6 +378,7 @@ async fn change_in(tx: &mut Tx, board: Board, settings: BoardSettings) -> Result
         head.period_ends_at = new.settings.reset.as_ref().and_then(|reset| reset.next(now));
         store::boards::plan_period(tx, board.no, head.period, head.period_ends_at).await?;
     }
+    tiers::settings_changed(tx, &board, &new, head).await?;
     if super::scores::differ(&board.settings, &new.settings) {
         let most = super::scores::AT_ONCE_MAX;
         (head, _) = super::scores::rebuild_within(tx, &new, head, most).await?;

@@ -212,6 +212,7 @@ fn board_settings(title: &str, metric: &str) -> BoardSettings {
         ties: Ties::Shared,
         authoritative: true,
         reset: None,
+        tiers: None,
         periods_kept: None,
         rate: None,
         evidence: false,

@@ -1,28 +1,31 @@
 //! Reading a board: pages that stay as they were when they were begun, one owner, those around them, several at once.
 
+mod among;
+mod views;
+
 use std::{collections::HashMap, sync::Arc};
 
 use mainstay_contract::ts::Ts;
-use mainstay_core::{
-    auth::Caller,
-    db::Json,
-    error::{Fault, Problem},
-};
-use schemars::JsonSchema;
+use mainstay_core::{auth::Caller, db::Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(super) use self::among::{KeptOrders, rank_among};
+pub(super) use self::views::slice_of;
+pub(crate) use self::views::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView};
+use self::{
+    among::Circle,
+    views::{Window, first_around, limit_of, percentile},
+};
 use super::{
     Boards,
     boards::Board,
-    periods::PeriodView,
-    scores::Recorded,
-    standings::{FrozenName, Slice, Standing},
+    standings::{FrozenName, Standing},
+    tiers,
 };
 use crate::{
     engine::Ranked,
     error::Error,
-    model::{board::BoardSettings, score::Written},
     store::{
         self,
         boards::{Head, PeriodRow},
@@ -36,98 +39,6 @@ const PAGE_MAX: u32 = 1_000;
 const AROUND_MAX: u32 = 100;
 /// The most owners that are looked up at once.
 const LOOKUP_MAX: usize = 1_000;
-
-/// An entry as it is shown.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub(crate) struct EntryView {
-    /// From 1. With `shared` and `dense` ties several entries can have it.
-    pub(crate) rank: u64,
-    /// Whose.
-    pub(crate) owner: String,
-    /// One for each column.
-    pub(crate) scores: Vec<Written>,
-    /// When the scores came to what they are.
-    pub(crate) updated_at: Ts,
-    /// What was sent with them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) metadata: Option<Value>,
-}
-
-impl EntryView {
-    /// What was recorded, with its rank.
-    pub(super) fn of(settings: &BoardSettings, recorded: Recorded, rank: u64) -> Self {
-        Self {
-            rank,
-            owner: recorded.owner,
-            scores: settings.show_scores(&recorded.scores),
-            updated_at: recorded.updated_at,
-            metadata: recorded.metadata,
-        }
-    }
-}
-
-/// A page of a board.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub(crate) struct EntriesPage {
-    /// In the order of ranks.
-    pub(crate) items: Vec<EntryView>,
-    /// Asks for the next page of the same standing; absent at the end.
-    pub(crate) next_cursor: Option<String>,
-    /// Entries in all.
-    pub(crate) count: u64,
-    /// The period that was read.
-    pub(crate) period: PeriodView,
-    /// The newest submission that is counted: a number that grows with each one.
-    pub(crate) as_of: u64,
-}
-
-/// One owner's entry.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub(crate) struct StandingView {
-    /// The entry.
-    #[serde(flatten)]
-    pub(crate) entry: EntryView,
-    /// How many of all entries rank behind it, in per cent: 100 for the first of many.
-    pub(crate) percentile: f64,
-    /// Entries in all.
-    pub(crate) count: u64,
-    /// The newest submission that is counted.
-    pub(crate) as_of: u64,
-}
-
-/// Which entries.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct EntriesQuery {
-    /// How many, 1 to 1,000; 20 if absent.
-    #[schemars(range(min = 1, max = 1_000))]
-    pub(crate) limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    pub(crate) cursor: Option<String>,
-    /// `current` (if absent), `previous`, a period's number, or an instant in it.
-    pub(crate) window: Option<String>,
-    /// How the board stood at this instant, within `boards.history_days`; not with `window`.
-    pub(crate) at: Option<Ts>,
-    /// Ranks among one's like only: kind and value, such as `country:IN`.
-    pub(crate) slice: Option<String>,
-    /// The rank to begin with, if there is no cursor.
-    pub(crate) from_rank: Option<u64>,
-}
-
-/// Whose entry, and in which period.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct StandingQuery {
-    /// How many entries around it, 1 to 100; 11 if absent.
-    #[schemars(range(min = 1, max = 100))]
-    pub(crate) limit: Option<u32>,
-    /// `current` (if absent), `previous`, a period's number, or an instant in it.
-    pub(crate) window: Option<String>,
-    /// How the board stood at this instant, within `boards.history_days`; not with `window`.
-    pub(crate) at: Option<Ts>,
-    /// Ranks among one's like only: kind and value, such as `country:IN`.
-    pub(crate) slice: Option<String>,
-}
 
 /// Where a cursor stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -158,7 +69,11 @@ impl Boards {
         id: &str,
         query: &EntriesQuery,
     ) -> Result<EntriesPage, Error> {
-        self.entries_of(self.board(caller, id).await?, query).await
+        let board = self.board(caller, id).await?;
+        match Circle::asked(caller, query.friends, query.cohort.as_deref())? {
+            None => self.entries_of(board, query).await,
+            Some(circle) => self.entries_among(board, &circle, query).await,
+        }
     }
 
     /// A page of a board, whoever reads it.
@@ -226,7 +141,11 @@ impl Boards {
         owner: &str,
         query: &StandingQuery,
     ) -> Result<StandingView, Error> {
-        self.entry_of(self.board(caller, id).await?, owner, query).await
+        let board = self.board(caller, id).await?;
+        match Circle::asked(caller, query.friends, query.cohort.as_deref())? {
+            None => self.entry_of(board, owner, query).await,
+            Some(circle) => self.entry_among(board, &circle, owner, query).await,
+        }
     }
 
     /// How one owner stands, whoever reads it.
@@ -249,11 +168,7 @@ impl Boards {
         });
         let (ranked, place, count, as_of) = found.flatten().ok_or(Error::NotFound)?;
         let entry = self.show(&read.board, read.place, vec![ranked]).await?.pop();
-        let behind = count.saturating_sub(place + 1);
-        let percentile = match count {
-            0 | 1 => 100.0,
-            _ => (behind as f64 / (count - 1) as f64 * 10_000.0).round() / 100.0,
-        };
+        let percentile = percentile(place, count);
         Ok(StandingView { entry: entry.ok_or(Error::NotFound)?, percentile, count, as_of })
     }
 
@@ -269,14 +184,16 @@ impl Boards {
         query: &StandingQuery,
     ) -> Result<EntriesPage, Error> {
         let limit = u64::from(limit_of(query.limit, 11, AROUND_MAX)?);
+        if let Some(circle) = Circle::asked(caller, query.friends, query.cohort.as_deref())? {
+            let board = self.board(caller, id).await?;
+            return self.around_among(board, &circle, owner, query).await;
+        }
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
         let found = read.standing.look(|sliced| {
             let ranking = sliced.ranking(slice.as_ref())?;
             let place = ranking.standing(owner)?.place;
-            let behind = limit / 2;
-            let before = limit - 1 - behind;
-            let first = place.saturating_sub(before).min(ranking.len().saturating_sub(limit));
+            let first = first_around(place, limit, ranking.len());
             let ranked = ranking.range(first, limit as usize);
             Some((ranked, ranking.len(), sliced.as_of()))
         });
@@ -304,6 +221,10 @@ impl Boards {
         if owners.len() > LOOKUP_MAX {
             let detail = format!("Ask for at most {LOOKUP_MAX} owners.");
             return Err(Error::invalid("/owners", "too_many", detail));
+        }
+        if let Some(circle) = Circle::asked(caller, query.friends, query.cohort.as_deref())? {
+            let board = self.board(caller, id).await?;
+            return self.lookup_among(board, &circle, owners, query).await;
         }
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
@@ -421,7 +342,10 @@ impl Boards {
             .zip(found)
             .filter_map(|(seq, found)| found.map(|found| (seq, found)))
             .collect();
+        let shown: Vec<String> = ranked.iter().map(|ranked| ranked.owner.to_string()).collect();
+        let seats = tiers::seats_of(&mut tx, board, place.period, &shown).await?;
         let view = |ranked: &Ranked| {
+            let seat = seats.get(&*ranked.owner);
             let (updated_at, metadata) = match current(ranked) {
                 Some(row) => (row.updated_at, row.metadata.clone()),
                 None if banned.iter().any(|owner| **owner == *ranked.owner) => return None,
@@ -432,6 +356,8 @@ impl Boards {
                 owner: ranked.owner.to_string(),
                 scores: board.settings.show_scores(&ranked.scores),
                 updated_at,
+                tier: seat.map(|(tier, _)| tier.clone()),
+                cohort: seat.map(|(_, cohort)| *cohort),
                 metadata: metadata.map(|Json(value)| value),
             })
         };
@@ -447,53 +373,6 @@ impl Read {
             count: 0,
             period: self.period.into(),
             as_of: self.standing.look(|sliced| sliced.as_of()).unwrap_or_default(),
-        }
-    }
-}
-
-/// Which period is asked for.
-enum Window {
-    Current,
-    Previous,
-    Number(i64),
-    At(Ts),
-}
-
-impl Window {
-    fn parse(text: Option<&str>) -> Result<Self, Error> {
-        let text = match text {
-            None | Some("current") => return Ok(Self::Current),
-            Some("previous") => return Ok(Self::Previous),
-            Some(text) => text,
-        };
-        if let Ok(number) = text.parse() {
-            return Ok(Self::Number(number));
-        }
-        text.parse().map(Self::At).map_err(|_odd| {
-            let detail = "Ask for `current`, `previous`, a period's number, or an instant such as 2026-03-01T12:00:00Z.";
-            Error::invalid("?window", "malformed", detail)
-        })
-    }
-}
-
-pub(super) fn slice_of(text: Option<&str>) -> Result<Option<Slice>, Error> {
-    let Some(text) = text else { return Ok(None) };
-    match text.split_once(':') {
-        Some((kind, value)) => Ok(Some((kind.to_owned(), value.to_owned()))),
-        None => Err(Error::invalid(
-            "?slice",
-            "malformed",
-            "Write kind and value with a colon between them, such as `country:IN`.",
-        )),
-    }
-}
-
-fn limit_of(limit: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> {
-    match limit.unwrap_or(usual) {
-        limit if (1..=most).contains(&limit) => Ok(limit),
-        _ => {
-            let detail = format!("Ask for 1 to {most} entries.");
-            Err(Problem::invalid(vec![Fault::new("?limit", "out_of_range", detail)]))
         }
     }
 }

@@ -5,7 +5,7 @@ use mainstay_core::{auth::Caller, db::Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Boards, boards::Board};
+use super::{Boards, boards::Board, tiers};
 use crate::{
     error::Error,
     store::{
@@ -126,5 +126,6 @@ pub(crate) async fn advance(tx: &mut Tx, board: &Board, head: Head) -> Result<He
     }
     let period = head.period + 1;
     store::boards::add_period(tx, board.no, period, (starts_at, next)).await?;
+    tiers::turn(tx, board, head, period).await?;
     Ok(Head { period, period_ends_at: next, ..head })
 }

@@ -32,10 +32,6 @@ statements! {
     CHANGE_BOARD = "update boards.board set settings = $2, updated_at = $3, version = $4 where no = $1";
     /// Frees a board's name; what it holds is erased later.
     DELETE_BOARD = "update boards.board set id = $2, deleted_at = $3, version = version + 1 where no = $1";
-    /// Boards that are to be erased.
-    DELETED_BOARDS = "select no from boards.board where deleted_at is not null order by no limit 10";
-    /// Forgets a board.
-    ERASE_BOARD = "delete from boards.board where no = $1";
     /// Where a board stands; its writers queue up here.
     LOCK_HEAD = "select edition, period, last_seq, period_ends_at from boards.head where no = $1 for update",
         sqlite "select edition, period, last_seq, period_ends_at from boards.head where no = $1";
@@ -45,8 +41,6 @@ statements! {
     ADD_HEAD = "insert into boards.head (no, edition, period, last_seq, period_ends_at) values ($1, 1, 1, 0, $2)";
     /// Moves a board on.
     MOVE_HEAD = "update boards.head set edition = $2, period = $3, last_seq = $4, period_ends_at = $5 where no = $1";
-    /// Forgets where a board stood.
-    ERASE_HEAD = "delete from boards.head where no = $1";
     /// Begins a period.
     ADD_PERIOD = "insert into boards.period (board_no, no, starts_at, ends_at) values ($1, $2, $3, $4)";
     /// Ends a period.
@@ -64,10 +58,6 @@ statements! {
     /// Periods that are over.
     DUE = "select b.id from boards.head h join boards.board b on b.no = h.no
            where h.period_ends_at <= $1 and b.deleted_at is null order by h.period_ends_at limit 100";
-    /// Periods that need not be kept any more.
-    OLD_PERIODS = "select board_no, no from boards.period where closed_at < $1 order by closed_at limit 10";
-    /// Forgets a period.
-    ERASE_PERIOD = "delete from boards.period where board_no = $1 and no = $2";
     /// Which of these owners are banned on a board.
     BANNED_AMONG = "select owner from boards.ban where owner = any($2) and board_no in (0, $1)",
         sqlite "select owner from boards.ban where owner in (select value from json_each($2)) and board_no in (0, $1)";

@@ -75,7 +75,7 @@ async fn show(
     let page = boards.entries(caller, &id, &query).await?;
     let around = match caller {
         Some(caller) => {
-            let query = StandingQuery { limit: Some(AROUND), window, at: None, slice: None };
+            let query = StandingQuery { limit: Some(AROUND), window, ..StandingQuery::default() };
             let own = caller.user.to_string();
             match boards.around(Some(caller), &id, &own, &query).await {
                 Ok(around) => around.items,

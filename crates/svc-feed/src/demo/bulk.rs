@@ -204,6 +204,8 @@ impl<'a> Bulk<'a> {
                     for (place, (who, whom)) in rows.iter().enumerate() {
                         let at = begin.plus_micros((first + place as i64) * each);
                         let state = follow_state::ACCEPTED;
+                        let version = crate::store::relations::next_version(tx).await?;
+                        let at = (at, version);
                         crate::store::relations::follow(tx, *who, *whom, state, at).await?;
                     }
                     Ok(())

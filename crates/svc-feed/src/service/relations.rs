@@ -4,7 +4,7 @@
 //! wait for each other in a ring.
 
 use mainstay_contract::{
-    feed::{RelationActV1, RelationChangedV1},
+    feed::{FollowStateV1, RelationActV1, RelationChangedV1},
     id::{PostId, UserId},
     ts::Ts,
 };
@@ -138,8 +138,8 @@ impl Feed {
                         return tell(tx, from, user, RelationActV1::Unfollow).await;
                     }
                     let asker = store::profiles::get(tx, from).await?.ok_or(Error::NotFound)?;
-                    let now = tx.now();
-                    if !store::relations::accept(tx, from, user, now).await? {
+                    let (now, version) = (tx.now(), store::relations::next_version(tx).await?);
+                    if !store::relations::accept(tx, from, user, (now, version)).await? {
                         return Err(Error::NotFound);
                     }
                     if asker.following_count >= FOLLOWS_MAX {
@@ -148,6 +148,7 @@ impl Feed {
                         ));
                     }
                     store::relations::count(tx, from, user, 1).await?;
+                    tell_follow(tx, (from, user), true, version).await?;
                     tell(tx, from, user, RelationActV1::Accept).await
                 })
             })
@@ -275,20 +276,25 @@ async fn follow(
             "You follow 10,000 people, the most that one can; unfollow somebody first.",
         ));
     }
-    let now = tx.now();
+    let at = (tx.now(), store::relations::next_version(tx).await?);
     if private {
-        store::relations::follow(tx, user, target, follow_state::REQUESTED, now).await?;
+        store::relations::follow(tx, user, target, follow_state::REQUESTED, at).await?;
         return tell(tx, user, target, RelationActV1::Request).await;
     }
-    store::relations::follow(tx, user, target, follow_state::ACCEPTED, now).await?;
+    store::relations::follow(tx, user, target, follow_state::ACCEPTED, at).await?;
     store::relations::count(tx, user, target, 1).await?;
+    tell_follow(tx, (user, target), true, at.1).await?;
     tell(tx, user, target, RelationActV1::Follow).await
 }
 
 /// Ends a follow or request, if there is one.
 async fn end_follow(tx: &mut Tx, user: UserId, target: UserId) -> Result<(), Error> {
     match store::relations::unfollow(tx, user, target).await? {
-        Some(follow_state::ACCEPTED) => store::relations::count(tx, user, target, -1).await?,
+        Some(follow_state::ACCEPTED) => {
+            store::relations::count(tx, user, target, -1).await?;
+            let version = store::relations::next_version(tx).await?;
+            tell_follow(tx, (user, target), false, version).await?;
+        }
         Some(_) => {}
         None => return Ok(()),
     }
@@ -301,6 +307,17 @@ async fn block(tx: &mut Tx, user: UserId, target: UserId) -> Result<(), Error> {
     end_follow(tx, user, target).await?;
     end_follow(tx, target, user).await?;
     tell(tx, user, target, RelationActV1::Block).await
+}
+
+/// Says whether the first follows the second, for whoever keeps that beside their own records.
+async fn tell_follow(
+    tx: &mut Tx,
+    (user, target): (UserId, UserId),
+    follows: bool,
+    version: i64,
+) -> Result<(), Error> {
+    tx.emit(&FollowStateV1 { user, target, follows, version }, &[]).await?;
+    Ok(())
 }
 
 /// Says how `user` stands to `target` after `act`.

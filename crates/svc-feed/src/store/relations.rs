@@ -23,13 +23,20 @@ statements! {
             exists (select 1 from feed.block where blocker_id = $1 and blocked_id = $2),
             exists (select 1 from feed.block where blocker_id = $2 and blocked_id = $1),
             exists (select 1 from feed.mute where muter_id = $1 and muted_id = $2)";
+    /// The number of the next change of a follow.
+    NEXT_VERSION = "select nextval('feed.follow_version')",
+        sqlite "update feed.follow_version set n = n + 1 where one = 1 returning n";
     /// Adds a follow or a request.
-    FOLLOW = "insert into feed.follow (follower_id, followee_id, state, created_at) values ($1, $2, $3, $4)
-              on conflict do nothing";
+    FOLLOW = "insert into feed.follow (follower_id, followee_id, state, created_at, version)
+              values ($1, $2, $3, $4, $5) on conflict do nothing";
     /// Takes a follow or a request back.
     UNFOLLOW = "delete from feed.follow where follower_id = $1 and followee_id = $2 returning state";
     /// Turns a request into a follow.
-    ACCEPT = "update feed.follow set state = 0, created_at = $3 where follower_id = $1 and followee_id = $2 and state = 1";
+    ACCEPT = "update feed.follow set state = 0, created_at = $3, version = $4
+              where follower_id = $1 and followee_id = $2 and state = 1";
+    /// Follows with a number above one, in that order.
+    STATES = "select version, follower_id, followee_id from feed.follow
+              where version > $1 and state = 0 order by version limit $2";
     /// Removes a request.
     REJECT = "delete from feed.follow where follower_id = $1 and followee_id = $2 and state = 1";
     /// How many requests of somebody wait.
@@ -116,6 +123,28 @@ impl Met {
         Self { user: UserId::from_bits(0), at: Ts::from_micros(253_402_300_799_000_000) };
 }
 
+row! {
+    /// A follow, as it is told again.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct FollowRow {
+        pub(crate) version: i64,
+        pub(crate) follower: UserId,
+        pub(crate) followee: UserId,
+    }
+}
+
+/// The number of a change of a follow. The profiles of both are locked, so that changes of one follow have theirs in
+/// the order in which they are made.
+pub(crate) async fn next_version(tx: &mut Tx) -> Result<i64, DbError> {
+    let (version,): (i64,) = tx.one(&NEXT_VERSION, params![]).await?;
+    Ok(version)
+}
+
+/// Follows, not requests, with numbers above `after`, in that order.
+pub(crate) async fn states(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<FollowRow>, DbError> {
+    tx.all(&STATES, params![after, limit]).await
+}
+
 /// How `user` stands to `other`.
 pub(crate) async fn standing(
     tx: &mut Tx,
@@ -131,9 +160,9 @@ pub(crate) async fn follow(
     follower: UserId,
     followee: UserId,
     state: i64,
-    now: Ts,
+    (now, version): (Ts, i64),
 ) -> Result<bool, DbError> {
-    Ok(tx.execute(&FOLLOW, params![follower, followee, state, now]).await? == 1)
+    Ok(tx.execute(&FOLLOW, params![follower, followee, state, now, version]).await? == 1)
 }
 
 /// Takes a follow or a request back, and returns the state it had.
@@ -151,9 +180,9 @@ pub(crate) async fn accept(
     tx: &mut Tx,
     follower: UserId,
     followee: UserId,
-    now: Ts,
+    (now, version): (Ts, i64),
 ) -> Result<bool, DbError> {
-    Ok(tx.execute(&ACCEPT, params![follower, followee, now]).await? == 1)
+    Ok(tx.execute(&ACCEPT, params![follower, followee, now, version]).await? == 1)
 }
 
 /// Removes a request; `false` if none waits.

@@ -7,7 +7,7 @@ use mainstay_core::{
     contract::{
         Fact,
         account::AccountStateV1,
-        feed::{PostStateV1, ProfileStateV1},
+        feed::{FollowStateV1, PostStateV1, ProfileStateV1},
     },
     db::{DbError, Position},
     params, statements,
@@ -171,6 +171,44 @@ async fn a_post_is_told_as_it_stands_and_nothing_happens_again() {
         let lines = |told: &Value| told["items"].as_array().unwrap().clone();
         assert_eq!(lines(&after.0)[1..], lines(&before.0)[..], "nobody is told again");
         assert_eq!(after.1, before.1, "nothing is counted again");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_whom_is_told_when_it_changes_and_again_with_versions_that_only_rise() {
+    both_engines(async |house| {
+        let admin = house.person_as(Role::Admin, "root").await;
+        let (ada, bob, eve) =
+            (house.person("ada").await, house.person("bob").await, house.person("eve").await);
+        let follow =
+            |who: &Client, whom: &Client| who.put(&format!("/api/v1/users/{}/follow", whom.id));
+        eve.patch("/api/v1/profile", json!({ "private": true })).await.expect(200);
+        follow(&ada, &bob).await.expect(200);
+        follow(&ada, &bob).await.expect(200);
+        follow(&bob, &ada).await.expect(200);
+        follow(&ada, &eve).await.expect(200);
+        ada.delete(&format!("/api/v1/users/{}/follow", bob.id)).await.expect(200);
+        follow(&ada, &bob).await.expect(200);
+        eve.put(&format!("/api/v1/users/{}/block", ada.id)).await.expect(200);
+        let told: Vec<FollowStateV1> = facts(house, "feed").await;
+        let pair = |one: &FollowStateV1| (one.user.to_string(), one.target.to_string());
+        let of = |who: &Client, whom: &Client| (who.id.clone(), whom.id.clone());
+        let said: Vec<_> = told.iter().map(|one| (pair(one), one.follows)).collect();
+        let expected = [
+            (of(&ada, &bob), true),
+            (of(&bob, &ada), true),
+            (of(&ada, &bob), false),
+            (of(&ada, &bob), true),
+        ];
+        assert_eq!(said, expected, "a request is no follow");
+        assert!(told.is_sorted_by(|one, other| one.version < other.version), "{told:?}");
+        for limit in [1, 1_000] {
+            let before = facts::<FollowStateV1>(house, "feed").await.len();
+            replay(&admin, "feed", limit).await;
+            let again = facts::<FollowStateV1>(house, "feed").await.split_off(before);
+            assert_eq!(again, [told[1].clone(), told[3].clone()], "as they stand");
+        }
     })
     .await;
 }

@@ -115,6 +115,7 @@ fn creators_board() -> BoardSettings {
         ties: Ties::Earliest,
         authoritative: true,
         reset: Some(Reset { cron: "0 0 * * 1".into(), time_zone: "UTC".into() }),
+        tiers: None,
         periods_kept: None,
         rate: None,
         evidence: false,

@@ -1,0 +1,323 @@
+//! Ranks among few: the entries of a circle of people, exact among themselves.
+//!
+//! Whoever is in the circle is looked up in the whole ranking, at one moment and in O(log n) each; what is found is
+//! ranked in an order of its own. A page that is not the last keeps that order in memory for the pages after it, so
+//! that they show it as it stood.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use mainstay_contract::{id::UserId, ts::Ts};
+use mainstay_core::{
+    auth::Caller,
+    error::{Code, Problem},
+    ids,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AROUND_MAX, PAGE_MAX, Read,
+    views::{
+        EntriesPage, EntriesQuery, StandingQuery, StandingView, first_around, limit_of, percentile,
+        slice_of,
+    },
+};
+use crate::{
+    engine::{Loader, Order, Ranked, Ranking},
+    error::Error,
+    service::{Boards, boards::Board, standings::Slice, tiers::CohortOf},
+    store::scores::Place,
+};
+
+/// Entries of all the orders that are kept for somebody to page on; with one more the oldest order goes.
+const KEPT_ENTRIES_MAX: usize = 200_000;
+
+/// How long an order is kept, in seconds.
+const KEPT_S: i64 = 600;
+
+/// Among whom ranks are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::service) enum Circle {
+    /// This person and whom they follow.
+    Friends(UserId),
+    /// A cohort of the season that is read.
+    Cohort(CohortOf),
+}
+
+impl Circle {
+    /// What `caller` asks for; `None` for everybody.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for the friends or the cohort of nobody; `Invalid` for what is no cohort, and for both.
+    pub(in crate::service) fn asked(
+        caller: Option<&Caller>,
+        friends: bool,
+        cohort: Option<&str>,
+    ) -> Result<Option<Self>, Error> {
+        let user = |detail: &'static str| match caller {
+            Some(caller) => Ok(caller.user),
+            None => Err(Problem::new(Code::Unauthenticated, detail)),
+        };
+        match (friends, cohort) {
+            (false, None) => Ok(None),
+            (true, None) => {
+                let user = user("Sign in to see how you stand among those whom you follow.")?;
+                Ok(Some(Self::Friends(user)))
+            }
+            (false, Some("me")) => {
+                let user = user("Sign in to see your cohort, or ask for one by its number.")?;
+                Ok(Some(Self::Cohort(CohortOf::Owner(user.to_string()))))
+            }
+            (false, Some(number)) => {
+                let number = number.parse().map_err(|_odd| {
+                    let detail = "Ask for a cohort's number, or for `me`.";
+                    Error::invalid("?cohort", "malformed", detail)
+                })?;
+                Ok(Some(Self::Cohort(CohortOf::Number(number))))
+            }
+            (true, Some(_)) => {
+                let detail = "Ask for friends or for a cohort, not for both.";
+                Err(Error::invalid("?cohort", "contradicts", detail))
+            }
+        }
+    }
+}
+
+/// Entries in the order of their ranks among themselves.
+#[derive(Clone)]
+struct Among {
+    entries: Arc<[Ranked]>,
+    /// The newest submission that is counted.
+    as_of: u64,
+}
+
+impl Among {
+    fn find(&self, owner: &str) -> Option<&Ranked> {
+        self.entries.iter().find(|ranked| *ranked.owner == *owner)
+    }
+
+    fn page(&self, first: usize, limit: usize) -> Vec<Ranked> {
+        self.entries.iter().skip(first).take(limit).cloned().collect()
+    }
+
+    fn count(&self) -> u64 {
+        self.entries.len() as u64
+    }
+}
+
+/// Orders that somebody pages through, oldest first.
+#[derive(Default)]
+pub(in crate::service) struct KeptOrders(Mutex<VecDeque<KeptOrder>>);
+
+struct KeptOrder {
+    name: u64,
+    since: Ts,
+    among: Among,
+}
+
+impl KeptOrders {
+    fn orders(&self) -> MutexGuard<'_, VecDeque<KeptOrder>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps an order for ten minutes, and returns its name.
+    fn keep(&self, among: &Among, now: Ts) -> u64 {
+        self.forget_old(now);
+        let mut orders = self.orders();
+        let mut total: usize = orders.iter().map(|kept| kept.among.entries.len()).sum();
+        total += among.entries.len();
+        while total > KEPT_ENTRIES_MAX
+            && let Some(oldest) = orders.pop_front()
+        {
+            total -= oldest.among.entries.len();
+        }
+        let name = ids::random_u64();
+        orders.push_back(KeptOrder { name, since: now, among: among.clone() });
+        name
+    }
+
+    fn find(&self, name: u64) -> Option<Among> {
+        self.orders().iter().find(|kept| kept.name == name).map(|kept| kept.among.clone())
+    }
+
+    /// Forgets those whose time is over.
+    pub(in crate::service) fn forget_old(&self, now: Ts) {
+        let oldest = now.plus_s(-KEPT_S);
+        self.orders().retain(|kept| kept.since >= oldest);
+    }
+}
+
+/// Where a cursor stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Mark {
+    place: Place,
+    order: u64,
+    /// The first entry of the page, from 0.
+    next: usize,
+}
+
+/// The entry of `owner` in a ranking.
+fn entry_in(ranking: &Ranking, owner: &str) -> Option<Ranked> {
+    ranking.range(ranking.standing(owner)?.place, 1).into_iter().next()
+}
+
+/// Entries ranked among themselves.
+pub(in crate::service) fn rank_among<'a>(
+    order: Order,
+    entries: impl IntoIterator<Item = (&'a str, &'a [i64], u64)>,
+) -> Vec<Ranked> {
+    let mut loader = Loader::new(order);
+    for (owner, scores, seq) in entries {
+        loader.push(owner, scores, seq);
+    }
+    let ranking = loader.finish();
+    ranking.range(0, usize::try_from(ranking.len()).unwrap_or(usize::MAX))
+}
+
+impl Boards {
+    /// Everybody in a circle, with or without an entry.
+    async fn members(&self, read: &Read, circle: &Circle) -> Result<Vec<String>, Error> {
+        match circle {
+            Circle::Friends(user) => self.friends_of(*user).await,
+            Circle::Cohort(cohort) => {
+                self.cohort_members(read.board.no, read.place.period, cohort).await
+            }
+        }
+    }
+
+    async fn among(
+        &self,
+        read: &Read,
+        circle: &Circle,
+        slice: Option<&Slice>,
+    ) -> Result<Among, Error> {
+        let members = self.members(read, circle).await?;
+        let found = read.standing.look(|sliced| {
+            let found: Vec<Ranked> = match sliced.ranking(slice) {
+                Some(all) => members.iter().filter_map(|owner| entry_in(all, owner)).collect(),
+                None => Vec::new(),
+            };
+            (found, sliced.as_of())
+        });
+        let (found, as_of) = found.unwrap_or_default();
+        let entries = found.iter().map(|one| (&*one.owner, &*one.scores, one.seq));
+        let entries = rank_among(read.board.settings.order(), entries);
+        Ok(Among { entries: entries.into(), as_of })
+    }
+
+    /// A page of the entries of a circle.
+    ///
+    /// # Errors
+    /// As [`Boards::entries`].
+    pub(super) async fn entries_among(
+        &self,
+        board: Arc<Board>,
+        circle: &Circle,
+        query: &EntriesQuery,
+    ) -> Result<EntriesPage, Error> {
+        let limit = limit_of(query.limit, 20, PAGE_MAX)? as usize;
+        let slice = slice_of(query.slice.as_deref())?;
+        let (window, at) = (query.window.as_deref(), query.at);
+        let list = format!("entries {} {circle:?} {window:?} {at:?} {slice:?}", board.no);
+        let read = self.read_period_of(board, (window, at)).await?;
+        let (known, among, first) = match &query.cursor {
+            Some(cursor) => {
+                let mark: Mark = self.inner.cursors.open(&list, cursor)?;
+                let same = Some(mark.order).filter(|_| mark.place == read.place);
+                let kept = same.and_then(|order| self.inner.orders.find(order));
+                (same, kept.ok_or(Error::CursorExpired)?, mark.next)
+            }
+            None => {
+                let first = query.from_rank.unwrap_or(1).max(1) - 1;
+                let among = self.among(&read, circle, slice.as_ref()).await?;
+                (None, among, usize::try_from(first).unwrap_or(usize::MAX))
+            }
+        };
+        let ranked = among.page(first, limit);
+        let next = first.saturating_add(ranked.len());
+        let next_cursor = (next < among.entries.len()).then(|| {
+            let now = self.inner.clock.now();
+            let order = known.unwrap_or_else(|| self.inner.orders.keep(&among, now));
+            self.inner.cursors.seal(&list, &Mark { place: read.place, order, next })
+        });
+        Ok(EntriesPage { next_cursor, ..self.page_of(&read, &among, ranked).await? })
+    }
+
+    /// How one owner stands in a circle.
+    ///
+    /// # Errors
+    /// `NotFound` if they are not in it, or have no entry.
+    pub(super) async fn entry_among(
+        &self,
+        board: Arc<Board>,
+        circle: &Circle,
+        owner: &str,
+        query: &StandingQuery,
+    ) -> Result<StandingView, Error> {
+        let slice = slice_of(query.slice.as_deref())?;
+        let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
+        let among = self.among(&read, circle, slice.as_ref()).await?;
+        let ranked = among.find(owner).cloned().ok_or(Error::NotFound)?;
+        let (place, count, as_of) = (ranked.place, among.count(), among.as_of);
+        let entry = self.show(&read.board, read.place, vec![ranked]).await?.pop();
+        let percentile = percentile(place, count);
+        Ok(StandingView { entry: entry.ok_or(Error::NotFound)?, percentile, count, as_of })
+    }
+
+    /// An owner and those around them in a circle.
+    ///
+    /// # Errors
+    /// `NotFound` if they are not in it, or have no entry.
+    pub(super) async fn around_among(
+        &self,
+        board: Arc<Board>,
+        circle: &Circle,
+        owner: &str,
+        query: &StandingQuery,
+    ) -> Result<EntriesPage, Error> {
+        let limit = u64::from(limit_of(query.limit, 11, AROUND_MAX)?);
+        let slice = slice_of(query.slice.as_deref())?;
+        let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
+        let among = self.among(&read, circle, slice.as_ref()).await?;
+        let place = among.find(owner).ok_or(Error::NotFound)?.place;
+        let first = first_around(place, limit, among.count());
+        let ranked = among.page(usize::try_from(first).unwrap_or(usize::MAX), limit as usize);
+        self.page_of(&read, &among, ranked).await
+    }
+
+    /// How several owners stand in a circle; those who are not in it are left out.
+    ///
+    /// # Errors
+    /// What the records say.
+    pub(super) async fn lookup_among(
+        &self,
+        board: Arc<Board>,
+        circle: &Circle,
+        owners: &[String],
+        query: &StandingQuery,
+    ) -> Result<EntriesPage, Error> {
+        let slice = slice_of(query.slice.as_deref())?;
+        let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
+        let among = self.among(&read, circle, slice.as_ref()).await?;
+        let asked: std::collections::HashSet<&str> = owners.iter().map(String::as_str).collect();
+        let ranked = among.entries.iter().filter(|one| asked.contains(&*one.owner));
+        self.page_of(&read, &among, ranked.cloned().collect()).await
+    }
+
+    async fn page_of(
+        &self,
+        read: &Read,
+        among: &Among,
+        ranked: Vec<Ranked>,
+    ) -> Result<EntriesPage, Error> {
+        Ok(EntriesPage {
+            items: self.show(&read.board, read.place, ranked).await?,
+            next_cursor: None,
+            count: among.count(),
+            period: read.period.into(),
+            as_of: among.as_of,
+        })
+    }
+}

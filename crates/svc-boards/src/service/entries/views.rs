@@ -1,0 +1,184 @@
+//! What is asked of a board's entries, and how they are shown.
+
+use mainstay_contract::ts::Ts;
+use mainstay_core::error::{Fault, Problem};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    error::Error,
+    model::{board::BoardSettings, score::Written},
+    service::{periods::PeriodView, scores::Recorded, standings::Slice},
+};
+
+/// An entry as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct EntryView {
+    /// From 1. With `shared` and `dense` ties several entries can have it.
+    pub(crate) rank: u64,
+    /// Whose.
+    pub(crate) owner: String,
+    /// One for each column.
+    pub(crate) scores: Vec<Written>,
+    /// When the scores came to what they are.
+    pub(crate) updated_at: Ts,
+    /// The tier that they play the season in, on a board with tiers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tier: Option<String>,
+    /// Their cohort in the season, for `?cohort=`; on a board with tiers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cohort: Option<i64>,
+    /// What was sent with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) metadata: Option<Value>,
+}
+
+impl EntryView {
+    /// What was recorded, with its rank.
+    pub(in crate::service) fn of(settings: &BoardSettings, recorded: Recorded, rank: u64) -> Self {
+        Self {
+            rank,
+            owner: recorded.owner,
+            scores: settings.show_scores(&recorded.scores),
+            updated_at: recorded.updated_at,
+            tier: None,
+            cohort: None,
+            metadata: recorded.metadata,
+        }
+    }
+}
+
+/// A page of a board.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct EntriesPage {
+    /// In the order of ranks.
+    pub(crate) items: Vec<EntryView>,
+    /// Asks for the next page of the same standing; absent at the end.
+    pub(crate) next_cursor: Option<String>,
+    /// Entries in all.
+    pub(crate) count: u64,
+    /// The period that was read.
+    pub(crate) period: PeriodView,
+    /// The newest submission that is counted: a number that grows with each one.
+    pub(crate) as_of: u64,
+}
+
+/// One owner's entry.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct StandingView {
+    /// The entry.
+    #[serde(flatten)]
+    pub(crate) entry: EntryView,
+    /// How many of all entries rank behind it, in per cent: 100 for the first of many.
+    pub(crate) percentile: f64,
+    /// Entries in all.
+    pub(crate) count: u64,
+    /// The newest submission that is counted.
+    pub(crate) as_of: u64,
+}
+
+/// Which entries.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EntriesQuery {
+    /// How many, 1 to 1,000; 20 if absent.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub(crate) limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub(crate) cursor: Option<String>,
+    /// `current` (if absent), `previous`, a period's number, or an instant in it.
+    pub(crate) window: Option<String>,
+    /// How the board stood at this instant, within `boards.history_days`; not with `window`.
+    pub(crate) at: Option<Ts>,
+    /// Ranks among one's like only: kind and value, such as `country:IN`.
+    pub(crate) slice: Option<String>,
+    /// Ranks among the caller and whom they follow only, of whom at most 10,000 are looked at.
+    pub(crate) friends: bool,
+    /// Ranks in one cohort of a board with tiers: its number, or `me` for the caller's; not with `friends`.
+    pub(crate) cohort: Option<String>,
+    /// The rank to begin with, if there is no cursor.
+    pub(crate) from_rank: Option<u64>,
+}
+
+/// Whose entry, and in which period.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StandingQuery {
+    /// How many entries around it, 1 to 100; 11 if absent.
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) limit: Option<u32>,
+    /// `current` (if absent), `previous`, a period's number, or an instant in it.
+    pub(crate) window: Option<String>,
+    /// How the board stood at this instant, within `boards.history_days`; not with `window`.
+    pub(crate) at: Option<Ts>,
+    /// Ranks among one's like only: kind and value, such as `country:IN`.
+    pub(crate) slice: Option<String>,
+    /// Ranks among the caller and whom they follow only, of whom at most 10,000 are looked at.
+    pub(crate) friends: bool,
+    /// Ranks in one cohort of a board with tiers: its number, or `me` for the caller's; not with `friends`.
+    pub(crate) cohort: Option<String>,
+}
+
+/// Which period is asked for.
+pub(super) enum Window {
+    Current,
+    Previous,
+    Number(i64),
+    At(Ts),
+}
+
+impl Window {
+    pub(super) fn parse(text: Option<&str>) -> Result<Self, Error> {
+        let text = match text {
+            None | Some("current") => return Ok(Self::Current),
+            Some("previous") => return Ok(Self::Previous),
+            Some(text) => text,
+        };
+        if let Ok(number) = text.parse() {
+            return Ok(Self::Number(number));
+        }
+        text.parse().map(Self::At).map_err(|_odd| {
+            let detail = "Ask for `current`, `previous`, a period's number, or an instant such as 2026-03-01T12:00:00Z.";
+            Error::invalid("?window", "malformed", detail)
+        })
+    }
+}
+
+pub(in crate::service) fn slice_of(text: Option<&str>) -> Result<Option<Slice>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    match text.split_once(':') {
+        Some((kind, value)) => Ok(Some((kind.to_owned(), value.to_owned()))),
+        None => Err(Error::invalid(
+            "?slice",
+            "malformed",
+            "Write kind and value with a colon between them, such as `country:IN`.",
+        )),
+    }
+}
+
+pub(super) fn limit_of(limit: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> {
+    match limit.unwrap_or(usual) {
+        limit if (1..=most).contains(&limit) => Ok(limit),
+        _ => {
+            let detail = format!("Ask for 1 to {most} entries.");
+            Err(Problem::invalid(vec![Fault::new("?limit", "out_of_range", detail)]))
+        }
+    }
+}
+
+/// How many of `count` entries stand behind the one at `place`, in per cent.
+pub(super) fn percentile(place: u64, count: u64) -> f64 {
+    let behind = count.saturating_sub(place + 1);
+    match count {
+        0 | 1 => 100.0,
+        _ => (behind as f64 / (count - 1) as f64 * 10_000.0).round() / 100.0,
+    }
+}
+
+/// The first of the `limit` places around one: half of the rest behind, the other half before, moved at the ends.
+pub(super) fn first_around(place: u64, limit: u64, count: u64) -> u64 {
+    let behind = limit / 2;
+    let before = limit.saturating_sub(1 + behind);
+    place.saturating_sub(before).min(count.saturating_sub(limit))
+}
