@@ -189,7 +189,7 @@ async fn without_script_people_join_and_leave_and_a_refusal_stands_where_they_pr
 #[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_makes_changes_and_calls_off_a_competition_by_forms() {
     let site = Site::open();
-    staff(&site, "admin", "keeper").await;
+    let keeper = staff(&site, "admin", "keeper").await;
     let page = site.browser("keeper").await;
     page.goto(&site.url("/competitions/new")).await.unwrap();
     let set = async |name: &str, value: &str| {
@@ -221,6 +221,15 @@ async fn an_administrator_makes_changes_and_calls_off_a_competition_by_forms() {
     sees(&page, "document.querySelector('#f-fee')?.value === '49.90'").await;
     set("name", "Winter walk").await;
     set("fee", "").await;
+    let id = page.run("return location.pathname.split('/')[2]").await.unwrap();
+    let theirs = json!({ "description": "By the lake" });
+    site.call("PATCH", &format!("{API}/{}", id.as_str().unwrap()), &keeper, theirs).await;
+    page.click("form.card button.primary").await.unwrap();
+    sees(
+        &page,
+        "document.querySelector('form.card .notice')?.textContent.includes('Somebody else')",
+    )
+    .await;
     page.click("form.card button.primary").await.unwrap();
     sees(&page, "document.querySelector('h1').textContent === 'Winter walk'").await;
     sees(&page, "document.querySelector('.facts').textContent.includes('Free')").await;
