@@ -11,7 +11,10 @@ mod rules;
 
 use axum::response::Response;
 use http::StatusCode;
-use mainstay_console::{form::FormErrors, visit::Site};
+use mainstay_console::{
+    form::{FieldError, FormErrors},
+    visit::Site,
+};
 use mainstay_contract::id::UserId;
 use mainstay_core::{
     auth::Auth,
@@ -68,9 +71,12 @@ pub(crate) fn routes(core: &Core, boards: &Boards) -> Vec<Route> {
 fn said(error: Error) -> Result<FormErrors, Error> {
     let problem = Problem::from(error);
     match problem.code {
-        Code::Invalid | Code::Conflict | Code::Forbidden | Code::PreconditionFailed => {
-            Ok(FormErrors::of(&problem))
-        }
+        Code::Invalid | Code::Conflict | Code::Forbidden => Ok(FormErrors::of(&problem)),
+        // The interface speaks of versions, which people do not see.
+        Code::PreconditionFailed => Ok(FormErrors(vec![FieldError {
+            pointer: String::new(),
+            detail: "Somebody else changed it since you opened this form. Sent again, it goes over theirs.".into(),
+        }])),
         _ => Err(problem.into()),
     }
 }

@@ -6,7 +6,7 @@ import { visit } from "/assets/swap.js";
 const KEYS = [
   [["Ctrl", "K"], "Go to or do anything"], [["/"], "Search"], [["?"], "Show these keys"], [["j"], "Next"], [["k"], "Previous"],
   [["Enter"], "Open what is selected"], [["l"], "Like it"], [["r"], "Comment or reply"], [["v"], "View its pictures"], [["."], "Show its menu"],
-  [["c"], "New post"], [["g", "h"], "Go home; g and e, s, n, d, p lead to explore, search, notifications, drafts, you"], [["Esc"], "Close, or leave a field"],
+  [["c"], "New post"], [["g", "h"], "Go home; g and e, s, n, d, b, t, y, p lead to explore, search, notifications, drafts, boards, competitions, your dashboard, you"], [["Esc"], "Close, or leave a field"],
   [["Ctrl", "Enter"], "Send the form you are writing in"],
 ];
 let selected, waitsForLetter, cameFrom;

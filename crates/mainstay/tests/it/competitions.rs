@@ -101,7 +101,9 @@ pub(crate) async fn picture(page: &Page, part: &str, name: &str) {
 async fn somebody_joins_by_the_form_and_sees_their_rank_move_without_a_reload() {
     let site = Site::open();
     let keeper = staff(&site, "admin", "keeper").await;
-    let id = compete(&site, &keeper, json!({ "capacity": 100 })).await;
+    let id =
+        compete(&site, &keeper, json!({ "capacity": 100, "starts_at": now().plus_s(-3 * 86_400) }))
+            .await;
     for (handle, steps) in [("bea", 900), ("cid", 700)] {
         let person = site.person(handle).await;
         join(&site, &person, &id).await;
@@ -136,6 +138,8 @@ async fn somebody_joins_by_the_form_and_sees_their_rank_move_without_a_reload() 
     sees(&page, "document.querySelector('[data-my-gap]').textContent === 'Nobody is ahead of you'")
         .await;
     assert_eq!(page.run("return window.neverReloaded").await.unwrap(), true);
+    page.goto(&site.url(&format!("/competitions/{id}"))).await.unwrap();
+    sees(&page, "document.querySelector('.bars').textContent.includes('1,000 steps')").await;
     done(page).await;
 }
 
@@ -189,7 +193,7 @@ async fn without_script_people_join_and_leave_and_a_refusal_stands_where_they_pr
 #[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_makes_changes_and_calls_off_a_competition_by_forms() {
     let site = Site::open();
-    staff(&site, "admin", "keeper").await;
+    let keeper = staff(&site, "admin", "keeper").await;
     let page = site.browser("keeper").await;
     page.goto(&site.url("/competitions/new")).await.unwrap();
     let set = async |name: &str, value: &str| {
@@ -221,6 +225,15 @@ async fn an_administrator_makes_changes_and_calls_off_a_competition_by_forms() {
     sees(&page, "document.querySelector('#f-fee')?.value === '49.90'").await;
     set("name", "Winter walk").await;
     set("fee", "").await;
+    let id = page.run("return location.pathname.split('/')[2]").await.unwrap();
+    let theirs = json!({ "description": "By the lake" });
+    site.call("PATCH", &format!("{API}/{}", id.as_str().unwrap()), &keeper, theirs).await;
+    page.click("form.card button.primary").await.unwrap();
+    sees(
+        &page,
+        "document.querySelector('form.card .notice')?.textContent.includes('Somebody else')",
+    )
+    .await;
     page.click("form.card button.primary").await.unwrap();
     sees(&page, "document.querySelector('h1').textContent === 'Winter walk'").await;
     sees(&page, "document.querySelector('.facts').textContent.includes('Free')").await;
@@ -255,7 +268,10 @@ async fn results_name_places_prizes_and_the_certificate_and_every_page_can_be_lo
     let long = "Run with everybody of the whole company, up and down the hills";
     let text =
         "Steps of everybody who takes part count from Saturday on.\nWalk, run, or take the stairs.";
-    let running = json!({ "name": long, "description": text, "capacity": 40, "teams": { "score": "best_n", "n": 3 } });
+    let running = json!({
+        "name": long, "description": text, "capacity": 40, "starts_at": now().plus_s(-5 * 86_400),
+        "teams": { "score": "best_n", "n": 3 },
+    });
     let running = compete(&site, &keeper, running).await;
     let later =
         json!({ "name": "Ride to work", "metric": "distance", "starts_at": now().plus_s(86_400) });

@@ -1,5 +1,7 @@
 //! A chart of days: bars that are a list for those who hear it.
 
+use std::ops::RangeInclusive;
+
 use mainstay_console::format;
 use maud::{Markup, html};
 
@@ -23,6 +25,12 @@ pub(crate) struct Chart {
     pub(crate) goal: Option<i64>,
 }
 
+/// All of these days, those without anything too.
+pub(crate) fn whole_days(known: &[(i64, i64)], days: RangeInclusive<i64>) -> Vec<(i64, i64)> {
+    let value = |day| known.iter().find(|(one, _)| *one == day).map_or(0, |(_, value)| *value);
+    days.map(|day| (day, value(day))).collect()
+}
+
 /// The weekday of a day that is numbered from 1 January 1970, a Thursday.
 fn weekday(day: i64) -> &'static str {
     let at = usize::try_from((day + 3).rem_euclid(7)).unwrap_or_default();
@@ -36,7 +44,7 @@ pub(crate) fn chart(view: &Chart) -> Markup {
     let named = view.days.len() <= NAMED_MAX;
     let count = view.days.len();
     html! {
-        ol .bars .many[!named] aria-label=(format!("{} of the last {count} days",
+        ol .bars .many[!named] aria-label=(format!("{} of {count} days",
             super::metric::metric_name(&view.metric))) {
             @for (place, (day, value)) in view.days.iter().enumerate() {
                 @let words = words(view, *day, *value);

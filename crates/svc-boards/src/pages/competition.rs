@@ -10,6 +10,7 @@ use maud::{Markup, html};
 
 use super::{
     board::EntryLine,
+    chart::{Chart, chart},
     competitions::{next_moment, phase_mark, players},
     metric::metric_words,
     money::{price, sum},
@@ -54,6 +55,8 @@ pub(crate) struct CompetitionPage {
     pub(crate) by_team: bool,
     pub(crate) standings: Standings,
     pub(crate) mine: Option<Mine>,
+    /// What the reader did on its days so far, the last thirty of them.
+    pub(crate) progress: Option<Chart>,
     /// How it ended, once that is final.
     pub(crate) results: Option<Results>,
     /// The name that was typed for a team.
@@ -180,6 +183,7 @@ fn yours(shell: &Shell<'_>, view: &CompetitionPage) -> Markup {
                     Some(mine) => (standing(shell, view, mine)),
                     None => p .sub { "You take part. You have no place: ask whoever runs this server why." },
                 }
+                @if let Some(days) = &view.progress { (chart(days)) }
                 @if it.phase == Phase::Upcoming { (leave(shell, it)) }
             }
         } @else if open {

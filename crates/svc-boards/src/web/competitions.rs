@@ -6,7 +6,7 @@ use mainstay_console::{
     form::FormErrors,
     visit::{Return, Visit},
 };
-use mainstay_contract::boards::CompetitionId;
+use mainstay_contract::{boards::CompetitionId, ts::Ts};
 use mainstay_core::{
     auth::Caller,
     http::{Form, Path, Query, Route, reply, route::Routes},
@@ -16,8 +16,9 @@ use serde::Deserialize;
 use super::{Answer, FORM_BYTES_MAX, Names, PAGE_LEN, REFUSED, Web, boards::line, said};
 use crate::{
     error::Error,
-    model::competition::Phase,
+    model::{activity::day_of, competition::Phase},
     pages::{
+        chart::{Chart, whole_days},
         competition::{CompetitionPage, Mine, Standings, competition_page},
         competitions::{CompetitionsPage, Shown, competitions_page},
         results::{Prizes, ResultLine, Results},
@@ -29,6 +30,8 @@ use crate::{
 const TOP: u32 = 100;
 /// Entries around the reader.
 const AROUND: u32 = 5;
+/// Days of the reader that are shown.
+const PROGRESS_DAYS: i64 = 30;
 
 pub(super) fn routes(page: &Routes<Web>) -> Vec<Route> {
     let form = |route: Route| route.takes_form(FORM_BYTES_MAX);
@@ -100,6 +103,7 @@ impl Web {
         Ok(CompetitionPage {
             standings: self.standings(caller, &competition, by_team).await?,
             mine: self.mine(caller, &competition).await?,
+            progress: self.progress(caller, &competition, visit.shell().now).await?,
             competition,
             by_team,
             results,
@@ -145,6 +149,25 @@ impl Web {
             Err(Error::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What the reader did on the days of the competition so far.
+    async fn progress(
+        &self,
+        caller: Option<&Caller>,
+        competition: &CompetitionView,
+        now: Ts,
+    ) -> Result<Option<Chart>, Error> {
+        let begun = matches!(competition.phase, Phase::Active | Phase::Completed);
+        let Some(caller) = caller.filter(|_| competition.joined && begun) else { return Ok(None) };
+        // Its end is the first instant that does not belong to it.
+        let last = day_of(now.min(competition.ends_at.plus_micros(-1)));
+        let first = day_of(competition.starts_at).max(last + 1 - PROGRESS_DAYS);
+        let known = self.boards.days(caller.user, &competition.metric, first, last + 1).await?;
+        let days = whole_days(&known, first..=last);
+        // One day is the score itself.
+        let worth = days.len() > 1;
+        Ok(worth.then(|| Chart { metric: competition.metric.clone(), days, goal: None }))
     }
 
     async fn results(&self, id: CompetitionId, cursor: Option<&str>) -> Result<Results, Error> {

@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     model::activity::is_name,
     pages::{
-        chart::Chart,
+        chart::{Chart, whole_days},
         dashboard::{DashboardPage, SPANS, dashboard_page},
         transactions::{TransactionsPage, transactions_page},
     },
@@ -101,10 +101,8 @@ fn chart(recent: &Recent, goals: &[GoalView], asked: &Asked) -> Option<Chart> {
     let all = metrics_of(recent, goals);
     let metric = all.iter().find(|metric| **metric == asked.metric).or(all.first())?;
     let span = asked.days.filter(|days| SPANS.contains(days)).unwrap_or(SPANS[0]);
-    let known = recent.days_of(metric);
-    let value = |day| known.iter().find(|(one, _)| *one == day).map_or(0, |(_, value)| *value);
     Some(Chart {
-        days: (recent.today + 1 - span..=recent.today).map(|day| (day, value(day))).collect(),
+        days: whole_days(recent.days_of(metric), recent.today + 1 - span..=recent.today),
         goal: goals.iter().find(|goal| goal.metric == **metric).map(|goal| goal.per_day),
         metric: (*metric).to_owned(),
     })
