@@ -280,12 +280,18 @@ impl Boards {
         let sound: Arc<[Submission]> =
             checked.iter().filter_map(|one| one.as_ref().ok().cloned()).collect();
         let (place, outcomes) = self.take(board, sound, once).await?;
-        let standing = self.inner.standings.get(&board.settings, place).await?;
+        let ranks = self.inner.rankings.get(&board.settings, place).await?;
+        let taken = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Taken(recorded) => Some(&*recorded.owner),
+            Outcome::Banned | Outcome::Overflow { .. } => None,
+        });
+        let taken: Vec<&str> = taken.collect();
+        let mut ranks = ranks.ranks_of(&taken).await?.into_iter();
         let mut outcomes = outcomes.into_iter();
         let answers = checked.into_iter().map(|one| match one.map(|_| outcomes.next()) {
             Err(problem) => Err(problem),
             Ok(Some(Outcome::Taken(recorded))) => {
-                let rank = standing.rank_of(&recorded.owner);
+                let rank = ranks.next().unwrap_or_default();
                 Ok(EntryView::of(&board.settings, recorded, rank))
             }
             Ok(refused) => Err(refusal(refused.as_ref())),

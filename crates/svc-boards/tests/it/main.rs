@@ -6,6 +6,7 @@ mod bans;
 mod boards;
 mod competitions;
 mod entries;
+mod fleet;
 mod history;
 mod interface;
 mod joining;
