@@ -1,7 +1,7 @@
 //! Rankings, wherever they are held: in this instance's memory, or in Redis for the whole fleet. The same questions,
 //! and the same answers.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use mainstay_contract::ts::Ts;
 use mainstay_core::{clock::Clock, events::Log, redis::Redis};
@@ -190,13 +190,14 @@ impl Ranks {
                 })
                 .unwrap_or_else(|| nobody(0))),
             Self::Shared(shared, place) => {
+                let owners: BTreeSet<&str> = owners.iter().copied().collect();
+                let owners: Vec<&str> = owners.into_iter().collect();
                 let answer = match owners.is_empty() {
                     true => shared.range(place, slice, (0, 0), false).await?,
-                    false => shared.among(place, slice, owners).await?,
+                    false => shared.among(place, slice, &owners).await?,
                 };
                 let mut ranked: Vec<Ranked> = answer.parts.into_iter().flatten().collect();
                 ranked.sort_unstable_by_key(|one| one.place);
-                ranked.dedup_by_key(|one| one.place);
                 Ok(Found { ranked, count: answer.count, as_of: answer.as_of })
             }
         }

@@ -35,7 +35,7 @@ use mainstay_core::{
     events::Log,
     redis::{Redis, Reply, Script},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use self::waiting::SharedPlace;
 use self::{member::Shape, waiting::Change};
@@ -59,6 +59,8 @@ const CATCH_UP_MAX: u32 = 100;
 /// How much longer than its record the keys of a place are kept, and how long while they are built, in milliseconds.
 const MARGIN_MS: i64 = 60_000;
 const BUILD_MS: i64 = 3_600_000;
+/// Places that an instance builds at the same time.
+const BUILDS_MAX: usize = 4;
 /// How long a build that does nothing is left alone, in milliseconds.
 const LEASE_MS: i64 = 5_000;
 
@@ -101,6 +103,8 @@ pub(crate) struct Shared {
     member: tokio::sync::Mutex<Member>,
     /// Which life of Redis is believed; empty before anybody has asked.
     life: Mutex<Arc<str>>,
+    /// Builds under way here, so that a Redis that has forgotten everything is not flooded.
+    builds: Semaphore,
     /// The fact that is told next was committed here.
     own: AtomicBool,
     bell: Notify,
@@ -139,6 +143,7 @@ impl Shared {
             places: Mutex::default(),
             member: tokio::sync::Mutex::new(Member { epoch, floor, known: 0 }),
             life: Mutex::new("".into()),
+            builds: Semaphore::new(BUILDS_MAX),
             own: AtomicBool::new(false),
             bell: Notify::new(),
             tended_at: AtomicI64::new(0),
@@ -303,15 +308,16 @@ impl Shared {
             return Ok(());
         }
         let _turn = place.work.lock().await;
+        let Some(shape) = self.shape(place).await? else {
+            held(&place.waiting).give_up();
+            return Ok(());
+        };
+        let key = self.key(place.place, &shape);
         if held(&place.waiting).lost {
-            self.redis.run(&self.scripts.forget, &self.key(place.place), &[]).await?;
+            self.redis.run(&self.scripts.forget, &key, &[]).await?;
             held(&place.waiting).lost = false;
         }
         held(&place.waiting).take_off();
-        let Some(shape) = self.shape(place).await? else {
-            held(&place.waiting).arrived(None);
-            return Ok(());
-        };
         loop {
             let life = self.life();
             let mut arguments = self.apply_head(&life, "", &shape, self.ttl_ms + MARGIN_MS);
@@ -323,7 +329,7 @@ impl Shared {
             if owners.is_empty() {
                 return Ok(());
             }
-            let reply = self.run_apply(place, &arguments).await?;
+            let reply = self.run_apply(place, &key, &arguments).await?;
             let has_it = word(&reply) == b"ok";
             if has_it {
                 held(&place.waiting).arrived(Some(&owners));
@@ -352,24 +358,23 @@ impl Shared {
         ]
     }
 
-    async fn run_apply(&self, place: &SharedPlace, arguments: &[Vec<u8>]) -> Result<Reply, Error> {
-        let reply = self.redis.run(&self.scripts.apply, &self.key(place.place), arguments).await?;
+    async fn run_apply(
+        &self,
+        place: &SharedPlace,
+        key: &str,
+        arguments: &[Vec<u8>],
+    ) -> Result<Reply, Error> {
+        let reply = self.redis.run(&self.scripts.apply, key, arguments).await?;
         if let Some(as_of) = reply.list().get(1).and_then(Reply::number) {
             place.as_of.fetch_max(as_of.unsigned_abs(), Ordering::AcqRel);
         }
         Ok(reply)
     }
 
-    /// How the entries of a place become members; nothing if it is not in Redis, or does not count any more.
+    /// How the entries of a place become members; nothing if it does not count any more.
     async fn shape(&self, place: &SharedPlace) -> Result<Option<Shape>, Error> {
         if let Some(shape) = place.shape.get() {
             return Ok(Some(shape.clone()));
-        }
-        // Of boards that nobody reads there is mostly nothing.
-        let anything = Shape::any();
-        let head = self.apply_head(&self.life(), "", &anything, self.ttl_ms + MARGIN_MS);
-        if word(&self.run_apply(place, &head).await?) == b"absent" {
-            return Ok(None);
         }
         let Place { board_no, edition, .. } = place.place;
         let mut tx = self.log.db().read().await?;
@@ -384,10 +389,11 @@ impl Shared {
     }
 
     /// The key of a place's record; what is in braces says on which node of a cluster its keys are.
-    fn key(&self, place: Place) -> String {
+    fn key(&self, place: Place, shape: &Shape) -> String {
         let Place { board_no, edition, period } = place;
         let epoch = self.log.epochs().log_epoch();
-        format!("mainstay:boards:{{{epoch:016x}:{board_no}:{edition}:{period}}}")
+        let name = shape.name();
+        format!("mainstay:boards:{{{epoch:016x}:{board_no}:{edition}:{period}}}:{name}")
     }
 }
 

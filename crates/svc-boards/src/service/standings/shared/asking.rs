@@ -34,7 +34,7 @@ const LOOKS_MAX: u32 = 400;
 /// Entries that are read from the records at a time.
 const BATCH: i64 = 5_000;
 /// Owners of one question.
-const OWNERS_MAX: usize = 500;
+const OWNERS_MAX: usize = 1_000;
 
 /// What was answered about one moment.
 pub(crate) struct Answer {
@@ -49,8 +49,16 @@ pub(crate) struct Answer {
 impl Shared {
     /// A place, which is built if nobody has yet when it is asked for something.
     pub(crate) fn get(&self, settings: &BoardSettings, place: Place) -> Arc<SharedPlace> {
-        let place = self.place(place);
-        place.shape.get_or_init(|| Shape::of(settings));
+        let shape = Shape::of(settings);
+        let mut known = self.place(place);
+        if *known.shape.get_or_init(|| shape.clone()) != shape {
+            // The board is being built under other settings.
+            let before = std::mem::replace(&mut known, Arc::new(SharedPlace::new(place)));
+            known.shape.get_or_init(|| shape);
+            *held(&known.waiting) = held(&before.waiting).clone();
+            held(&self.places).insert(place, known.clone());
+        }
+        let place = known;
         place.used_at.store(self.clock.now().as_micros(), Ordering::Relaxed);
         place
     }
@@ -150,7 +158,7 @@ impl Shared {
                 text(now_us / 1_000),
             ];
             arguments.extend_from_slice(question);
-            let key = self.key(place.place);
+            let key = self.key(place.place, &shape);
             let reply = self.redis.run(&self.scripts.read, &key, &arguments).await?;
             let broken = match word(&reply) {
                 b"ok" => {
@@ -199,9 +207,10 @@ impl Shared {
         broken: Vec<u8>,
     ) -> Result<bool, Error> {
         let _turn = place.work.lock().await;
+        let _room = self.builds.acquire().await.ok();
         // Nothing is built for a life that is over.
         self.join(None).await?;
-        let (life, key) = (self.life(), self.key(place.place));
+        let (life, key) = (self.life(), self.key(place.place, shape));
         let token = format!("{:016x}", mainstay_core::ids::random_u64());
         let mut tx = self.log.db().read().await?;
         let head = store::boards::head(&mut tx, place.place.board_no).await?;
@@ -223,7 +232,7 @@ impl Shared {
             b"yours" => {}
             said => return Ok(said == b"ready"),
         }
-        if !self.load(place, shape, (&life, &token)).await? {
+        if !self.load(place, (&key, shape), (&life, &token)).await? {
             return Ok(false);
         }
         let arguments = [text(&life), text(&token), text(self.ttl_ms)];
@@ -236,7 +245,7 @@ impl Shared {
     async fn load(
         &self,
         place: &SharedPlace,
-        shape: &Shape,
+        (key, shape): (&str, &Shape),
         (life, token): (&str, &str),
     ) -> Result<bool, Error> {
         let mut after = String::new();
@@ -265,7 +274,7 @@ impl Shared {
             let read = read.await?;
             drop(tx);
             for call in calls {
-                if word(&self.run_apply(place, &call).await?) != b"ok" {
+                if word(&self.run_apply(place, key, &call).await?) != b"ok" {
                     return Ok(false);
                 }
             }

@@ -34,9 +34,20 @@ impl Shape {
         Self { order: settings.order(), kinds: settings.slices.clone() }
     }
 
-    /// For a call without entries.
-    pub(super) fn any() -> Self {
-        Self { order: Order::new(Vec::new(), Ties::Earliest), kinds: Vec::new() }
+    /// Names it in keys: boards whose settings are being changed may have entries of two.
+    pub(super) fn name(&self) -> String {
+        let direction = |direction: &Direction| match direction {
+            Direction::Asc => 'a',
+            Direction::Desc => 'd',
+        };
+        let directions: String = self.order.directions().iter().map(direction).collect();
+        let ties = match self.order.ties() {
+            Ties::Earliest => "earliest",
+            Ties::Owner => "owner",
+            Ties::Shared => "shared",
+            Ties::Dense => "dense",
+        };
+        format!("{directions}-{ties}-{}", self.kinds.join(","))
     }
 
     pub(super) fn ties(&self) -> Ties {

@@ -43,7 +43,7 @@ pub(crate) struct SharedPlace {
 }
 
 /// Changes by owner, the newest of each.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Waiting {
     pub(super) changes: HashMap<String, Change>,
     /// Those that are on their way; they stay until Redis has said that it has them.
@@ -125,6 +125,11 @@ impl Waiting {
                 _ => drop(self.flying.insert(owner, change)),
             }
         }
+    }
+
+    /// The place does not count any more.
+    pub(super) fn give_up(&mut self) {
+        *self = Self::default();
     }
 
     /// Redis has these, or needs none.
