@@ -19,17 +19,30 @@ struct Soak {
     name: &'static str,
     about: &'static str,
     package: &'static str,
+    /// Which test programs of it, as cargo names them.
+    programs: &'static [&'static str],
     filter: &'static str,
     rounds: u64,
 }
 
-const SOAKS: &[Soak] = &[Soak {
-    name: "kill",
-    about: "kill -9 of the program on both engines, and of Postgres, during 64 writers",
-    package: "mainstay",
-    filter: "kill::",
-    rounds: 100,
-}];
+const SOAKS: &[Soak] = &[
+    Soak {
+        name: "kill",
+        about: "kill -9 of the program on both engines, and of Postgres, during 64 writers",
+        package: "mainstay",
+        programs: &["--test", "it"],
+        filter: "kill::",
+        rounds: 100,
+    },
+    Soak {
+        name: "ranking",
+        about: "100,000 random operations on rankings, against a sorted list and a sorted set of Redis",
+        package: "svc-boards",
+        programs: &["--lib", "--test", "it"],
+        filter: "engine::",
+        rounds: 10,
+    },
+];
 
 /// Run one of the long tests in full and note its outcome; without a name, list them.
 #[derive(clap::Args)]
@@ -59,7 +72,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     // The standard library seeds it from the system. Short, because it is read and typed by people.
     let seed = args.seed.unwrap_or_else(|| RandomState::new().hash_one(soak.name) % 1_000_000);
     println!("{}: {rounds} rounds with seed {seed}", soak.name);
-    let words = ["test", "--package", soak.package, "--test", "it", "--", soak.filter];
+    let mut words = vec!["test", "--package", soak.package];
+    words.extend(soak.programs);
+    words.extend(["--", soak.filter]);
     let mut command = cargo(words)?;
     command.env("MAINSTAY_SOAK_ROUNDS", rounds.to_string());
     command.env("MAINSTAY_SOAK_SEED", seed.to_string());

@@ -5,6 +5,7 @@ mod activities;
 mod bans;
 mod boards;
 mod competitions;
+mod engine;
 mod entries;
 mod fleet;
 mod history;

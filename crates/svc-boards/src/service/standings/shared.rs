@@ -14,6 +14,8 @@
 
 mod asking;
 mod member;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::{

@@ -43,7 +43,8 @@ end
 
 -- The place of the first, its rank, and the members.
 local function range(set, scores, first, length)
-  local members = redis.call('ZRANGE', set, first, first + length - 1)
+  -- An end of -1 would be the last one.
+  local members = length > 0 and redis.call('ZRANGE', set, first, first + length - 1) or {}
   if not members[1] then return {first, 0, members} end
   return {first, rank(set, scores, first, members[1]), members}
 end
