@@ -3,7 +3,8 @@
 //! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`data_dir`] and [`control`] (one
 //! program owns a data folder), [`db`] (records and the one write path), [`events`] (facts out and in), [`cache`],
 //! [`redis`](mod@redis) (what a fleet shares), [`http`] (routes as data), [`auth`] (who calls), [`audit`] (who did
-//! what), [`live`] (updates to clients), [`mount`] (what a service hands to the program), and [`program`] (how it runs).
+//! what), [`live`] (updates to clients), [`mount`] (what a service hands to the program), and [`program`] (how it
+//! runs).
 //!
 //! **Invariant:** the core knows no service by name.
 

@@ -137,6 +137,31 @@ struct Mark {
     frozen: FrozenName,
     /// The first entry of the page, from 0.
     next: u64,
+    /// The last one of the page before, where rankings are held in Redis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<Last>,
+}
+
+/// The last entry of a page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Last {
+    owner: String,
+    scores: Vec<i64>,
+    seq: u64,
+    rank: u64,
+}
+
+impl Last {
+    fn of(ranked: &Ranked) -> Self {
+        let Ranked { owner, scores, seq, rank, .. } = ranked.clone();
+        Self { owner, scores, seq, rank }
+    }
+
+    /// It, before the place `next`.
+    fn at(self, next: u64) -> Ranked {
+        let Self { owner, scores, seq, rank } = self;
+        Ranked { rank, place: next.saturating_sub(1), owner, scores, seq }
+    }
 }
 
 /// A board's period and its ranking.
@@ -178,19 +203,20 @@ impl Boards {
         let start = match &query.cursor {
             None => Start::Now(query.from_rank.unwrap_or(1).max(1) - 1),
             Some(cursor) => {
-                let Mark { place, frozen, next } = self.inner.cursors.open(&list, cursor)?;
+                let Mark { place, frozen, next, last } = self.inner.cursors.open(&list, cursor)?;
                 match query.at {
                     _ if place != read.place => return Err(Error::CursorExpired),
                     Some(_) => Start::Past(frozen, next),
-                    None => Start::Frozen(frozen, next),
+                    None => Start::Frozen(frozen, next, last.map(|last| last.at(next))),
                 }
             }
         };
         let now = self.inner.clock.now();
-        let page = read.ranks.page(slice.as_ref(), start, limit, now).await?;
+        let page = read.ranks.page(slice.as_ref(), &start, limit, now).await?;
         let next = start.first() + page.found.ranked.len() as u64;
         let next_cursor = page.name.filter(|_| next < page.found.count).map(|frozen| {
-            self.inner.cursors.seal(&list, &Mark { place: read.place, frozen, next })
+            let last = page.found.ranked.last().filter(|_| frozen.version > 0).map(Last::of);
+            self.inner.cursors.seal(&list, &Mark { place: read.place, frozen, next, last })
         });
         Ok(EntriesPage { next_cursor, ..self.show_page(&read, page.found).await? })
     }

@@ -270,7 +270,7 @@ async fn whatever_part_redis_loses_is_missed_and_built_anew() {
         ["dense-country", ":o", ":g", ":z:", ":z:country:IN", ":d:", ":d:country:FR", "fleet"];
     for kind in kinds {
         let key = keys(&mut fleet.redis).into_iter().find(|key| key.ends_with(kind));
-        redis::cmd("DEL").arg(key.expect(kind)).exec(&mut fleet.redis).unwrap();
+        redis::cmd("DEL").arg(key.unwrap()).exec(&mut fleet.redis).unwrap();
         for reader in &readers {
             assert_eq!(everything(reader, &token, &slices).await, expected, "without {kind}");
         }

@@ -46,21 +46,21 @@ pub(crate) struct Page {
 }
 
 /// Where a page begins.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) enum Start {
     /// At this place of the ranking as it is now.
     Now(u64),
-    /// At this place of a ranking as it was. What is past already is as it was if it is worked out again.
-    Frozen(FrozenName, u64),
-    /// The same of an instant that is worked out again when it is not kept.
+    /// At this place of a ranking as it was, behind this entry.
+    Frozen(FrozenName, u64, Option<Ranked>),
+    /// At this place of a past instant, which is as it was also if it is worked out again.
     Past(FrozenName, u64),
 }
 
 impl Start {
     /// The first place, from 0.
-    pub(crate) fn first(self) -> u64 {
+    pub(crate) fn first(&self) -> u64 {
         match self {
-            Self::Now(first) | Self::Frozen(_, first) | Self::Past(_, first) => first,
+            Self::Now(first) | Self::Frozen(_, first, _) | Self::Past(_, first) => *first,
         }
     }
 }
@@ -140,26 +140,25 @@ impl Ranks {
     pub(crate) async fn page(
         &self,
         slice: Option<&Slice>,
-        from: Start,
+        start: &Start,
         len: usize,
         now: Ts,
     ) -> Result<Page, Error> {
         let (shared, place) = match self {
-            Self::Memory(standing) => return page_here(standing, slice, from, len, now),
+            Self::Memory(standing) => return page_here(standing, slice, start, len, now),
             Self::Shared(shared, place) => (shared, place),
         };
-        let (answer, name) = match from {
+        let (answer, name) = match start {
             Start::Now(first) => {
-                let answer = shared.range(place, slice, (first, len), true).await?;
+                let answer = shared.range(place, slice, (*first, len), true).await?;
                 let (as_of, version) = (answer.as_of, answer.version);
                 (answer, FrozenName { as_of, since: now, version })
             }
-            Start::Frozen(name, _) | Start::Past(name, _) if name.since < now.plus_s(-FROZEN_S) => {
-                return Err(Error::CursorExpired);
+            Start::Frozen(name, _, Some(last)) if name.since >= now.plus_s(-FROZEN_S) => {
+                (shared.range_after(place, slice, *name, (last, len)).await?, *name)
             }
-            Start::Frozen(name, first) | Start::Past(name, first) => {
-                (shared.range_of(place, slice, name, (first, len)).await?, name)
-            }
+            // Too old, or of a ranking in memory.
+            Start::Frozen(..) | Start::Past(..) => return Err(Error::CursorExpired),
         };
         let ranked = answer.parts.into_iter().flatten().collect();
         let found = Found { ranked, count: answer.count, as_of: name.as_of };
@@ -351,26 +350,27 @@ fn nobody(as_of: u64) -> Found {
 fn page_here(
     standing: &Standing,
     slice: Option<&Slice>,
-    from: Start,
+    start: &Start,
     len: usize,
     now: Ts,
 ) -> Result<Page, Error> {
     let as_it_is = || standing.freeze(slice, now);
-    let (name, snapshot, first) = match from {
+    let expired = || Error::CursorExpired;
+    let (name, snapshot, first) = match start {
         Start::Now(first) => match as_it_is() {
-            Some((name, snapshot)) => (name, snapshot, first),
+            Some((name, snapshot)) => (name, snapshot, *first),
             None => {
                 let as_of = standing.look(|sliced| sliced.as_of()).unwrap_or_default();
                 return Ok(Page { found: nobody(as_of), name: None });
             }
         },
-        Start::Frozen(name, first) | Start::Past(name, first) => {
-            let kept = standing.frozen(name, slice);
-            let again = || match from {
-                Start::Past(..) => as_it_is().map(|(_, snapshot)| snapshot),
-                Start::Now(_) | Start::Frozen(..) => None,
-            };
-            (name, kept.or_else(again).ok_or(Error::CursorExpired)?, first)
+        Start::Frozen(name, first, _) => {
+            (*name, standing.frozen(*name, slice).ok_or_else(expired)?, *first)
+        }
+        Start::Past(name, first) => {
+            let kept = standing.frozen(*name, slice);
+            let again = || as_it_is().map(|(_, snapshot)| snapshot);
+            (*name, kept.or_else(again).ok_or_else(expired)?, *first)
         }
     };
     let ranked = standing.look(|sliced| {

@@ -1,7 +1,8 @@
 -- Applies changes: life, token of the build that loads or '', now, width, time to live, lease; then of each change the
 -- owner, its number, the member or '' for a removal, and the slices as JSON or ''. What is older than what is known of
--- an owner changes nothing, so that it does not matter who applies what, how often, and in which order.
-local JOURNAL_MAX, REMOVED_MAX, REMOVED_MS = 100000, 100000, 900000
+-- an owner changes nothing, so that it does not matter who applies what, how often, and in which order. What can be
+-- asked and said together is: a call from a script costs as much as what it does.
+local JOURNAL_MAX, REMOVED_MAX, REMOVED_MS = 50000, 100000, 900000
 
 local now, width, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local head = redis.call('HMGET', place, 'life', 'token', 'as_of', 'paged')
@@ -13,16 +14,36 @@ if ARGV[2] ~= '' and ARGV[2] ~= token then return {'taken'} end
 local owners, gone = key(token, 'o'), key(token, 'g')
 local noted = tonumber(head[4] or 0) > now
 local as_of = tonumber(head[3])
-local entries, changes, distinct = {}, {}, {}
+
+local known, asked = {}, {}
+for at = 7, #ARGV, 4 do asked[#asked + 1] = ARGV[at] end
+if asked[1] then
+  local records = redis.call('HMGET', owners, unpack(asked))
+  for at, owner in ipairs(asked) do known[owner] = records[at] end
+end
+
+-- By slice: how many more entries and distinct scores, and what is to be done.
+local touched, written = {}, {}
 
 local function change(slice, old, new)
-  local more = move(key(token, 'z:' .. slice), key(token, 'd:' .. slice), width, old, new)
-  entries[slice] = (entries[slice] or 0) + (new and 1 or 0) - (old and 1 or 0)
-  changes[slice] = (changes[slice] or 0) + 1
-  distinct[slice] = (distinct[slice] or 0) + more
-  if noted then
-    redis.call('RPUSH', key(token, 'u:' .. slice), (old and #old or 0) .. ':' .. (old or '') .. (new or ''))
+  local one = touched[slice]
+  if not one then
+    one = {entries = 0, distinct = 0, changes = 0, come = {}, go = {}, journal = {}}
+    touched[slice] = one
   end
+  one.entries = one.entries + (new and 1 or 0) - (old and 1 or 0)
+  one.changes = one.changes + 1
+  if width > 0 then
+    one.distinct = one.distinct + move(key(token, 'z:' .. slice), key(token, 'd:' .. slice), width, old, new)
+  else
+    if new then
+      one.come[#one.come + 1] = 0
+      one.come[#one.come + 1] = new
+    end
+    -- Taken out after the others have come: no member comes a second time.
+    if old then one.go[#one.go + 1] = old end
+  end
+  if noted then one.journal[#one.journal + 1] = (old and #old or 0) .. ':' .. (old or '') .. (new or '') end
 end
 
 for at = 7, #ARGV, 4 do
@@ -30,16 +51,17 @@ for at = 7, #ARGV, 4 do
   local new = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
   as_of = math.max(as_of, seq)
   local newest, old, before = -1, nil, nil
-  local known = redis.call('HGET', owners, owner)
-  if known then newest, old, before = record(known) end
+  if known[owner] then newest, old, before = record(known[owner]) end
   if seq > newest then
+    local text = ARGV[at + 1] .. ':'
     if new then
-      redis.call('HSET', owners, owner, ARGV[at + 1] .. ':' .. #slices .. ':' .. slices .. new)
-      if known and not old then redis.call('ZREM', gone, owner) end
+      text = text .. #slices .. ':' .. slices .. new
+      if known[owner] and not old then redis.call('ZREM', gone, owner) end
     else
-      redis.call('HSET', owners, owner, ARGV[at + 1] .. ':')
       redis.call('ZADD', gone, ARGV[3], owner)
     end
+    known[owner] = text
+    written[owner] = text
     if old or new then change('', old, new) end
     local into = {}
     if new and slices ~= '' then
@@ -55,16 +77,25 @@ for at = 7, #ARGV, 4 do
   end
 end
 
-for slice, more in pairs(entries) do
-  redis.call('HINCRBY', place, 'n:' .. slice, more)
-  redis.call('HINCRBY', place, 'v:' .. slice, changes[slice])
-  redis.call('PEXPIRE', key(token, 'z:' .. slice), ttl)
+local records = {}
+for owner, text in pairs(written) do
+  records[#records + 1] = owner
+  records[#records + 1] = text
+end
+if records[1] then redis.call('HSET', owners, unpack(records)) end
+for slice, one in pairs(touched) do
+  local set, journal = key(token, 'z:' .. slice), key(token, 'u:' .. slice)
+  if one.come[1] then redis.call('ZADD', set, unpack(one.come)) end
+  if one.go[1] then redis.call('ZREM', set, unpack(one.go)) end
+  redis.call('HINCRBY', place, 'n:' .. slice, one.entries)
+  redis.call('HINCRBY', place, 'v:' .. slice, one.changes)
+  redis.call('PEXPIRE', set, ttl)
   if width > 0 then
-    redis.call('HINCRBY', place, 'd:' .. slice, distinct[slice])
+    redis.call('HINCRBY', place, 'd:' .. slice, one.distinct)
     redis.call('PEXPIRE', key(token, 'd:' .. slice), ttl)
   end
-  local journal = key(token, 'u:' .. slice)
   if noted then
+    redis.call('RPUSH', journal, unpack(one.journal))
     redis.call('LTRIM', journal, -JOURNAL_MAX, -1)
     redis.call('PEXPIRE', journal, ttl)
   else

@@ -75,19 +75,23 @@ impl Shared {
         self.ask(place, slice, &question).await
     }
 
-    /// The same of the ranking as it stood at a version.
+    /// At most `len` entries after one, of the ranking as it stood at a version.
     ///
     /// # Errors
     /// `CursorExpired` if too much has changed since.
-    pub(crate) async fn range_of(
+    pub(crate) async fn range_after(
         self: &Arc<Self>,
         place: &Arc<SharedPlace>,
         slice: Option<&Slice>,
         name: FrozenName,
-        (first, len): (u64, usize),
+        (last, len): (&Ranked, usize),
     ) -> Result<Answer, Error> {
-        let question = [text("frozen"), text(name.version), text(first), text(len)];
-        self.ask(place, slice, &question).await
+        let shape = place.shape.get().cloned().ok_or(Error::NotFound)?;
+        let member = shape.member(&last.owner, &last.scores, last.seq);
+        let question = [text("frozen"), text(name.version), member, text(len)];
+        let mut answer = self.ask(place, slice, &question).await?;
+        rank_from(&shape, Some(last), answer.parts.iter_mut().flatten());
+        Ok(answer)
     }
 
     /// Those next to each of `owners`.
@@ -122,7 +126,7 @@ impl Shared {
         let (first, rest) = owners.split_at(owners.len().min(OWNERS_MAX));
         for some in [first].into_iter().chain(rest.chunks(OWNERS_MAX)) {
             let mut asked = question.to_vec();
-            asked.extend(some.iter().map(|owner| text(owner)));
+            asked.extend(some.iter().map(text));
             let more = self.ask(place, slice, &asked).await?;
             let earlier = answer.take().map(|answer| answer.parts).unwrap_or_default();
             let parts = earlier.into_iter().chain(more.parts).collect();
@@ -346,23 +350,36 @@ fn read_part(shape: &Shape, part: &Reply) -> Vec<Ranked> {
         Reply::List(members) => members.as_slice(),
         one => std::slice::from_ref(one),
     };
-    let (mut place, mut rank) = (
-        place.number().unwrap_or_default().unsigned_abs(),
-        rank.number().unwrap_or_default().unsigned_abs(),
-    );
-    let mut ranked: Vec<Ranked> = Vec::with_capacity(members.len());
-    for Held { owner, scores, seq } in members.iter().filter_map(|one| shape.read(one.bytes())) {
-        let differs = ranked.last().is_some_and(|last| last.scores != scores);
-        rank = match shape.ties() {
-            Ties::Earliest | Ties::Owner => place + 1,
-            Ties::Shared if differs => place + 1,
-            Ties::Dense if differs => rank + 1,
-            Ties::Shared | Ties::Dense => rank,
-        };
-        ranked.push(Ranked { rank, place, owner, scores, seq });
-        place += 1;
-    }
+    let read = members.iter().filter_map(|one| shape.read(one.bytes()));
+    let place = place.number().unwrap_or_default().unsigned_abs();
+    let rank = rank.number().unwrap_or_default().unsigned_abs();
+    let ranked = |Held { owner, scores, seq }| Ranked { rank, place, owner, scores, seq };
+    let mut ranked: Vec<Ranked> = read.map(ranked).collect();
+    rank_from(shape, None, ranked.iter_mut());
     ranked
+}
+
+/// Gives places and ranks to entries that come one after the other, from that of the one before; without one, the first
+/// has its own.
+fn rank_from<'a>(
+    shape: &Shape,
+    before: Option<&Ranked>,
+    entries: impl Iterator<Item = &'a mut Ranked>,
+) {
+    let mut last = before.cloned();
+    for one in entries {
+        if let Some(last) = &last {
+            let differs = last.scores != one.scores;
+            one.place = last.place + 1;
+            one.rank = match shape.ties() {
+                Ties::Earliest | Ties::Owner => one.place + 1,
+                Ties::Shared if differs => one.place + 1,
+                Ties::Dense if differs => last.rank + 1,
+                Ties::Shared | Ties::Dense => last.rank,
+            };
+        }
+        last = Some(one.clone());
+    }
 }
 
 impl From<RedisAway> for Error {

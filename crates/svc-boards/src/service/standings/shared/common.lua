@@ -6,7 +6,10 @@
 --   z:SLICE   a sorted set of members, each with the score 0; everybody is the slice without a name
 --   d:SLICE   a sorted set of distinct scores, where ranks are dense
 --   u:SLICE   a list of what was changed, while somebody pages
---   f         a sorted set of the copies that stand still, by when they were made
+--   f         a sorted set of the earlier versions that somebody pages, by when they were asked for first
+--   w         a hash: such a version -> up to which version it was followed, and the sizes of the two that follow
+--   a:VERSION:SLICE  what was there at that version and is not any more
+--   r:VERSION:SLICE  what is there now and was not at that version
 local place = KEYS[1]
 
 local function key(token, kind) return place .. ':' .. token .. ':' .. kind end

@@ -1,6 +1,7 @@
 -- Answers one question about one moment: life, the newest submission that must be counted, slice, rule for ties (p: a
 -- rank for each place, s: shared, d: dense), width of the scores in members, time to live or '' to leave it, now; then
--- the question and what belongs to it. What has lost a part is not answered from.
+-- the question and what belongs to it. What has lost a part is not answered from, but a part that belongs to a version
+-- of which somebody pages is made again, or has expired.
 local FROZEN_MAX, FROZEN_MS = 32, 600000
 
 local slice, ties, width, now = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[7])
@@ -57,35 +58,71 @@ local function position(owner)
   return redis.call('ZRANK', set, member) or nil, member
 end
 
--- The set as it stood at an earlier version: a copy of the present one, with what has changed since taken back.
-local function frozen(asked)
-  if asked == version then return set, scores end
-  local copy, copied = key(token, 'f:' .. ARGV[9] .. ':' .. slice), key(token, 'e:' .. ARGV[9] .. ':' .. slice)
-  if redis.call('EXISTS', copy) == 1 then return copy, copied end
+-- What an earlier version has that is gone, and what has come since, by the changes that were noted; nothing if too
+-- much has changed. Each who pages on follows the changes since the page before.
+local function differences(asked, name)
+  local left, come = key(token, 'a:' .. name), key(token, 'r:' .. name)
+  if version == asked then return left, come, count end
+  local versions, followed = key(token, 'f'), key(token, 'w')
   local journal = key(token, 'u:' .. slice)
-  local behind = version - asked
-  if behind < 0 or behind > redis.call('LLEN', journal) then return nil end
-  local kept = key(token, 'f')
-  while redis.call('ZCARD', kept) >= FROZEN_MAX do
-    local name = redis.call('ZRANGE', kept, 0, 0)[1]
-    redis.call('UNLINK', key(token, 'f:' .. name), key(token, 'e:' .. name))
-    redis.call('ZREM', kept, name)
+  local noted = redis.call('LLEN', journal)
+  local from = asked
+  local before = redis.call('HGET', followed, name)
+  if before then
+    local version, gone, new = string.match(before, '^(%d+):(%d+):(%d+)$')
+    local whole = redis.call('ZCARD', left) == tonumber(gone) and redis.call('ZCARD', come) == tonumber(new)
+    if whole then from = tonumber(version) end
   end
-  redis.call('COPY', set, copy)
-  if ties == 'd' then redis.call('COPY', scores, copied) end
-  local changes = redis.call('LRANGE', journal, -behind, -1)
-  for at = #changes, 1, -1 do
-    local colon = string.find(changes[at], ':', 1, true)
-    local length = tonumber(string.sub(changes[at], 1, colon - 1))
-    local old = string.sub(changes[at], colon + 1, colon + length)
-    local new = string.sub(changes[at], colon + length + 1)
-    move(copy, copied, ties == 'd' and width or 0, new ~= '' and new or nil, old ~= '' and old or nil)
+  if version < from or version - from > noted then return nil end
+  if from == asked then
+    redis.call('UNLINK', left, come)
+    while not before and redis.call('ZCARD', versions) >= FROZEN_MAX do
+      local oldest = redis.call('ZRANGE', versions, 0, 0)[1]
+      redis.call('UNLINK', key(token, 'a:' .. oldest), key(token, 'r:' .. oldest))
+      redis.call('HDEL', followed, oldest)
+      redis.call('ZREM', versions, oldest)
+    end
+    redis.call('ZADD', versions, 'NX', ARGV[7], name)
   end
-  redis.call('PEXPIRE', copy, FROZEN_MS)
-  redis.call('PEXPIRE', copied, FROZEN_MS)
-  redis.call('ZADD', kept, ARGV[7], ARGV[9] .. ':' .. slice)
-  redis.call('PEXPIRE', kept, FROZEN_MS)
-  return copy, copied
+  local changes = version > from and redis.call('LRANGE', journal, from - version, -1) or {}
+  for _, changed in ipairs(changes) do
+    local colon = string.find(changed, ':', 1, true)
+    local length = tonumber(string.sub(changed, 1, colon - 1))
+    local old = string.sub(changed, colon + 1, colon + length)
+    local new = string.sub(changed, colon + length + 1)
+    if old ~= '' and redis.call('ZREM', come, old) == 0 then redis.call('ZADD', left, 0, old) end
+    if new ~= '' then redis.call('ZADD', come, 0, new) end
+  end
+  local sizes = {redis.call('ZCARD', left), redis.call('ZCARD', come)}
+  redis.call('HSET', followed, name, string.format('%.0f:%d:%d', version, sizes[1], sizes[2]))
+  for _, one in ipairs({left, come, versions, followed}) do redis.call('PEXPIRE', one, FROZEN_MS) end
+  return left, come, count + sizes[1] - sizes[2]
+end
+
+-- Members of an earlier version that come after one: those of now that were there, and those that are gone.
+local function after(left, come, last, length)
+  local found, from = {}, last
+  repeat
+    local some = redis.call('ZRANGEBYLEX', set, '(' .. from, '+', 'LIMIT', 0, length)
+    for _, member in ipairs(some) do
+      if #found < 2 * length and not redis.call('ZSCORE', come, member) then
+        found[#found + 1] = 0
+        found[#found + 1] = member
+      end
+      from = member
+    end
+  until #some < length or #found >= 2 * length
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', left, '(' .. last, '+', 'LIMIT', 0, length)) do
+    found[#found + 1] = 0
+    found[#found + 1] = member
+  end
+  if not found[1] then return {} end
+  -- Redis puts them in order: texts are compared otherwise here.
+  local sorted = key(token, 's')
+  redis.call('ZADD', sorted, unpack(found))
+  local members = redis.call('ZRANGE', sorted, 0, length - 1)
+  redis.call('UNLINK', sorted)
+  return members
 end
 
 local said = {'ok', as_of, count, version}
@@ -98,10 +135,12 @@ if question == 'range' then
     redis.call('HSET', place, 'paged', string.format('%.0f', now + FROZEN_MS + 60000))
   end
 elseif question == 'frozen' then
-  local copy, copied = frozen(tonumber(ARGV[9]))
-  if not copy then return {'expired'} end
-  said[3] = redis.call('ZCARD', copy)
-  said[5] = range(copy, copied, tonumber(ARGV[10]), tonumber(ARGV[11]))
+  local asked, length = tonumber(ARGV[9]), tonumber(ARGV[11])
+  local left, come, size = differences(asked, ARGV[9] .. ':' .. slice)
+  if not left then return {'expired'} end
+  said[3] = size
+  -- The caller knows the place and rank of the last one.
+  said[5] = {0, 0, after(left, come, ARGV[10], length)}
 elseif question == 'around' then
   local length = tonumber(ARGV[9])
   for at = 10, #ARGV do
