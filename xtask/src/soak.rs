@@ -19,6 +19,8 @@ struct Soak {
     name: &'static str,
     about: &'static str,
     package: &'static str,
+    /// Which test programs of it, as cargo names them.
+    programs: &'static [&'static str],
     filter: &'static str,
     rounds: u64,
 }
@@ -28,6 +30,7 @@ const SOAKS: &[Soak] = &[
         name: "kill",
         about: "kill -9 of the program on both engines, and of Postgres, during 64 writers",
         package: "mainstay",
+        programs: &["--test", "it"],
         filter: "kill::",
         rounds: 100,
     },
@@ -35,8 +38,17 @@ const SOAKS: &[Soak] = &[
         name: "scores",
         about: "kill -9 of the program on both engines while scores are added to a board",
         package: "mainstay",
+        programs: &["--test", "it"],
         filter: "kill_scores::",
         rounds: 100,
+    },
+    Soak {
+        name: "ranking",
+        about: "100,000 random operations on rankings, against a sorted list and a sorted set of Redis",
+        package: "svc-boards",
+        programs: &["--lib", "--test", "it"],
+        filter: "engine::",
+        rounds: 10,
     },
 ];
 
@@ -68,7 +80,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     // The standard library seeds it from the system. Short, because it is read and typed by people.
     let seed = args.seed.unwrap_or_else(|| RandomState::new().hash_one(soak.name) % 1_000_000);
     println!("{}: {rounds} rounds with seed {seed}", soak.name);
-    let words = ["test", "--package", soak.package, "--test", "it", "--", soak.filter];
+    let mut words = vec!["test", "--package", soak.package];
+    words.extend(soak.programs);
+    words.extend(["--", soak.filter]);
     let mut command = cargo(words)?;
     command.env("MAINSTAY_SOAK_ROUNDS", rounds.to_string());
     command.env("MAINSTAY_SOAK_SEED", seed.to_string());

@@ -2,8 +2,9 @@
 //!
 //! Reading order: [`clock`] and [`ids`], [`error`], [`config`] and [`secrets`], [`data_dir`] and [`control`] (one
 //! program owns a data folder), [`db`] (records and the one write path), [`events`] (facts out and in), [`cache`],
-//! [`http`] (routes as data), [`auth`] (who calls), [`audit`] (who did what), [`live`] (updates to clients),
-//! [`mount`] (what a service hands to the program), and [`program`] (how it runs).
+//! [`redis`](mod@redis) (what a fleet shares), [`http`] (routes as data), [`auth`] (who calls), [`audit`] (who did
+//! what), [`live`] (updates to clients), [`mount`] (what a service hands to the program), and [`program`] (how it
+//! runs).
 //!
 //! **Invariant:** the core knows no service by name.
 
@@ -22,6 +23,7 @@ pub mod cache;
 pub mod db;
 pub mod events;
 pub mod jobs;
+pub mod redis;
 pub mod request;
 
 pub mod blobs;

@@ -20,6 +20,7 @@ use crate::{
     http::{Cursors, Route},
     jobs::{Job, Periodic},
     live::{Figures, Live, LiveSettings},
+    redis::Redis,
     telemetry::Metrics,
 };
 
@@ -39,7 +40,7 @@ pub struct CoreParts {
     pub live: LiveSettings,
     /// Where figures are declared.
     pub metrics: Metrics,
-    /// Where the cache's second level is; without it every instance keeps its own.
+    /// Where Redis is: the cache's second level, and what the fleet shares; without it every instance keeps its own.
     pub redis: Option<SecondLevelConfig>,
 }
 
@@ -76,6 +77,8 @@ pub struct Core {
     pub cache_metrics: CacheMetrics,
     /// The cache's second level, which all instances share, if there is one.
     pub second_level: Option<Arc<SecondLevel>>,
+    /// The same Redis for what all instances share and none keeps a copy of.
+    pub redis: Option<Arc<Redis>>,
     /// Where large bytes are.
     pub blobs: Blobs,
     /// Accounts and credentials.
@@ -110,9 +113,14 @@ impl Core {
         logs.add(&accounts);
         let cache_metrics = CacheMetrics::new(&metrics);
         let second_level = redis
-            .map(|redis| SecondLevel::new(&redis, mono.clone()).map(Arc::new))
+            .as_ref()
+            .map(|redis| SecondLevel::new(redis, mono.clone()).map(Arc::new))
             .transpose()
             .map_err(|error| MountError::because("open the cache's second level", error))?;
+        let redis = redis
+            .map(|redis| Redis::new(&redis.url, mono.clone()).map(Arc::new))
+            .transpose()
+            .map_err(|error| MountError::because("open what the fleet shares", error))?;
         Ok(Self {
             clock,
             mono,
@@ -121,6 +129,7 @@ impl Core {
             metrics,
             cache_metrics,
             second_level,
+            redis,
             blobs,
             auth,
             accounts,

@@ -23,6 +23,19 @@ pub struct DeclaredRule {
     pub rule: RuleSettings,
 }
 
+/// Where rankings are held.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RankingsIn {
+    /// Each instance holds those that it is asked for: the fastest.
+    #[default]
+    Memory,
+    /// Redis holds them for all instances.
+    Redis,
+}
+
 /// Boards' settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -37,7 +50,10 @@ pub struct Config {
     /// How long after its end a competition waits for activity that is synced late, in seconds.
     #[schemars(range(min = 0, max = 604_800))]
     pub settle_after_s: u32,
-    /// How long a period that nobody looks at stays in memory, in seconds.
+    /// Where rankings are held: `memory` of each instance that is asked for them, or `redis`, for fleets whose instances
+    /// should not each hold every board. `redis` needs `redis.url`; what it forgets is built anew from the records.
+    pub rankings: RankingsIn,
+    /// How long the ranking of a period that nobody looks at is kept where rankings are held, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
     pub idle_s: u32,
     /// After how many submissions a board's ranking is kept as a checkpoint, a file in the blob store, from which it is
@@ -62,6 +78,7 @@ impl Default for Config {
             history_days: 400,
             currency: "INR".into(),
             settle_after_s: 0,
+            rankings: RankingsIn::Memory,
             idle_s: 900,
             checkpoint_after: 20_000,
             activity: ActivityLimits::default(),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use mainstay_core::{
     db::DbError,
     error::{Code, Fault, Problem},
+    redis::RedisAway,
 };
 
 /// Why a use case was not done; reads after "failed to".
@@ -28,6 +29,9 @@ pub(crate) enum Error {
     /// A refusal that another part has worded.
     #[error("serve the request: {}", .0.detail)]
     Refused(Box<Problem>),
+    /// Rankings are held in Redis, which does not answer.
+    #[error("read rankings")]
+    RankingsAway(#[source] RedisAway),
     /// The records.
     #[error("use the records")]
     Db(#[source] DbError),
@@ -74,6 +78,10 @@ impl From<Error> for Problem {
                 Code::CursorExpired,
                 "A ranking can be paged for ten minutes. Load the first page again.",
             ),
+            Error::RankingsAway(error) => {
+                let detail = "Rankings cannot be read at the moment. Scores are still taken; ask again in a second.";
+                Problem::new(Code::Unavailable, detail).retry_after_s(1).because(error)
+            }
             Error::Refused(problem) => *problem,
             Error::Db(error) => error.into(),
         }

@@ -116,6 +116,19 @@ fn periodic(boards: &Boards) -> Vec<Periodic> {
                 })
             },
         },
+        Periodic {
+            name: "boards.tend_rankings",
+            every: service::TELL_EVERY,
+            run: {
+                let boards = boards.clone();
+                Arc::new(move || {
+                    let boards = boards.clone();
+                    Box::pin(async move {
+                        boards.tend_rankings().await.map_err(|error| error.to_string())
+                    })
+                })
+            },
+        },
         task("boards.recount_activity", 10, |boards| {
             Box::pin(async move { boards.recount_activity().await })
         }),

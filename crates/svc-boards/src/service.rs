@@ -38,9 +38,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::{
     boards::Board, checkpoints::Checkpoints, live::Watched, rates::Rates, scores::intake::Intake,
-    standings::Standings,
+    standings::Rankings,
 };
-use crate::{Config, MIGRATIONS, error::Error};
+use crate::{Config, MIGRATIONS, config::RankingsIn, error::Error};
 
 pub(crate) use self::{
     activities::{AchievementView, ActivityView, DayView, GoalView, NewActivity},
@@ -80,7 +80,7 @@ struct Inner {
     known: Class<String, Arc<Board>>,
     /// Signs results, and knows people's handles.
     auth: Auth,
-    standings: Arc<Standings>,
+    rankings: Rankings,
     checkpoints: Arc<Checkpoints>,
     rates: Rates,
     intake: Arc<Intake>,
@@ -110,8 +110,7 @@ impl Boards {
         let weigh = |id: &String, board: &Arc<Board>| id.len() + board.weight();
         let known = Class::new(policy, log.epochs().clone(), &core.cache_metrics, weigh);
         let checkpoints = Arc::new(Checkpoints::new(core, log.db(), config.checkpoint_after));
-        let standings = Standings::new(checkpoints.clone(), core.clock.clone());
-        standings.follow(&log);
+        let rankings = rankings(core, &config, &log, &checkpoints)?;
         let history = Arc::<history::History>::default();
         let told = history.clone();
         log.on_fact(Box::new(move |fact| {
@@ -131,7 +130,7 @@ impl Boards {
             config,
             known,
             auth: core.auth.clone(),
-            standings,
+            rankings,
             checkpoints,
             rates: Rates::default(),
             intake: Arc::default(),
@@ -186,11 +185,34 @@ impl Boards {
     pub(crate) async fn forget_idle(&self) -> Result<(), Error> {
         let now = self.inner.clock.now();
         self.inner.orders.forget_old(now);
-        self.inner.standings.forget_idle(now.plus_s(-i64::from(self.inner.config.idle_s)), now);
+        self.inner.rankings.forget_idle(now.plus_s(-i64::from(self.inner.config.idle_s)), now);
         Ok(())
+    }
+
+    /// Keeps rankings current that are held in Redis.
+    pub(crate) async fn tend_rankings(&self) -> Result<(), Error> {
+        self.inner.rankings.tend().await
     }
 
     fn db(&self) -> &Db {
         self.inner.log.db()
+    }
+}
+
+/// Where rankings are held, as it is configured.
+fn rankings(
+    core: &Core,
+    config: &Config,
+    log: &Log,
+    checkpoints: &Arc<Checkpoints>,
+) -> Result<Rankings, MountError> {
+    match (config.rankings, &core.redis) {
+        (RankingsIn::Memory, _) => Ok(Rankings::in_memory(log, checkpoints, core.clock.clone())),
+        (RankingsIn::Redis, Some(redis)) => {
+            Ok(Rankings::in_redis(redis.clone(), log, core.clock.clone(), config.idle_s))
+        }
+        (RankingsIn::Redis, None) => Err(MountError::new(
+            "hold rankings in Redis without one: set `redis.url`, or set `boards.rankings` to `memory`",
+        )),
     }
 }

@@ -15,12 +15,12 @@ pub(super) use self::views::slice_of;
 pub(crate) use self::views::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView};
 use self::{
     among::Circle,
-    views::{Window, first_around, limit_of, percentile},
+    views::{Window, limit_of, percentile},
 };
 use super::{
     Boards,
     boards::Board,
-    standings::{FrozenName, Standing},
+    standings::{Found, FrozenName, Ranks, Start},
     tiers,
 };
 use crate::{
@@ -47,14 +47,39 @@ struct Mark {
     frozen: FrozenName,
     /// The first entry of the page, from 0.
     next: u64,
+    /// The last one of the page before, where rankings are held in Redis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<Last>,
 }
 
-/// A board's period in memory.
+/// The last entry of a page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Last {
+    owner: String,
+    scores: Vec<i64>,
+    seq: u64,
+    rank: u64,
+}
+
+impl Last {
+    fn of(ranked: &Ranked) -> Self {
+        let Ranked { owner, scores, seq, rank, .. } = ranked.clone();
+        Self { owner, scores, seq, rank }
+    }
+
+    /// It, before the place `next`.
+    fn at(self, next: u64) -> Ranked {
+        let Self { owner, scores, seq, rank } = self;
+        Ranked { rank, place: next.saturating_sub(1), owner, scores, seq }
+    }
+}
+
+/// A board's period and its ranking.
 pub(super) struct Read {
     pub(super) board: Arc<Board>,
     place: Place,
     period: PeriodRow,
-    pub(super) standing: Arc<Standing>,
+    pub(super) ranks: Ranks,
 }
 
 impl Boards {
@@ -89,45 +114,25 @@ impl Boards {
         let slice = slice_of(query.slice.as_deref())?;
         let list = format!("entries {} {:?} {:?} {:?}", board.no, query.window, query.at, slice);
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
-        let now = self.inner.clock.now();
-        let (snapshot, name, first) = match &query.cursor {
+        let start = match &query.cursor {
+            None => Start::Now(query.from_rank.unwrap_or(1).max(1) - 1),
             Some(cursor) => {
-                let mark: Mark = self.inner.cursors.open(&list, cursor)?;
-                let frozen = (mark.place == read.place)
-                    .then(|| read.standing.frozen(mark.frozen, slice.as_ref()))
-                    .flatten()
-                    // What is past is found again as it was.
-                    .or_else(|| {
-                        let past = query.at.filter(|_| mark.place == read.place);
-                        past.and_then(|_| read.standing.freeze(slice.as_ref(), now)).map(|it| it.1)
-                    })
-                    .ok_or(Error::CursorExpired)?;
-                (frozen, Some(mark.frozen), mark.next)
-            }
-            None => {
-                let first = query.from_rank.unwrap_or(1).max(1) - 1;
-                match read.standing.freeze(slice.as_ref(), now) {
-                    Some((name, frozen)) => (frozen, Some(name), first),
-                    None => return Ok(read.nobody()),
+                let Mark { place, frozen, next, last } = self.inner.cursors.open(&list, cursor)?;
+                match query.at {
+                    _ if place != read.place => return Err(Error::CursorExpired),
+                    Some(_) => Start::Past(frozen, next),
+                    None => Start::Frozen(frozen, next, last.map(|last| last.at(next))),
                 }
             }
         };
-        let ranked = read.standing.look(|sliced| {
-            let ranking = sliced.ranking(slice.as_ref());
-            ranking.map(|ranking| ranking.range_of(&snapshot, first, limit))
+        let now = self.inner.clock.now();
+        let page = read.ranks.page(slice.as_ref(), &start, limit, now).await?;
+        let next = start.first() + page.found.ranked.len() as u64;
+        let next_cursor = page.name.filter(|_| next < page.found.count).map(|frozen| {
+            let last = page.found.ranked.last().filter(|_| frozen.version > 0).map(Last::of);
+            self.inner.cursors.seal(&list, &Mark { place: read.place, frozen, next, last })
         });
-        let ranked: Vec<Ranked> = ranked.flatten().unwrap_or_default();
-        let next = first + ranked.len() as u64;
-        let next_cursor = name.filter(|_| next < snapshot.len()).map(|frozen| {
-            self.inner.cursors.seal(&list, &Mark { place: read.place, frozen, next })
-        });
-        Ok(EntriesPage {
-            items: self.show(&read.board, read.place, ranked).await?,
-            next_cursor,
-            count: snapshot.len(),
-            period: read.period.into(),
-            as_of: name.map_or(0, |name| name.as_of),
-        })
+        Ok(EntriesPage { next_cursor, ..self.show_page(&read, page.found).await? })
     }
 
     /// How one owner stands.
@@ -160,13 +165,10 @@ impl Boards {
     ) -> Result<StandingView, Error> {
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
-        let found = read.standing.look(|sliced| {
-            let ranking = sliced.ranking(slice.as_ref())?;
-            let standing = ranking.standing(owner)?;
-            let ranked = ranking.range(standing.place, 1).into_iter().next()?;
-            Some((ranked, standing.place, ranking.len(), sliced.as_of()))
-        });
-        let (ranked, place, count, as_of) = found.flatten().ok_or(Error::NotFound)?;
+        let found = read.ranks.among(slice.as_ref(), &[owner]).await?;
+        let (count, as_of) = (found.count, found.as_of);
+        let ranked = found.ranked.into_iter().next().ok_or(Error::NotFound)?;
+        let place = ranked.place;
         let entry = self.show(&read.board, read.place, vec![ranked]).await?.pop();
         let percentile = percentile(place, count);
         Ok(StandingView { entry: entry.ok_or(Error::NotFound)?, percentile, count, as_of })
@@ -190,21 +192,8 @@ impl Boards {
         }
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
-        let found = read.standing.look(|sliced| {
-            let ranking = sliced.ranking(slice.as_ref())?;
-            let place = ranking.standing(owner)?.place;
-            let first = first_around(place, limit, ranking.len());
-            let ranked = ranking.range(first, limit as usize);
-            Some((ranked, ranking.len(), sliced.as_of()))
-        });
-        let (ranked, count, as_of) = found.flatten().ok_or(Error::NotFound)?;
-        Ok(EntriesPage {
-            items: self.show(&read.board, read.place, ranked).await?,
-            next_cursor: None,
-            count,
-            period: read.period.into(),
-            as_of,
-        })
+        let found = read.ranks.around(slice.as_ref(), owner, limit).await?;
+        self.show_page(&read, found.ok_or(Error::NotFound)?).await
     }
 
     /// How several owners stand, in the order of their ranks; those without an entry are left out.
@@ -228,27 +217,23 @@ impl Boards {
         }
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
-        let found = read.standing.look(|sliced| {
-            let ranking = sliced.ranking(slice.as_ref())?;
-            let mut places: Vec<u64> =
-                owners.iter().filter_map(|owner| Some(ranking.standing(owner)?.place)).collect();
-            places.sort_unstable();
-            places.dedup();
-            let ranked: Vec<Ranked> =
-                places.into_iter().flat_map(|place| ranking.range(place, 1)).collect();
-            Some((ranked, ranking.len(), sliced.as_of()))
-        });
-        let Some((ranked, count, as_of)) = found.flatten() else { return Ok(read.nobody()) };
+        let owners: Vec<&str> = owners.iter().map(|owner| &**owner).collect();
+        let found = read.ranks.among(slice.as_ref(), &owners).await?;
+        self.show_page(&read, found).await
+    }
+
+    /// A page without a next one.
+    async fn show_page(&self, read: &Read, found: Found) -> Result<EntriesPage, Error> {
         Ok(EntriesPage {
-            items: self.show(&read.board, read.place, ranked).await?,
+            items: self.show(&read.board, read.place, found.ranked).await?,
             next_cursor: None,
-            count,
+            count: found.count,
             period: read.period.into(),
-            as_of,
+            as_of: found.as_of,
         })
     }
 
-    /// A period that `caller` may see, in memory.
+    /// A period that `caller` may see, with its ranking.
     pub(super) async fn read_period(
         &self,
         caller: Option<&Caller>,
@@ -273,11 +258,11 @@ impl Boards {
         };
         let (head, period) = self.find_period(&board, window).await?;
         let place = Place { board_no: board.no, edition: head.edition, period: period.no };
-        let standing = match at {
-            Some(at) => self.past(&board, place, at).await?,
-            None => self.inner.standings.get(&board.settings, place).await?,
+        let ranks = match at {
+            Some(at) => Ranks::Memory(self.past(&board, place, at).await?),
+            None => self.inner.rankings.get(&board.settings, place).await?,
         };
-        Ok(Read { board, place, period, standing })
+        Ok(Read { board, place, period, ranks })
     }
 
     async fn find_period(&self, board: &Board, window: Window) -> Result<(Head, PeriodRow), Error> {
@@ -362,17 +347,5 @@ impl Boards {
             })
         };
         Ok(ranked.iter().filter_map(view).collect())
-    }
-}
-
-impl Read {
-    fn nobody(&self) -> EntriesPage {
-        EntriesPage {
-            items: Vec::new(),
-            next_cursor: None,
-            count: 0,
-            period: self.period.into(),
-            as_of: self.standing.look(|sliced| sliced.as_of()).unwrap_or_default(),
-        }
     }
 }

@@ -5,7 +5,7 @@
 //! any older state: take out everybody it names, then put those of `entries` in at their places, in order.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -31,7 +31,7 @@ use tokio::sync::Notify;
 use super::{
     Boards,
     boards::Board,
-    standings::{Sliced, Standing, TOP},
+    standings::{Found, Moved, Ranks, TOP},
 };
 use crate::{engine::Ranked, error::Error, model::score::Written, store};
 
@@ -82,7 +82,7 @@ struct BoardWatch {
     /// What each reader was told last of how they stand.
     mine: HashMap<UserId, Vec<LiveEntry>>,
     /// The period, as it was looked up last.
-    standing: Option<Arc<Standing>>,
+    ranks: Option<Ranks>,
     /// Since when it is told without a gap.
     since: Option<Point>,
     /// Something happened.
@@ -123,8 +123,8 @@ impl Drop for Watching {
         if let Some(watch) = boards.get_mut(&self.board_no) {
             watch.watchers.remove(&self.number);
             if watch.watchers.is_empty() {
-                if let Some(standing) = &watch.standing {
-                    standing.unwatch();
+                if let Some(ranks) = &watch.ranks {
+                    ranks.unwatch();
                 }
                 boards.remove(&self.board_no);
             }
@@ -145,7 +145,7 @@ impl Watched {
             id: board.id.clone(),
             watchers: HashMap::new(),
             mine: HashMap::new(),
-            standing: None,
+            ranks: None,
             since: None,
             dirty: false,
             renewed: false,
@@ -196,12 +196,12 @@ impl Watched {
     /// Boards on which something happened, and whether they have to be looked up again.
     fn take_dirty(&self) -> Vec<(i64, String, bool)> {
         let mut boards = self.boards();
-        let dirty = boards.iter_mut().filter(|(_, watch)| watch.dirty || watch.standing.is_none());
+        let dirty = boards.iter_mut().filter(|(_, watch)| watch.dirty || watch.ranks.is_none());
         dirty
             .map(|(no, watch)| {
                 watch.dirty = false;
                 watch.turn += 1;
-                let renewed = std::mem::take(&mut watch.renewed) || watch.standing.is_none();
+                let renewed = std::mem::take(&mut watch.renewed) || watch.ranks.is_none();
                 (*no, watch.id.clone(), renewed)
             })
             .collect()
@@ -269,11 +269,7 @@ impl Boards {
         id: &str,
     ) -> Result<String, Error> {
         let read = self.read_period(caller, id, (None, None)).await?;
-        let found = read.standing.look(|sliced| {
-            let top = sliced.ranking(None).map(|all| all.range(0, TOP as usize));
-            (top.unwrap_or_default(), sliced.as_of())
-        });
-        let (top, as_of) = found.unwrap_or_default();
+        let Found { ranked: top, as_of, .. } = read.ranks.top(TOP as usize).await?;
         let entry = |ranked: &Ranked| {
             let LiveEntry { rank, owner, scores } = shown(&read.board, ranked);
             json!({ "rank": rank, "user_id": owner, "score": scores.first() })
@@ -283,18 +279,18 @@ impl Boards {
     }
 
     /// Looks up the present period of a board that is watched.
-    async fn watch(&self, no: i64, id: &str) -> Result<Option<Arc<Standing>>, Error> {
+    async fn watch(&self, no: i64, id: &str) -> Result<Option<Ranks>, Error> {
         let Some(board) = self.known_board(id).await?.filter(|board| board.no == no) else {
             return Ok(None);
         };
         let head = store::boards::head(&mut *self.db().read().await?, no).await?;
         let head = head.ok_or(Error::NotFound)?;
         let place = board.place(head);
-        let standing = self.inner.standings.get(&board.settings, place).await?;
-        standing.watch();
+        let ranks = self.inner.rankings.get(&board.settings, place).await?;
+        ranks.watch().await?;
         if let Some(watch) = self.inner.watched.boards().get_mut(&no) {
-            let before = watch.standing.replace(standing.clone());
-            if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, &standing)) {
+            let before = watch.ranks.replace(ranks.clone());
+            if let Some(before) = before.filter(|before| !before.is(&ranks)) {
                 before.unwatch();
             }
             for watcher in watch.watchers.values() {
@@ -302,7 +298,7 @@ impl Boards {
                 watcher.sees.store(sees, Ordering::Relaxed);
             }
         }
-        Ok(Some(standing))
+        Ok(Some(ranks))
     }
 
     /// Waits for something to happen and tells those who watch.
@@ -317,26 +313,23 @@ impl Boards {
 
     async fn tell_of(&self, no: i64, id: &str, renewed: bool) -> Result<(), Error> {
         if renewed {
-            let before = self.inner.watched.boards().get(&no).and_then(|one| one.standing.clone());
-            let Some(standing) = self.watch(no, id).await? else {
+            let before = self.inner.watched.boards().get(&no).and_then(|one| one.ranks.clone());
+            let Some(ranks) = self.watch(no, id).await? else {
                 return self.publish_to_all(no, "gone", &json!({}));
             };
-            if before.is_none_or(|before| !Arc::ptr_eq(&before, &standing)) {
+            if before.is_none_or(|before| !before.is(&ranks)) {
                 self.publish_to_all(no, RELOAD, &json!({}))?;
             }
         }
         let Some(board) = self.known_board(id).await? else { return Ok(()) };
-        let standing = self.inner.watched.boards().get(&no).and_then(|one| one.standing.clone());
-        let Some(standing) = standing else { return Ok(()) };
-        let touched = standing.take_touched();
-        if !touched.any {
-            return Ok(());
-        }
-        if touched.many {
-            self.publish_to_all(no, RELOAD, &json!({}))?;
-        } else if !touched.owners.is_empty() {
-            let patch = standing.look(|sliced| Patch::of(&board, sliced, &touched.owners));
-            if let Some(patch) = patch.flatten() {
+        let ranks = self.inner.watched.boards().get(&no).and_then(|one| one.ranks.clone());
+        let Some(ranks) = ranks else { return Ok(()) };
+        match ranks.take_moved().await? {
+            Moved::Nothing => return Ok(()),
+            Moved::Below => {}
+            Moved::Much => self.publish_to_all(no, RELOAD, &json!({}))?,
+            Moved::Top { found, gone } => {
+                let patch = Patch::of(&board, found, gone);
                 self.publish(top_of(no), LiveMessage::summary("patch", &patch))?;
                 if self.inner.watched.speaks(no, Words::Leaderboard) {
                     let patch = patch.as_leaderboard();
@@ -344,19 +337,18 @@ impl Boards {
                 }
             }
         }
-        self.tell_mine(&board, &standing)
+        self.tell_mine(&board, &ranks).await
     }
 
     /// Tells readers how they stand, those for whom it has changed.
-    fn tell_mine(&self, board: &Board, standing: &Standing) -> Result<(), Error> {
-        let mut messages = Vec::new();
-        {
+    async fn tell_mine(&self, board: &Board, ranks: &Ranks) -> Result<(), Error> {
+        let users: Vec<UserId> = {
             let mut boards = self.inner.watched.boards();
             let Some(watch) = boards.get_mut(&board.no) else { return Ok(()) };
             if watch.turn % TURNS_OF_MINE != 1 {
                 // Said with one of the next turns.
                 watch.dirty = true;
-                standing.note_any();
+                ranks.note_any();
                 return Ok(());
             }
             let users: Vec<UserId> = watch
@@ -366,9 +358,14 @@ impl Boards {
                 .filter_map(|watcher| Some(watcher.caller.as_ref()?.user))
                 .collect();
             watch.mine.retain(|user, _| users.contains(user));
-            for user in users {
-                let around = standing.look(|sliced| around_of(board, sliced, &user.to_string()));
-                let Some(around) = around.flatten() else { continue };
+            users
+        };
+        let owners: Vec<String> = users.iter().map(ToString::to_string).collect();
+        let around = ranks.around_each(&owners, AROUND).await?;
+        let mut messages = Vec::new();
+        if let Some(watch) = self.inner.watched.boards().get_mut(&board.no) {
+            for (user, ranked) in users.into_iter().zip(around).filter(|(_, it)| !it.is_empty()) {
+                let around: Vec<LiveEntry> = ranked.iter().map(|one| shown(board, one)).collect();
                 if watch.mine.get(&user) != Some(&around) {
                     messages.push((mine_of(board.no, user), json!({ "around": around })));
                     watch.mine.insert(user, around);
@@ -426,21 +423,11 @@ struct Placed {
 }
 
 impl Patch {
-    /// Where `owners` are now.
-    fn of(board: &Board, sliced: &Sliced, owners: &BTreeSet<String>) -> Option<Self> {
-        let all = sliced.ranking(None)?;
-        let mut places = Vec::new();
-        let mut gone = Vec::new();
-        for owner in owners {
-            match all.standing(owner).filter(|standing| standing.place < TOP) {
-                Some(standing) => places.push(standing.place),
-                None => gone.push(owner.clone()),
-            }
-        }
-        places.sort_unstable();
-        let placed = |ranked: Ranked| Placed { place: ranked.place, entry: shown(board, &ranked) };
-        let entries = places.into_iter().flat_map(|place| all.range(place, 1)).map(placed);
-        Some(Self { entries: entries.collect(), gone, count: all.len(), as_of: sliced.as_of() })
+    /// Who is where in the top now, and who is not in it.
+    fn of(board: &Board, found: Found, gone: Vec<String>) -> Self {
+        let placed = |ranked: &Ranked| Placed { place: ranked.place, entry: shown(board, ranked) };
+        let entries = found.ranked.iter().map(placed).collect();
+        Self { entries, gone, count: found.count, as_of: found.as_of }
     }
 
     /// The same in the words of guide 2.
@@ -461,13 +448,4 @@ fn shown(board: &Board, ranked: &Ranked) -> LiveEntry {
         owner: ranked.owner.to_string(),
         scores: board.settings.show_scores(&ranked.scores),
     }
-}
-
-/// An owner and those next to them.
-fn around_of(board: &Board, sliced: &Sliced, owner: &str) -> Option<Vec<LiveEntry>> {
-    let all = sliced.ranking(None)?;
-    let place = all.standing(owner)?.place;
-    let first = place.saturating_sub(AROUND / 2).min(all.len().saturating_sub(AROUND));
-    let ranked = all.range(first, AROUND as usize).into_iter();
-    Some(ranked.map(|ranked| shown(board, &ranked)).collect())
 }

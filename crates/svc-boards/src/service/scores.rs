@@ -286,12 +286,18 @@ impl Boards {
         let sound = sound.filter_map(|(place, one)| Some((place, one.as_ref().ok()?.clone())));
         let (places, sound): (Vec<usize>, Vec<Submission>) = sound.unzip();
         let (place, outcomes) = self.take(board, places, sound.into(), once).await?;
-        let standing = self.inner.standings.get(&board.settings, place).await?;
+        let ranks = self.inner.rankings.get(&board.settings, place).await?;
+        let taken = outcomes.iter().filter_map(|(_, outcome)| match outcome {
+            Outcome::Taken(recorded) => Some(&*recorded.owner),
+            Outcome::Banned | Outcome::Overflow { .. } => None,
+        });
+        let taken: Vec<&str> = taken.collect();
+        let mut ranks = ranks.ranks_of(&taken).await?.into_iter();
         let mut outcomes = outcomes.into_iter().peekable();
-        let answers = checked.into_iter().enumerate().map(|(place, one)| {
-            match (outcomes.next_if(|(at, _)| *at == place), one) {
+        let answers = checked.into_iter().enumerate().map(|(number, one)| {
+            match (outcomes.next_if(|(at, _)| *at == number), one) {
                 (Some((_, Outcome::Taken(recorded))), _) => {
-                    let rank = standing.rank_of(&recorded.owner);
+                    let rank = ranks.next().unwrap_or_default();
                     Ok(EntryView::of(&board.settings, recorded, rank))
                 }
                 (Some((_, refused)), _) => Err(refusal(&refused)),

@@ -3,8 +3,12 @@
 //! A place that is being loaded collects the facts that arrive meanwhile and applies them afterwards. Each carries the
 //! number of its submission, and the engine takes what is newer only; so it does not matter which of a record and its
 //! fact comes first, and what is in memory equals the records.
+//!
+//! `ranks` is what others ask: of what is here, or of [`shared`], which has the same in Redis.
 
 mod frozen;
+mod ranks;
+mod shared;
 mod sliced;
 mod touched;
 
@@ -29,7 +33,8 @@ use tokio::sync::watch;
 
 use self::frozen::FrozenPages;
 pub(crate) use self::{
-    frozen::FrozenName,
+    frozen::{FROZEN_S, FrozenName},
+    ranks::{Found, Moved, Rankings, Ranks, Start},
     sliced::{Loading, Slice, Sliced},
     touched::{TOP, Touched},
 };

@@ -10,13 +10,13 @@ use crate::{admin, both_engines, both_engines_held, make_board, ranks, submit};
 
 /// The top of a board as somebody who watches has it.
 #[derive(Debug, Default, Clone)]
-struct Replica {
-    top: Vec<(String, Value)>,
+pub(crate) struct Replica {
+    pub(crate) top: Vec<(String, Value)>,
     as_of: u64,
 }
 
 impl Replica {
-    async fn load(reader: &Client, id: &str) -> Self {
+    pub(crate) async fn load(reader: &Client, id: &str) -> Self {
         let page = reader.get(&format!("/api/v1/boards/{id}/entries?limit=100")).await.expect(200);
         let entry =
             |item: &Value| (item["owner"].as_str().unwrap().to_owned(), item["scores"].clone());
@@ -43,7 +43,7 @@ impl Replica {
     }
 
     /// Follows patches until one names `owner`.
-    async fn follow_until(&mut self, stream: &mut Listener, owner: &str) -> usize {
+    pub(crate) async fn follow_until(&mut self, stream: &mut Listener, owner: &str) -> usize {
         let mut patches = 0;
         loop {
             let message = stream.next().await;

@@ -6,7 +6,9 @@ mod bans;
 mod boards;
 mod checkpoints;
 mod competitions;
+mod engine;
 mod entries;
+mod fleet;
 mod friends;
 mod history;
 mod interface;
@@ -24,8 +26,12 @@ mod scores;
 mod tiers;
 mod weak_points;
 
+use futures_util::FutureExt as _;
 use mainstay_core::auth::Role;
-use mainstay_testkit::program::{Client, Program, Setup};
+use mainstay_testkit::{
+    Redis,
+    program::{Client, Engine, Program, Setup},
+};
 use serde_json::{Value, json};
 
 /// Boards alone.
@@ -33,14 +39,33 @@ fn setup() -> Setup {
     Setup::of(&[svc_boards::SERVICE])
 }
 
-/// Runs `test` on both engines, with the system's clock.
-async fn both_engines(test: impl AsyncFn(&Program)) {
-    setup().on_both_engines(test).await;
+/// Boards alone, with rankings in this Redis.
+fn setup_in_redis(url: &str) -> Setup {
+    setup().set("boards.rankings", "redis").set("redis.url", url)
 }
 
-/// Runs `test` on both engines, with a clock that stands until the test turns it.
+/// Runs `test` on both engines, and with rankings in Redis, with the system's clock.
+async fn both_engines(test: impl AsyncFn(&Program)) {
+    setup().on_both_engines(&test).await;
+    in_redis(setup_in_redis(&database()), test).await;
+}
+
+/// Runs `test` on both engines, and with rankings in Redis, with a clock that stands until the test turns it.
 async fn both_engines_held(test: impl AsyncFn(&Program)) {
-    setup().holding_the_clock().on_both_engines(test).await;
+    setup().holding_the_clock().on_both_engines(&test).await;
+    in_redis(setup_in_redis(&database()).holding_the_clock(), test).await;
+}
+
+/// An empty database of the Redis that all tests share.
+fn database() -> String {
+    Redis::shared().create_database().unwrap()
+}
+
+async fn in_redis(setup: Setup, test: impl AsyncFn(&Program)) {
+    let house = setup.start(Engine::Postgres).await;
+    let run = std::panic::AssertUnwindSafe(test(&house)).catch_unwind();
+    assert!(run.await.is_ok(), "it failed with rankings in Redis; what failed is said above");
+    house.end().await;
 }
 
 /// An administrator of the house.

@@ -25,7 +25,7 @@ use super::{
     },
 };
 use crate::{
-    engine::{Loader, Order, Ranked, Ranking},
+    engine::{Loader, Order, Ranked},
     error::Error,
     service::{Boards, boards::Board, standings::Slice, tiers::CohortOf},
     store::scores::Place,
@@ -158,11 +158,6 @@ struct Mark {
     next: usize,
 }
 
-/// The entry of `owner` in a ranking.
-fn entry_in(ranking: &Ranking, owner: &str) -> Option<Ranked> {
-    ranking.range(ranking.standing(owner)?.place, 1).into_iter().next()
-}
-
 /// Entries ranked among themselves.
 pub(in crate::service) fn rank_among<'a>(
     order: Order,
@@ -194,15 +189,10 @@ impl Boards {
         slice: Option<&Slice>,
     ) -> Result<Among, Error> {
         let members = self.members(read, circle).await?;
-        let found = read.standing.look(|sliced| {
-            let found: Vec<Ranked> = match sliced.ranking(slice) {
-                Some(all) => members.iter().filter_map(|owner| entry_in(all, owner)).collect(),
-                None => Vec::new(),
-            };
-            (found, sliced.as_of())
-        });
-        let (found, as_of) = found.unwrap_or_default();
-        let entries = found.iter().map(|one| (&*one.owner, &*one.scores, one.seq));
+        let members: Vec<&str> = members.iter().map(|owner| &**owner).collect();
+        let found = read.ranks.among(slice, &members).await?;
+        let as_of = found.as_of;
+        let entries = found.ranked.iter().map(|one| (&*one.owner, &*one.scores, one.seq));
         let entries = rank_among(read.board.settings.order(), entries);
         Ok(Among { entries: entries.into(), as_of })
     }

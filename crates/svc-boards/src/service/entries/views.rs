@@ -15,7 +15,8 @@ use crate::{
 /// An entry as it is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct EntryView {
-    /// From 1. With `shared` and `dense` ties several entries can have it.
+    /// From 1. With `shared` and `dense` ties several entries can have it. 0 in the answer to a score that was kept
+    /// while its rank cannot be told.
     pub(crate) rank: u64,
     /// Whose.
     pub(crate) owner: String,

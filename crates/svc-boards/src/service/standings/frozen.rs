@@ -20,6 +20,8 @@ pub(crate) struct FrozenName {
     pub(crate) as_of: u64,
     /// Since when it stands still.
     pub(crate) since: Ts,
+    /// Its version, where rankings are held in Redis; 0 in memory.
+    pub(crate) version: u64,
 }
 
 struct FrozenPage {
@@ -58,7 +60,7 @@ impl FrozenPages {
         if self.0.len() >= FROZEN_MAX {
             self.0.remove(0);
         }
-        let name = FrozenName { as_of, since: now };
+        let name = FrozenName { as_of, since: now, version: 0 };
         let page = FrozenPage { name, slice: slice.cloned(), snapshot: snapshot.clone() };
         self.0.push(page);
         (name, snapshot)

@@ -45,7 +45,7 @@ impl Touched {
         }
     }
 
-    fn note(&mut self, owner: &str) {
+    pub(super) fn note(&mut self, owner: &str) {
         if self.owners.len() < OWNERS_MAX {
             self.owners.insert(owner.to_owned());
         } else {

@@ -1,0 +1,3 @@
+-- Forgets a place, which is then built anew.
+redis.call('UNLINK', place)
+return {'ok'}
