@@ -130,7 +130,7 @@ fn prizes(payout: &Payout) -> Markup {
             details .fold-line {
                 summary { (payout.prizes.len() - SHOWN) " more" }
                 ol .plain-list { @for (place, prize) in all().skip(SHOWN) { (line(place, prize)) } }
-                @if beyond > 0 { p .hint { "and " (format::grouped(beyond)) " more, who are tied" } }
+                @if beyond > 0 { p .hint { "and " (format::grouped(beyond)) " more" } }
             }
         }
     }

@@ -23,6 +23,8 @@ use crate::{
 const PRIZES: &str = Kept::Prizes.href();
 /// Competitions of a page; each asks for its prizes.
 const PAGE_LEN: usize = 10;
+/// Prizes of each that are named; more there are only when many are tied, or share a long split.
+const PRIZES_NAMED_MAX: usize = 100;
 
 pub(super) fn routes(page: &Routes<Web>) -> Vec<Route> {
     let form = |route: Route| route.admins().takes_form(FORM_BYTES_MAX).timeout_ms(30_000);
@@ -69,14 +71,15 @@ impl Web {
             Err(Error::NotFound) => return Ok(Ended { competition, payout: None }),
             Err(error) => return Err(error),
         };
-        let people = view.prizes.iter().map(|prize| prize.user_id);
+        let named = || view.prizes.iter().take(PRIZES_NAMED_MAX);
+        let people = named().map(|prize| prize.user_id);
         let people = people.chain([view.proposed_by]).chain(view.approved_by);
         let people: Vec<String> = people.map(|user| user.to_string()).collect();
         let names = Names::of(self.site.auth(), people.iter().map(|user| &**user)).await?;
         let name = |user: UserId| names.of_owner(&user.to_string());
-        let prizes = view.prizes.iter().map(|prize| (name(prize.user_id), prize.amount.clone()));
+        let prizes = named().map(|prize| (name(prize.user_id), prize.amount.clone())).collect();
         let payout = Payout {
-            prizes: prizes.collect(),
+            prizes,
             proposed_by: name(view.proposed_by),
             approved_by: view.approved_by.map(name),
             view,
