@@ -7,7 +7,8 @@
 //! - Entries follow from submissions, bans and settings: a rebuild makes the same again, and after any restart a board
 //!   in memory equals its records.
 //! - A checkpoint is a shorter way to what the records say; one that cannot be used is left aside.
-//! - A record is applied to memory only if its number is newer, so the order in which facts arrive does not matter.
+//! - A record is applied to memory only if its number is newer, so the order in which facts arrive does not matter; the
+//!   same holds for Redis, where rankings are held there.
 //! - Every transfer of the ledger sums to zero.
 //!
 //! # Limits

@@ -193,6 +193,14 @@ impl Watched {
             .is_some_and(|watch| watch.watchers.values().any(|watcher| watcher.words == words))
     }
 
+    /// What happened on a board could not be told yet.
+    fn put_off(&self, board_no: i64, renewed: bool) {
+        if let Some(watch) = self.boards().get_mut(&board_no) {
+            watch.dirty = true;
+            watch.renewed |= renewed;
+        }
+    }
+
     /// Boards on which something happened, and whether they have to be looked up again.
     fn take_dirty(&self) -> Vec<(i64, String, bool)> {
         let mut boards = self.boards();
@@ -306,7 +314,11 @@ impl Boards {
         let rung = self.inner.watched.bell.notified();
         drop(tokio::time::timeout(QUIET, rung).await);
         for (no, id, renewed) in self.inner.watched.take_dirty() {
-            self.tell_of(no, &id, renewed).await?;
+            match self.tell_of(no, &id, renewed).await {
+                // Said once where Redis is called, and told when it is there again.
+                Err(Error::RankingsAway(_)) => self.inner.watched.put_off(no, renewed),
+                told => told?,
+            }
         }
         Ok(())
     }

@@ -18,6 +18,8 @@ use crate::{
 
 /// Owners whose changes wait for Redis; with more the place is built anew.
 const WAITING_MAX: usize = 50_000;
+/// Removals that are remembered here, beside those that Redis remembers.
+const REMOVED_MAX: usize = 10_000;
 /// How long a change may wait; afterwards the place is built anew, since Redis may have forgotten what was removed.
 const WAITING_S: i64 = 300;
 
@@ -48,6 +50,9 @@ pub(super) struct Waiting {
     pub(super) changes: HashMap<String, Change>,
     /// Those that are on their way; they stay until Redis has said that it has them.
     pub(super) flying: HashMap<String, Change>,
+    /// Who was removed lately, so that an older score which arrives later does not bring them back to a place that was
+    /// built anew meanwhile, and knows nothing of it.
+    removed: HashMap<String, i64>,
     since: Option<Ts>,
     /// This instance has committed one of them, so it brings them at once.
     pub(super) own: bool,
@@ -107,6 +112,9 @@ impl SharedPlace {
             // What is built from records has them.
             *waiting = Waiting { lost: true, since: Some(now), ..Waiting::default() };
         }
+        if waiting.is_outdated(owner, &change) {
+            return;
+        }
         match waiting.changes.get_mut(owner) {
             Some(known) if known.seq >= change.seq => {}
             Some(known) => *known = change,
@@ -116,6 +124,22 @@ impl SharedPlace {
 }
 
 impl Waiting {
+    /// Whether the owner was removed by a later submission than this one, as far as is remembered.
+    fn is_outdated(&mut self, owner: &str, change: &Change) -> bool {
+        if self.removed.get(owner).is_some_and(|removed| *removed > change.seq) {
+            return true;
+        }
+        if change.now.is_some() {
+            self.removed.remove(owner);
+        } else {
+            if self.removed.len() >= REMOVED_MAX {
+                self.removed.clear();
+            }
+            self.removed.insert(owner.to_owned(), change.seq);
+        }
+        false
+    }
+
     /// Sends off what has come in.
     pub(super) fn take_off(&mut self) {
         self.own = false;
