@@ -4,8 +4,8 @@
 //! one before it. A checkpoint is only ever a shorter way to what the records say: one that cannot be read, or that was
 //! made under other settings, is left aside, and the records are read instead.
 //!
-//! Reading order: this file (what is kept and how it is read), `reading` (how a board is loaded), `keeping` (when one is
-//! made, and when it goes), `filling` (those of a past that has none).
+//! Reading order: this file (what is kept and how it is read), `reading` (how a board is loaded), `keeping` (when one
+//! is made, and when it goes), `filling` (those of a past that has none).
 
 mod filling;
 mod keeping;
