@@ -54,6 +54,10 @@ pub struct Config {
     /// instances should not each hold every board. `redis` needs `redis.url`; what it forgets is built anew from the
     /// records.
     pub rankings: RankingsIn,
+    /// How many entries of all rankings an instance holds in memory, about 60 bytes each; with more, those that were
+    /// asked for longest ago leave first. One ranking alone may be larger.
+    #[schemars(range(min = 10_000, max = 4_000_000_000_u32))]
+    pub memory_entries_max: u32,
     /// How long the ranking of a period that nobody looks at is kept where rankings are held, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
     pub idle_s: u32,
@@ -80,6 +84,7 @@ impl Default for Config {
             currency: "INR".into(),
             settle_after_s: 0,
             rankings: RankingsIn::Memory,
+            memory_entries_max: 20_000_000,
             idle_s: 900,
             checkpoint_after: 20_000,
             activity: ActivityLimits::default(),

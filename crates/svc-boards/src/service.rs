@@ -207,7 +207,10 @@ fn rankings(
     checkpoints: &Arc<Checkpoints>,
 ) -> Result<Rankings, MountError> {
     match (config.rankings, &core.redis) {
-        (RankingsIn::Memory, _) => Ok(Rankings::in_memory(log, checkpoints, core.clock.clone())),
+        (RankingsIn::Memory, _) => {
+            let entries_max = config.memory_entries_max.into();
+            Ok(Rankings::in_memory(log, checkpoints, core.clock.clone(), entries_max))
+        }
         (RankingsIn::Redis, Some(redis)) => {
             Ok(Rankings::in_redis(redis.clone(), log, core.clock.clone(), config.idle_s))
         }

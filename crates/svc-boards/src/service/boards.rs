@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Boards,
     periods::{PeriodView, advance, hold},
+    standings::Ranks,
     tiers,
 };
 use crate::{
@@ -44,12 +45,16 @@ pub(crate) struct Board {
     pub(crate) created_at: Ts,
     pub(crate) updated_at: Ts,
     pub(crate) version: i64,
+    /// The build of its entries that follows from these settings.
+    pub(crate) edition: i64,
 }
 
 impl From<BoardRow> for Board {
     fn from(row: BoardRow) -> Self {
-        let BoardRow { id, no, settings, competition, created_at, updated_at, version } = row;
-        Self { id, no, settings: settings.0, competition, created_at, updated_at, version }
+        let BoardRow { id, no, settings, competition, created_at, updated_at, version, edition } =
+            row;
+        let settings = settings.0;
+        Self { id, no, settings, competition, created_at, updated_at, version, edition }
     }
 }
 
@@ -171,6 +176,27 @@ impl Boards {
         let found = self.inner.known.get_or_load(&id.to_owned(), load).await;
         let found = found.map_err(|error| Error::Db(shared(&error)))?;
         Ok(found.map(|hit| Arc::clone(&hit)))
+    }
+
+    /// The ranking of `place`, which is of `board`, and the board as it was configured when that was built: what is
+    /// kept of a board may be older than what is read of its entries.
+    ///
+    /// # Errors
+    /// `NotFound` if the board was deleted.
+    pub(crate) async fn ranks_of(
+        &self,
+        board: Arc<Board>,
+        place: Place,
+    ) -> Result<(Arc<Board>, Ranks), Error> {
+        let board = if board.edition == place.edition {
+            board
+        } else {
+            let row = store::boards::board(&mut *self.db().read().await?, &board.id).await?;
+            let row = row.filter(|row| row.no == board.no).ok_or(Error::NotFound)?;
+            Arc::new(Board::from(row))
+        };
+        let ranks = self.inner.rankings.get(&board.settings, place).await?;
+        Ok((board, ranks))
     }
 
     /// A board with its present period.
@@ -356,7 +382,8 @@ pub(crate) async fn create_in(
     store::boards::add(tx, (id, no), &settings, competition, (now, ends_at)).await?;
     let id = id.to_owned();
     let (created_at, updated_at, version) = (now, now, 1);
-    let board = Board { id, no, settings, competition, created_at, updated_at, version };
+    let edition = 1;
+    let board = Board { id, no, settings, competition, created_at, updated_at, version, edition };
     let head = Head { edition: 1, period: 1, last_seq: 0, period_ends_at: ends_at };
     tiers::begin(tx, &board, head.period, (0, false)).await?;
     say_changed(tx, &board, head, version, false).await?;

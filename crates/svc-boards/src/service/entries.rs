@@ -258,9 +258,12 @@ impl Boards {
         };
         let (head, period) = self.find_period(&board, window).await?;
         let place = Place { board_no: board.no, edition: head.edition, period: period.no };
-        let ranks = match at {
-            Some(at) => Ranks::Memory(self.past(&board, place, at).await?),
-            None => self.inner.rankings.get(&board.settings, place).await?,
+        let (board, ranks) = match at {
+            Some(at) => {
+                let past = self.past(&board, place, at).await?;
+                (board, Ranks::Memory(past))
+            }
+            None => self.ranks_of(board, place).await?,
         };
         Ok(Read { board, place, period, ranks })
     }

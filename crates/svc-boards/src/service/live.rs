@@ -5,7 +5,7 @@
 //! any older state: take out everybody it names, then put those of `entries` in at their places, in order.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -294,7 +294,7 @@ impl Boards {
         let head = store::boards::head(&mut *self.db().read().await?, no).await?;
         let head = head.ok_or(Error::NotFound)?;
         let place = board.place(head);
-        let ranks = self.inner.rankings.get(&board.settings, place).await?;
+        let (board, ranks) = self.ranks_of(board, place).await?;
         ranks.watch().await?;
         if let Some(watch) = self.inner.watched.boards().get_mut(&no) {
             let before = watch.ranks.replace(ranks.clone());
@@ -313,14 +313,19 @@ impl Boards {
     pub(crate) async fn tell(&self) -> Result<(), Error> {
         let rung = self.inner.watched.bell.notified();
         drop(tokio::time::timeout(QUIET, rung).await);
+        let mut failed = Ok(());
         for (no, id, renewed) in self.inner.watched.take_dirty() {
-            match self.tell_of(no, &id, renewed).await {
-                // Said once where Redis is called, and told when it is there again.
-                Err(Error::RankingsAway(_)) => self.inner.watched.put_off(no, renewed),
-                told => told?,
+            let told = self.tell_of(no, &id, renewed).await;
+            // What one board cannot be told of is told later, and the others are told now.
+            if let Err(error) = told {
+                self.inner.watched.put_off(no, renewed);
+                // Said once where Redis is called.
+                if !matches!(error, Error::RankingsAway(_)) {
+                    failed = Err(error);
+                }
             }
         }
-        Ok(())
+        failed
     }
 
     async fn tell_of(&self, no: i64, id: &str, renewed: bool) -> Result<(), Error> {
@@ -369,7 +374,8 @@ impl Boards {
                 .filter(|watcher| watcher.words == Words::Board)
                 .filter_map(|watcher| Some(watcher.caller.as_ref()?.user))
                 .collect();
-            watch.mine.retain(|user, _| users.contains(user));
+            let present: HashSet<&UserId> = users.iter().collect();
+            watch.mine.retain(|user, _| present.contains(user));
             users
         };
         let owners: Vec<String> = users.iter().map(ToString::to_string).collect();

@@ -286,7 +286,7 @@ impl Boards {
         let sound = sound.filter_map(|(place, one)| Some((place, one.as_ref().ok()?.clone())));
         let (places, sound): (Vec<usize>, Vec<Submission>) = sound.unzip();
         let (place, outcomes) = self.take(board, places, sound.into(), once).await?;
-        let ranks = self.inner.rankings.get(&board.settings, place).await?;
+        let (board, ranks) = self.ranks_of(board.clone(), place).await?;
         let taken = outcomes.iter().filter_map(|(_, outcome)| match outcome {
             Outcome::Taken(recorded) => Some(&*recorded.owner),
             Outcome::Banned | Outcome::Overflow { .. } => None,

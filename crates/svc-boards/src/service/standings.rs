@@ -30,7 +30,7 @@ use mainstay_core::{
     db::{DbError, Emitted},
     events::Log,
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use self::frozen::FrozenPages;
 pub(crate) use self::{
@@ -42,11 +42,17 @@ pub(crate) use self::{
 use super::checkpoints::Checkpoints;
 use crate::{engine::Snapshot, error::Error, model::board::BoardSettings, store::scores::Place};
 
+/// Places that are loaded at a time; the others wait.
+const LOADS_MAX: usize = 4;
+
 /// Every place in memory.
 pub(crate) struct Standings {
     checkpoints: Arc<Checkpoints>,
     clock: Clock,
+    /// How many entries may be in memory.
+    entries_max: u64,
     places: Mutex<HashMap<Place, Arc<Standing>>>,
+    loads: Semaphore,
 }
 
 /// The entries of one period of a board.
@@ -78,8 +84,9 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Standings {
     /// Nothing is in memory yet.
-    pub(crate) fn new(checkpoints: Arc<Checkpoints>, clock: Clock) -> Arc<Self> {
-        Arc::new(Self { checkpoints, clock, places: Mutex::default() })
+    pub(crate) fn new(checkpoints: Arc<Checkpoints>, clock: Clock, entries_max: u64) -> Arc<Self> {
+        let (places, loads) = (Mutex::default(), Semaphore::new(LOADS_MAX));
+        Arc::new(Self { checkpoints, clock, entries_max, places, loads })
     }
 
     /// Applies every fact of `log` from now on.
@@ -138,12 +145,41 @@ impl Standings {
     }
 
     async fn load(&self, place: Place, settings: &BoardSettings, standing: &Arc<Standing>) {
+        // Never closed; and without a permit it would only wait for nobody.
+        let _permit = self.loads.acquire().await.ok();
         let result = self.checkpoints.load(place, settings).await;
         let result = result.map(|sliced| standing.begin(sliced)).map_err(Arc::new);
-        if result.is_err() {
-            held(&self.places).remove(&place);
+        match result {
+            Ok(()) => self.make_room(place),
+            Err(_) => drop(held(&self.places).remove(&place)),
         }
         standing.loaded.send_replace(Some(result));
+    }
+
+    /// Drops what was asked for longest ago, as long as there is more than may be; `kept` stays, and what is watched.
+    fn make_room(&self, kept: Place) {
+        let mut places = held(&self.places);
+        let mut total: u64 = places.values().map(|standing| standing.len()).sum();
+        if total <= self.entries_max {
+            return;
+        }
+        let free = places.iter().filter(|(place, standing)| {
+            let watched = held(&standing.touched).is_some();
+            **place != kept && !watched && standing.loaded.borrow().is_some()
+        });
+        let mut free: Vec<(i64, u64, Place)> = free
+            .map(|(place, standing)| {
+                (standing.used_at.load(Ordering::Relaxed), standing.len(), *place)
+            })
+            .collect();
+        free.sort_unstable_by_key(|(used_at, ..)| *used_at);
+        for (_, len, place) in free {
+            if total <= self.entries_max {
+                break;
+            }
+            places.remove(&place);
+            total = total.saturating_sub(len);
+        }
     }
 
     /// Applies a fact to what is in memory; other places learn of it when they are loaded.

@@ -11,7 +11,8 @@ use crate::model::board::BoardSettings;
 /// What a [`BoardRow`] reads.
 macro_rules! board_columns {
     () => {
-        "b.id, b.no, b.settings, b.competition_id, b.created_at, b.updated_at, b.version"
+        "b.id, b.no, b.settings, b.competition_id, b.created_at, b.updated_at, b.version,
+         coalesce((select h.edition from boards.head h where h.no = b.no), 1)"
     };
 }
 
@@ -84,6 +85,8 @@ row! {
         pub(crate) created_at: Ts,
         pub(crate) updated_at: Ts,
         pub(crate) version: i64,
+        /// The build of its entries that was made under these settings.
+        pub(crate) edition: i64,
     }
 }
 

@@ -82,8 +82,13 @@ pub(crate) enum Moved {
 
 impl Rankings {
     /// In memory, loaded by way of checkpoints and following the log.
-    pub(crate) fn in_memory(log: &Log, checkpoints: &Arc<Checkpoints>, clock: Clock) -> Self {
-        let standings = Standings::new(checkpoints.clone(), clock);
+    pub(crate) fn in_memory(
+        log: &Log,
+        checkpoints: &Arc<Checkpoints>,
+        clock: Clock,
+        entries_max: u64,
+    ) -> Self {
+        let standings = Standings::new(checkpoints.clone(), clock, entries_max);
         standings.follow(log);
         Self::Memory(standings)
     }
