@@ -341,8 +341,8 @@ impl Boards {
             .zip(found)
             .filter_map(|(seq, found)| found.map(|found| (seq, found)))
             .collect();
-        let shown: Vec<String> = ranked.iter().map(|ranked| ranked.owner.to_string()).collect();
-        let seats = tiers::seats_of(&mut tx, board, place.period, &shown).await?;
+        let shown = ranked.iter().map(|ranked| &*ranked.owner);
+        let seats = tiers::seats_of(&mut tx, board, place.period, shown).await?;
         let view = |ranked: &Ranked| {
             let seat = seats.get(&*ranked.owner);
             let (updated_at, metadata) = match current(ranked) {
