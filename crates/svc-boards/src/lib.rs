@@ -10,8 +10,8 @@
 //! - Every transfer of the ledger sums to zero.
 //!
 //! # Limits
-//! 5 columns of 64 bits, owners of 128 bytes, 10,000 scores in a request, 1,000 entries a page, 100 rules; 10,000 friends
-//! of one, 10 tiers, 1,000 owners in a cohort.
+//! 5 columns of 64 bits, owners of 128 bytes, 10,000 scores in a request, 1,000 entries a page, 100 rules;
+//! 10,000 friends of one, 10 tiers, 1,000 owners in a cohort.
 
 pub mod config;
 pub mod engine;
