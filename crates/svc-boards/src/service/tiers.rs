@@ -1,9 +1,10 @@
 //! Seasons and tiers: who takes which seat, and what a season that is over has brought them.
 //!
-//! A period of a board with tiers is a season. Whoever scores in it for the first time takes a seat in the transaction
-//! of the score, in the cohort of their tier that is being filled. When the season ends, `settle` finds out what
-//! everybody has earned: in the transaction that ends it if few played, else step by step by a job. Until that is known the next
-//! season gives out no seats: scores are taken, and the seats follow in the order of first scores.
+//! A period of a board with tiers is a season. Whoever scores in it for the first time takes a seat in the
+//! transaction of the score, in the cohort of their tier that is being filled. When the season ends, `settle` finds
+//! out what everybody has earned: in the transaction that ends it if few played, else step by step by a job. Until
+//! that is known the next season gives out no seats: scores are taken, and the seats follow in the order of first
+//! scores.
 
 mod settle;
 
