@@ -56,7 +56,7 @@ pub struct Config {
     pub rankings: RankingsIn,
     /// How many entries of all rankings an instance holds in memory, about 60 bytes each; with more, those that were
     /// asked for longest ago leave first. One ranking alone may be larger.
-    #[schemars(range(min = 10_000, max = 4_000_000_000_u32))]
+    #[schemars(range(min = 1_000, max = 4_000_000_000_u32))]
     pub memory_entries_max: u32,
     /// How long the ranking of a period that nobody looks at is kept where rankings are held, in seconds.
     #[schemars(range(min = 1, max = 86_400))]

@@ -20,7 +20,7 @@ use self::{
 use super::{
     Boards,
     boards::Board,
-    standings::{Found, FrozenName, Ranks, Start},
+    standings::{FROZEN_S, Found, FrozenName, Ranks, Start},
     tiers,
 };
 use crate::{
@@ -126,13 +126,35 @@ impl Boards {
             }
         };
         let now = self.inner.clock.now();
-        let page = read.ranks.page(slice.as_ref(), &start, limit, now).await?;
+        let page = match (read.ranks.page(slice.as_ref(), &start, limit, now).await, &start) {
+            // Of another instance, or of so many that it went: as it stood then it can be worked out again.
+            (Err(Error::CursorExpired), Start::Frozen(name, first, None)) => {
+                let past = self.as_of(&read, *name).await?;
+                past.page(slice.as_ref(), &Start::Past(*name, *first), limit, now).await?
+            }
+            (page, _) => page?,
+        };
         let next = start.first() + page.found.ranked.len() as u64;
         let next_cursor = page.name.filter(|_| next < page.found.count).map(|frozen| {
             let last = page.found.ranked.last().filter(|_| frozen.version > 0).map(Last::of);
             self.inner.cursors.seal(&list, &Mark { place: read.place, frozen, next, last })
         });
         Ok(EntriesPage { next_cursor, ..self.show_page(&read, page.found).await? })
+    }
+
+    /// A ranking in memory as it was frozen less than ten minutes ago.
+    ///
+    /// # Errors
+    /// `CursorExpired` if it is longer ago, or another submission of that instant makes it another one.
+    async fn as_of(&self, read: &Read, name: FrozenName) -> Result<Ranks, Error> {
+        if name.since < self.inner.clock.now().plus_s(-FROZEN_S) {
+            return Err(Error::CursorExpired);
+        }
+        let past = self.past(&read.board, read.place, name.since).await?;
+        match past.look(|sliced| sliced.as_of()) {
+            Some(as_of) if as_of == name.as_of => Ok(Ranks::Memory(past)),
+            _ => Err(Error::CursorExpired),
+        }
     }
 
     /// How one owner stands.
@@ -330,8 +352,8 @@ impl Boards {
             .zip(found)
             .filter_map(|(seq, found)| found.map(|found| (seq, found)))
             .collect();
-        let shown: Vec<String> = ranked.iter().map(|ranked| ranked.owner.to_string()).collect();
-        let seats = tiers::seats_of(&mut tx, board, place.period, &shown).await?;
+        let shown = ranked.iter().map(|ranked| &*ranked.owner);
+        let seats = tiers::seats_of(&mut tx, board, place.period, shown).await?;
         let view = |ranked: &Ranked| {
             let seat = seats.get(&*ranked.owner);
             let (updated_at, metadata) = match current(ranked) {

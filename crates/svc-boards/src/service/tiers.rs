@@ -1,9 +1,10 @@
 //! Seasons and tiers: who takes which seat, and what a season that is over has brought them.
 //!
-//! A period of a board with tiers is a season. Whoever has their first entry in it takes a seat in the transaction of
-//! the score, in the cohort of their tier that is being filled. When the season ends, `settle` finds out what everybody
-//! has earned: in the transaction that ends it if few played, else step by step by a job. Until that is known the next
-//! season gives out no seats: scores are taken, and the seats follow in the order of first scores.
+//! A period of a board with tiers is a season. Whoever scores in it for the first time takes a seat in the
+//! transaction of the score, in the cohort of their tier that is being filled. When the season ends, `settle` finds
+//! out what everybody has earned: in the transaction that ends it if few played, else step by step by a job. Until
+//! that is known the next season gives out no seats: scores are taken, and the seats follow in the order of first
+//! scores.
 
 mod settle;
 
@@ -301,10 +302,11 @@ pub(super) async fn seats_of(
     tx: &mut Tx,
     board: &Board,
     period: i64,
-    owners: &[String],
+    owners: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, (String, i64)>, Error> {
     let Some(rules) = &board.settings.tiers else { return Ok(HashMap::new()) };
-    let seats = store::tiers::seats_among(tx, board.no, period, owners).await?;
+    let owners: Vec<String> = owners.map(str::to_owned).collect();
+    let seats = store::tiers::seats_among(tx, board.no, period, &owners).await?;
     let named = |SeatRow { owner, tier, cohort }| (owner, (rules.name(tier).to_owned(), cohort));
     Ok(seats.into_iter().map(named).collect())
 }

@@ -1,8 +1,9 @@
 //! Reading boards: pages that stand still, neighbourhoods, several owners, slices.
 
+use mainstay_testkit::program::Engine;
 use serde_json::{Value, json};
 
-use crate::{admin, both_engines, both_engines_held, make_board, ranks, submit};
+use crate::{admin, both_engines, both_engines_held, make_board, ranks, setup, submit};
 
 const ENTRIES: &str = "/api/v1/boards/b/entries";
 
@@ -122,4 +123,64 @@ async fn ranks_among_ones_like_are_exact() {
         keeper.post(scores, unknown).await.expect_problem(422, "invalid");
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_was_read_longest_ago_makes_room_for_what_is_read_now() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = setup().set("boards.memory_entries_max", "1000").start(engine).await;
+        let keeper = admin(&house).await;
+        let read = async |id: &str| {
+            let page =
+                keeper.get(&format!("/api/v1/boards/{id}/entries?limit=1")).await.expect(200);
+            page["count"].as_u64().unwrap()
+        };
+        let loads = async || -> u64 {
+            let said = String::from_utf8(house.stranger().get("/metrics").await.body).unwrap();
+            let name = "boards_loads_total{from=\"records\"} ";
+            said.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
+        };
+        let names: Vec<String> = (0..600).map(|n| format!("owner{n}")).collect();
+        let scores: Vec<(&str, i64)> = names.iter().map(|name| (&**name, 7)).collect();
+        for id in ["a", "b"] {
+            make_board(&keeper, id, json!({})).await;
+            submit(&keeper, id, &scores).await;
+        }
+        let before = loads().await;
+        assert_eq!((read("b").await, loads().await), (600, before), "it was written last");
+        assert_eq!((read("a").await, loads().await), (600, before + 1));
+        assert_eq!((read("a").await, loads().await), (600, before + 1));
+        submit(&keeper, "b", &[("another", 9)]).await;
+        assert_eq!((read("b").await, loads().await), (601, before + 2));
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn pages_go_on_as_they_were_on_another_instance() {
+    let house = setup().holding_the_clock().start(Engine::Postgres).await;
+    let keeper = admin(&house).await;
+    make_board(&keeper, "b", json!({ "operator": "set" })).await;
+    submit(&keeper, "b", &[("ada", 5), ("bea", 4), ("cid", 3), ("dan", 2), ("eve", 1)]).await;
+    house.clock().advance_s(1);
+    let first = keeper.get(&format!("{ENTRIES}?limit=2")).await.expect(200);
+    assert_eq!(owners_of(&first), ["ada", "bea"]);
+    house.clock().advance_s(1);
+    submit(&keeper, "b", &[("eve", 9), ("ada", 0)]).await;
+    let twin = house.twin().await;
+    let elsewhere = keeper.at(&twin);
+    let mut cursor = first["next_cursor"].as_str().unwrap().to_owned();
+    let mut rest = Vec::new();
+    loop {
+        let page = elsewhere.get(&format!("{ENTRIES}?limit=2&cursor={cursor}")).await.expect(200);
+        rest.extend(ranks(&page));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = next.to_owned();
+    }
+    assert_eq!(rest, [("cid".into(), 3), ("dan".into(), 4), ("eve".into(), 5)]);
+    house.clock().advance_s(601);
+    let late = format!("{ENTRIES}?limit=2&cursor={cursor}");
+    elsewhere.get(&late).await.expect_problem(410, "cursor_expired");
+    twin.end().await;
+    house.end().await;
 }

@@ -12,7 +12,11 @@ use mainstay_core::{
 use mainstay_testkit::program::{Client, Engine, Program, eventually};
 use serde_json::{Value, json};
 
-use crate::{admin, both_engines_held, make_board, ranks, settings, setup, submit};
+use crate::{
+    admin, both_engines_held, make_board, ranks,
+    rules::{comes_to, like_rule, liked, put_rule, tell, user, with_feed},
+    settings, setup, submit,
+};
 
 const BOARD: &str = "/api/v1/boards/b";
 const ENTRIES: &str = "/api/v1/boards/b/entries";
@@ -193,6 +197,33 @@ async fn somebody_who_is_banned_leaves_the_rank_of_their_cohort_and_moves_nobody
         );
     })
     .await;
+}
+
+#[tokio::test]
+async fn whoever_comes_back_from_a_ban_takes_a_seat_with_the_next_score() {
+    with_feed()
+        .holding_the_clock()
+        .on_both_engines(async |house: &Program| {
+            let keeper = admin(house).await;
+            let mut settings = league(json!({}));
+            settings["operator"] = json!("incr");
+            make_board(&keeper, "b", settings).await;
+            put_rule(&keeper, "like", like_rule(json!({}))).await;
+            let ban = format!("{BOARD}/bans/{}", user(1));
+            keeper.put(&ban).json(&json!({ "reason": "cheats" })).await.expect(200);
+            // What a rule scores of somebody who is banned is kept, and counts later.
+            tell(house, &[liked(1, 2), liked(3, 2)]).await;
+            comes_to(&keeper, 3, 1).await;
+            keeper.delete(&ban).await.expect(204);
+            comes_to(&keeper, 1, 1).await;
+            let cohort =
+                async || ranks(&keeper.get(&format!("{ENTRIES}?cohort=1")).await.expect(200));
+            assert_eq!(cohort().await, [(user(3).to_string(), 1)]);
+            tell(house, &[liked(1, 4)]).await;
+            comes_to(&keeper, 1, 2).await;
+            assert_eq!(cohort().await, [(user(1).to_string(), 1), (user(3).to_string(), 2)]);
+        })
+        .await;
 }
 
 #[tokio::test]

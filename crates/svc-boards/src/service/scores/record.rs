@@ -149,7 +149,7 @@ pub(crate) async fn record(
     let now = tx.now();
     let mut outcomes = Vec::with_capacity(list.len());
     let mut touched: BTreeMap<&str, bool> = BTreeMap::new();
-    let mut newcomers = Vec::new();
+    let mut players = Vec::new();
     for new in list {
         let who = [Some(&new.owner), new.cause.as_ref()].into_iter().flatten();
         let out: Vec<&String> = who.filter(|name| banned.contains(name)).collect();
@@ -197,12 +197,12 @@ pub(crate) async fn record(
             updated_at: entry.updated_at,
             changed,
         }));
-        if seq_before.is_none() {
-            newcomers.push(new.owner.clone());
+        if board.settings.tiers.is_some() {
+            players.push(new.owner.clone());
         }
         held.insert(new.owner.clone(), entry);
     }
-    tiers::seat_new(tx, board, head.period, &newcomers).await?;
+    tiers::seat_new(tx, board, head.period, &players).await?;
     let mut scored = Vec::new();
     for (owner, changed) in touched {
         let Some(entry) = held.get(owner) else { continue };

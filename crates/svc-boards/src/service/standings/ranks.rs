@@ -364,6 +364,11 @@ fn page_here(
 ) -> Result<Page, Error> {
     let as_it_is = || standing.freeze(slice, now);
     let expired = || Error::CursorExpired;
+    if let Start::Now(first) = start
+        && let Some(found) = last_page(standing, slice, *first, len)
+    {
+        return Ok(Page { found, name: None });
+    }
     let (name, snapshot, first) = match start {
         Start::Now(first) => match as_it_is() {
             Some((name, snapshot)) => (name, snapshot, *first),
@@ -388,6 +393,17 @@ fn page_here(
     let ranked = ranked.flatten().unwrap_or_default();
     let found = Found { ranked, count: snapshot.len(), as_of: name.as_of };
     Ok(Page { found, name: Some(name) })
+}
+
+/// A page behind which there is nothing: nobody comes back for another one, so nothing has to stand still.
+fn last_page(standing: &Standing, slice: Option<&Slice>, first: u64, len: usize) -> Option<Found> {
+    let found = standing.look(|sliced| {
+        let (as_of, ranking) = (sliced.as_of(), sliced.ranking(slice)?);
+        let count = ranking.len();
+        let last = first.saturating_add(len as u64) >= count;
+        last.then(|| Found { ranked: ranking.range(first, len), count, as_of })
+    });
+    found.flatten()
 }
 
 fn around_here(standing: &Standing, slice: Option<&Slice>, owner: &str, len: u64) -> Option<Found> {
