@@ -16,8 +16,8 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
     text.map_or(otherwise, |text| text.parse().unwrap())
 }
 
-/// The engine, and a plain sorted set. Redis ranks the lowest first and equal ones by their bytes, so scores are negated
-/// there; they are small enough for its floating point numbers.
+/// The engine, and a plain sorted set. Redis ranks the lowest first and equal ones by their bytes, so scores are
+/// negated there; they are small enough for its floating point numbers.
 struct Both {
     engine: Ranking,
     redis: redis::Connection,
