@@ -50,7 +50,8 @@ pub struct Config {
     #[schemars(range(min = 0, max = 604_800))]
     pub settle_after_s: u32,
     /// Where rankings are held: `memory` of each instance that is asked for them, or `redis`, for fleets whose
-    /// instances should not each hold every board. `redis` needs `redis.url`; what it forgets is built anew from the records.
+    /// instances should not each hold every board. `redis` needs `redis.url`; what it forgets is built anew from the
+    /// records.
     pub rankings: RankingsIn,
     /// How long the ranking of a period that nobody looks at is kept where rankings are held, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
