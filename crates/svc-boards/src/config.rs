@@ -40,8 +40,8 @@ pub struct Config {
     #[schemars(range(min = 1, max = 86_400))]
     pub idle_s: u32,
     /// After how many submissions a board's ranking is kept as a checkpoint, a file in the blob store, from which it is
-    /// loaded quickly and past instants are found; a large board's after a twentieth of its entries, if that is more. With
-    /// 0 none are made or used.
+    /// loaded quickly and past instants are found; a large board's after a twentieth of its entries, if that is more.
+    /// With 0 none are made or used.
     #[schemars(range(min = 0, max = 10_000_000))]
     pub checkpoint_after: u32,
     /// What is plausible of the activity that people sync.

@@ -4,8 +4,8 @@
 //! one before it. A checkpoint is only ever a shorter way to what the records say: one that cannot be read, or that was
 //! made under other settings, is left aside, and the records are read instead.
 //!
-//! Reading order: this file (what is kept and how it is read), `reading` (how a board is loaded), `keeping` (when one is
-//! made, and when it goes), `filling` (those of a past that has none).
+//! Reading order: this file (what is kept and how it is read), `reading` (how a board is loaded), `keeping` (when one
+//! is made, and when it goes), `filling` (those of a past that has none).
 
 mod filling;
 mod keeping;
@@ -100,7 +100,7 @@ impl Checkpoints {
     /// Of the records of `db`. They are made after `at_least` submissions; if that is 0, none are made or used.
     pub(crate) fn new(core: &Core, db: &Db, at_least: u32) -> Self {
         let scope = core.metrics.scope("boards");
-        let help = "Boards that this instance has loaded: `checkpoint`, from one and what was submitted since; `records`, \
+        let help = "Boards that this instance has loaded: `checkpoint`, from one and what came since; `records`, \
                     from all entries; `past`, from one for a past instant; and `unusable` checkpoints";
         let loads = scope.counter_family("loads", help, Unit::None, &["from"]);
         Self {

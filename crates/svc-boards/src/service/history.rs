@@ -1,5 +1,5 @@
-//! How a board stood at a past instant, and how an owner's rank went: what was submitted, worked through again under the
-//! settings and bans of now, from the last checkpoint before on.
+//! How a board stood at a past instant, and how an owner's rank went: what was submitted, worked through again under
+//! the settings and bans of now, from the last checkpoint before on.
 //!
 //! A board stood at an instant as what was submitted before the first submission that is later makes it. So what is
 //! found has been shown once, also where the clocks of instances differ a little.

@@ -1,4 +1,5 @@
-//! Who ranks where, in memory: loaded (`checkpoints`) when somebody asks, kept current by facts, dropped when nobody does.
+//! Who ranks where, in memory: loaded (`checkpoints`) when somebody asks, kept current by facts, dropped when nobody
+//! does.
 //!
 //! A place that is being loaded collects the facts that arrive meanwhile and applies them afterwards. Each carries the
 //! number of its submission, and the engine takes what is newer only; so it does not matter which of a record and its

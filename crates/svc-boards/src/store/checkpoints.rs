@@ -180,8 +180,8 @@ pub(crate) async fn checkpoint_at(
     tx.optional(&CHECKPOINT_AT, params![board_no, edition, period, up_to, basis, at]).await
 }
 
-/// Boards with numbers above `after` that have so many submissions since the newest checkpoint of their period, or since
-/// their beginning if there is none.
+/// Boards with numbers above `after` that have so many submissions since the newest checkpoint of their period, or
+/// since their beginning if there is none.
 pub(crate) async fn advanced(
     tx: &mut Tx,
     after: i64,

@@ -1,9 +1,9 @@
 //! When a checkpoint is made, in which steps it is kept, and when it goes.
 //!
-//! The bytes are staged, the row says that they are being stored, they are stored, the row says that they are kept. What
-//! a crash leaves between two of these is bytes in staging, which are cleaned up, or a row that is not in use, which is
-//! erased with its bytes like any other. A checkpoint goes the other way: out of use first, its bytes an hour later, its
-//! row last. So no row in use is without its bytes, and no bytes are without a row.
+//! The bytes are staged, the row says that they are being stored, they are stored, the row says that they are kept.
+//! What a crash leaves between two of these is bytes in staging, which are cleaned up, or a row that is not in use,
+//! which is erased with its bytes like any other. A checkpoint goes the other way: out of use first, its bytes an hour
+//! later, its row last. So no row in use is without its bytes, and no bytes are without a row.
 
 use bytes::Bytes;
 use futures_util::stream;

@@ -196,8 +196,8 @@ impl Checkpoints {
         }
     }
 
-    /// Brings a ranking that has everything up to the submission `after`, and perhaps more, to what the entries are now:
-    /// whoever has submitted since is read again. Returns the last submission that was looked at, and the latest
+    /// Brings a ranking that has everything up to the submission `after`, and perhaps more, to what the entries are
+    /// now: whoever has submitted since is read again. Returns the last submission that was looked at, and the latest
     /// instant; up to that submission it is exact then.
     ///
     /// Each look is one statement, which sees submissions and entries of one moment, on Postgres too. Whoever submits
