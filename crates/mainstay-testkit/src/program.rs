@@ -5,6 +5,7 @@
 #![expect(clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod again;
+mod blobs;
 mod client;
 mod contract;
 mod examine;
@@ -165,20 +166,6 @@ impl Program {
         }
     }
 
-    /// Every file in the blob store, staging included, by its path below it.
-    pub fn blob_files(&self) -> Vec<PathBuf> {
-        let root = self.blob_folder();
-        let mut files = Vec::new();
-        collect(&root, &root, &mut files);
-        files.sort();
-        files
-    }
-
-    /// Where the blob store is.
-    pub fn blob_folder(&self) -> PathBuf {
-        self.place.folder.join("blobs")
-    }
-
     /// Somebody who is not signed in.
     pub fn stranger(&self) -> Client {
         Client::new(self.http.clone(), self.address, self.contract.clone())
@@ -243,17 +230,6 @@ impl Program {
 
 fn email(handle: &str) -> String {
     format!("{handle}@example.org")
-}
-
-fn collect(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            collect(root, &path, files);
-        } else if let Ok(below) = path.strip_prefix(root) {
-            files.push(below.to_owned());
-        }
-    }
 }
 
 /// What was done, or the end of the test with all causes.

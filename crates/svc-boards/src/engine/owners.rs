@@ -13,6 +13,11 @@ pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// Owners are numbered by where they stand, in units of this many bytes: 32 bits reach over 16 GiB.
 const UNIT: usize = 4;
+/// More owners than this are put into the table by so many parts of it.
+const SETTLED_AT_ONCE: usize = 100_000;
+const PARTS: usize = 256;
+/// Room for owners who wait that is kept.
+const WAITING_KEPT: usize = 16;
 /// What stands before a name: the block, 4 bytes, and the name's length.
 const HEAD: usize = 5;
 
@@ -24,6 +29,8 @@ pub(super) struct Owners {
     hasher: RandomState,
     /// Places that owners have left, by their lengths in units.
     free: HashMap<usize, Vec<u32>>,
+    /// Owners with their hashes who are not in the table yet.
+    waiting: Vec<(u64, u32)>,
 }
 
 impl Owners {
@@ -52,6 +59,13 @@ impl Owners {
 
     /// The number of an owner who is new. Of a name at most 255 bytes are kept.
     pub(super) fn add(&mut self, name: &str) -> u32 {
+        let owner = self.add_waiting(name);
+        self.settle();
+        owner
+    }
+
+    /// The same, of many: none of them is found before [`Owners::settle`].
+    pub(super) fn add_waiting(&mut self, name: &str) -> u32 {
         let name = &name.as_bytes()[..name.len().min(255)];
         let units = units_of(name.len());
         let owner = match self.free.get_mut(&units).and_then(Vec::pop) {
@@ -70,10 +84,44 @@ impl Owners {
         self.bytes[at..at + 4].copy_from_slice(&NOWHERE.to_le_bytes());
         self.bytes[at + 4] = name.len() as u8;
         self.bytes[at + HEAD..at + HEAD + name.len()].copy_from_slice(name);
-        let Self { bytes, by_name, hasher, .. } = self;
-        let hash = |owner: &u32| hasher.hash_one(name_at(bytes, *owner));
-        by_name.insert_unique(hasher.hash_one(name), owner, hash);
+        self.waiting.push((self.hasher.hash_one(name), owner));
         owner
+    }
+
+    /// Puts those who wait into the table. Many are put in by parts of the table, each of which fits a processor's
+    /// cache: anywhere in a large one is a wait for memory each time.
+    pub(super) fn settle(&mut self) {
+        let Self { bytes, by_name, hasher, waiting, .. } = self;
+        let hash = |owner: &u32| hasher.hash_one(name_at(bytes, *owner));
+        if waiting.len() < SETTLED_AT_ONCE {
+            for (hashed, owner) in waiting.drain(..) {
+                by_name.insert_unique(hashed, owner, hash);
+            }
+            // One at a time wait from now on.
+            waiting.shrink_to(WAITING_KEPT);
+            return;
+        }
+        let waiting = std::mem::take(waiting);
+        by_name.reserve(waiting.len(), hash);
+        // As tables have it; were it otherwise, it would only take longer.
+        let places = (by_name.capacity() as u64 * 8 / 7).next_power_of_two();
+        let shift = places.trailing_zeros().saturating_sub(PARTS.trailing_zeros());
+        let part = |hashed: u64| ((hashed & (places - 1)) >> shift) as usize;
+        let mut ends = [0_usize; PARTS];
+        waiting.iter().for_each(|(hashed, _)| ends[part(*hashed)] += 1);
+        let mut before = 0;
+        for end in &mut ends {
+            (*end, before) = (before, before + *end);
+        }
+        let mut by_part = vec![(0_u64, 0_u32); waiting.len()];
+        for one in waiting {
+            let end = &mut ends[part(one.0)];
+            by_part[*end] = one;
+            *end += 1;
+        }
+        for (hashed, owner) in by_part {
+            by_name.insert_unique(hashed, owner, hash);
+        }
     }
 
     /// Room for so many more owners, whose names need so many bytes with what stands before each.
@@ -81,6 +129,7 @@ impl Owners {
         let Self { bytes: names, by_name, hasher, .. } = self;
         names.reserve_exact(bytes);
         by_name.reserve(count, |owner| hasher.hash_one(name_at(names, *owner)));
+        self.waiting.reserve_exact(count);
     }
 
     /// Bytes that names take with what stands before each; those that were left are among them.
@@ -112,7 +161,7 @@ impl Owners {
 
     pub(super) fn memory_bytes(&self) -> usize {
         let free = self.free.values().map(|free| free.capacity() * size_of::<u32>()).sum::<usize>();
-        self.bytes.capacity() + self.by_name.allocation_size() + free
+        self.bytes.capacity() + self.by_name.allocation_size() + free + self.waiting.capacity() * 16
     }
 }
 

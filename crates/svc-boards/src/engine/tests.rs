@@ -272,6 +272,27 @@ fn a_ranking_that_was_written_is_read_as_it_was() {
 }
 
 #[test]
+fn very_many_owners_are_found_after_they_were_put_in_together() {
+    let order = Order::new(vec![Direction::Desc], Ties::Earliest);
+    let owners: Vec<String> = (0..150_000).map(|number| format!("owner {number}")).collect();
+    let entries = owners.iter().zip(1..);
+    let mut loader = Loader::new(order.clone());
+    entries.clone().for_each(|(owner, seq)| loader.push_new(owner, &[0], seq));
+    // One who is known already is found among those who wait.
+    loader.push("owner 7", &[5], 1_000_000);
+    let loaded = loader.finish();
+    let read = Ranking::decode(&order, [0; 4], &loaded.encode([0; 4], None)).unwrap();
+    for ranking in [&loaded, &read] {
+        assert_eq!(ranking.len(), 150_000);
+        for (owner, seq) in entries.clone() {
+            let standing = Standing { rank: seq, place: seq - 1 };
+            assert_eq!(ranking.standing(owner), Some(standing), "{owner}");
+        }
+        assert_eq!(ranking.standing("owner 150000"), None);
+    }
+}
+
+#[test]
 fn bytes_that_were_cut_or_changed_are_refused() {
     let order = Order::new(vec![Direction::Desc, Direction::Asc], Ties::Earliest);
     let (ranking, notes) = noted(3, &order, 400);

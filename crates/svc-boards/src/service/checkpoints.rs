@@ -100,7 +100,7 @@ impl Checkpoints {
     /// Of the records of `db`. They are made after `at_least` submissions; if that is 0, none are made or used.
     pub(crate) fn new(core: &Core, db: &Db, at_least: u32) -> Self {
         let scope = core.metrics.scope("boards");
-        let help = "Boards that this instance has loaded: `checkpoint`, from one and what was submitted since; `records`, \
+        let help = "Boards that this instance has loaded: `checkpoint`, from one and what came since; `records`, \
                     from all entries; `past`, from one for a past instant; and `unusable` checkpoints";
         let loads = scope.counter_family("loads", help, Unit::None, &["from"]);
         Self {

@@ -236,6 +236,7 @@ impl<const N: usize> Tree<N> {
 
     /// Takes an entry of somebody who was not met before, to be sorted later.
     pub(in crate::engine) fn push_unsorted(&mut self, owner: &str, scores: &[i64], seq: u64) {
+        self.owners.settle();
         if self.owners.find(owner).is_none() {
             self.push_new(owner, scores, seq);
         }
@@ -243,7 +244,7 @@ impl<const N: usize> Tree<N> {
 
     /// Takes an entry of somebody new, to be sorted later.
     pub(in crate::engine) fn push_new(&mut self, owner: &str, scores: &[i64], seq: u64) {
-        let slot = self.owners.add(owner);
+        let slot = self.owners.add_waiting(owner);
         self.as_of = self.as_of.max(seq);
         self.unsorted.push(Item { key: self.order.key(scores), seq, slot });
     }
@@ -256,7 +257,7 @@ impl<const N: usize> Tree<N> {
 
     /// Takes an entry of somebody new, whose scores are turned already, behind those before.
     pub(in crate::engine) fn push_sorted(&mut self, owner: &str, key: &[u64], seq: u64) {
-        let slot = self.owners.add(owner);
+        let slot = self.owners.add_waiting(owner);
         self.as_of = self.as_of.max(seq);
         let mut own = [0; N];
         own.iter_mut().zip(key).for_each(|(own, part)| *own = *part);
@@ -288,6 +289,7 @@ impl<const N: usize> Tree<N> {
 
     /// Builds all levels of entries in order.
     fn build(&mut self, items: &[Item<N>]) {
+        self.owners.settle();
         for some in items.chunks(BLOCK_LOADED * GROUP_MAX * 3 / 4) {
             let id = self.groups.len() as u32;
             let mut group = Group {
