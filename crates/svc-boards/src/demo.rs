@@ -19,7 +19,7 @@ use mainstay_core::{
 use crate::{
     error::Error,
     model::competition::Phase,
-    service::{Boards, EntriesQuery, Money, NewActivity, NewCompetition},
+    service::{Boards, Deciding, EntriesQuery, Money, NewActivity, NewCompetition},
 };
 
 const DAY_S: i64 = 86_400;
@@ -126,7 +126,9 @@ pub async fn fill(boards: &Boards, clock: &Clock, people: &[Caller]) -> Result<(
     boards.settle_competitions().await?;
     if let Some(over) = ids.get(1) {
         // It waits for a second administrator.
-        boards.propose_payout(admin.user, *over, None).await?;
+        boards
+            .propose_payout(Deciding { user: admin.user, origin: String::new() }, *over, None)
+            .await?;
     }
     Ok(())
 }

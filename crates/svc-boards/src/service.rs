@@ -48,8 +48,8 @@ pub(crate) use self::{
     boards::{BoardView, EditBoard},
     checkpoints::CHECKPOINT_JOB,
     competitions::{
-        After, CompetitionView, DayUpdate, EditCompetition, LeaderboardEntry, NewCompetition,
-        PayoutView, ResultsView,
+        After, CompetitionView, DayUpdate, Deciding, EditCompetition, LeaderboardEntry,
+        NewCompetition, PayoutView, ResultsView,
     },
     dashboard::Recent,
     entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},

@@ -81,7 +81,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
 }
 
 /// The network address for the audit log, or nothing.
-fn place(origin: &Origin) -> String {
+pub(super) fn place(origin: &Origin) -> String {
     origin.address.map(|address| address.to_string()).unwrap_or_default()
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use mainstay_contract::boards::CompetitionId;
 use mainstay_core::{
-    auth::{Caller, Role, Scope},
+    auth::{Caller, Origin, Role, Scope},
     error::Code,
     http::{
         Access, Body, Created, IfMatch, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path,
@@ -13,11 +13,13 @@ use mainstay_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bans::place;
 use crate::{
     error::Error,
     model::competition::Phase,
     service::{
-        After, Boards, CompetitionView, EditCompetition, NewCompetition, PayoutView, ResultsView,
+        After, Boards, CompetitionView, Deciding, EditCompetition, NewCompetition, PayoutView,
+        ResultsView,
     },
 };
 
@@ -166,10 +168,12 @@ async fn edit(
 
 async fn cancel(
     State(boards): State<Boards>,
+    caller: Caller,
+    origin: Origin,
     Path(id): Path<CompetitionId>,
     body: NoBody,
 ) -> Result<NoContent, Error> {
-    boards.cancel_competition(id, body.once).await.map(|()| NoContent)
+    boards.cancel_competition(deciding(&caller, &origin), id, body.once).await.map(|()| NoContent)
 }
 
 async fn join(
@@ -209,17 +213,23 @@ async fn payout(
 async fn propose(
     State(boards): State<Boards>,
     caller: Caller,
+    origin: Origin,
     Path(id): Path<CompetitionId>,
     body: NoBody,
 ) -> Result<Json<PayoutView>, Error> {
-    boards.propose_payout(caller.user, id, body.once).await.map(Json)
+    boards.propose_payout(deciding(&caller, &origin), id, body.once).await.map(Json)
 }
 
 async fn approve(
     State(boards): State<Boards>,
     caller: Caller,
+    origin: Origin,
     Path(id): Path<CompetitionId>,
     body: NoBody,
 ) -> Result<Json<PayoutView>, Error> {
-    boards.approve_payout(caller.user, id, body.once).await.map(Json)
+    boards.approve_payout(deciding(&caller, &origin), id, body.once).await.map(Json)
+}
+
+fn deciding(caller: &Caller, origin: &Origin) -> Deciding {
+    Deciding { user: caller.user, origin: place(origin) }
 }

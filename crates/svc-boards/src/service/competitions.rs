@@ -9,9 +9,11 @@ mod showing;
 
 use mainstay_contract::{
     boards::{CompetitionChangedV1, CompetitionId},
+    id::UserId,
     ts::Ts,
 };
 use mainstay_core::{
+    audit::{self, Entry},
     auth::Caller,
     db::{Json, Once, Tx},
     error::Faults,
@@ -19,6 +21,7 @@ use mainstay_core::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use self::showing::view;
 pub(crate) use self::{
@@ -259,11 +262,13 @@ impl Boards {
     /// `NotFound`; `Conflict` once its results are final.
     pub(crate) async fn cancel_competition(
         &self,
+        by: Deciding,
         id: CompetitionId,
         once: Option<Once>,
     ) -> Result<(), Error> {
         self.db()
             .write_locking(&store::competitions::LOCK, params![id], once, move |tx| {
+                let by = by.clone();
                 Box::pin(async move {
                     let mut row =
                         store::competitions::lock(tx, id).await?.ok_or(Error::NotFound)?;
@@ -280,10 +285,35 @@ impl Boards {
                     row.version += 1;
                     store::competitions::keep(tx, &row).await?;
                     say_changed(tx, &row).await?;
+                    let detail = json!({ "participant_count": row.participant_count });
+                    by.note(tx, "boards.cancel_competition", id, detail).await?;
                     joining::refund_some(tx, &row).await
                 })
             })
             .await
+    }
+}
+
+/// Who decides about money, for the audit log.
+#[derive(Debug, Clone)]
+pub(crate) struct Deciding {
+    /// Who.
+    pub(crate) user: UserId,
+    /// From which network address; empty if it is not known.
+    pub(crate) origin: String,
+}
+
+impl Deciding {
+    async fn note(
+        &self,
+        tx: &mut Tx,
+        action: &'static str,
+        id: CompetitionId,
+        detail: Value,
+    ) -> Result<(), Error> {
+        let (actor, target) = (self.user.to_string(), id.to_string());
+        let entry = Entry { actor, action, target, detail, origin: self.origin.clone() };
+        Ok(audit::append(tx, &entry).await?)
     }
 }
 

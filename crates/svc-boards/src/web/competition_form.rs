@@ -9,7 +9,7 @@ use mainstay_contract::{boards::CompetitionId, ts::Ts};
 use mainstay_core::{
     auth::Caller,
     error::Fault,
-    http::{Form, IfMatch, Path, Route, route::Routes},
+    http::{Form, IfMatch, Path, Route, extract::Origin, route::Routes},
 };
 use serde::Deserialize;
 
@@ -21,7 +21,7 @@ use crate::{
         money,
     },
     pages::competition_form::{CompetitionForm, competition_form},
-    service::{CompetitionView, EditCompetition, Money, NewCompetition},
+    service::{CompetitionView, Deciding, EditCompetition, Money, NewCompetition},
 };
 
 const NEW: &str = "/competitions/new";
@@ -339,9 +339,12 @@ async fn save(
 
 async fn cancel(
     State(web): State<Web>,
+    caller: Caller,
+    Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
     Form(_form): Form<Return>,
 ) -> Answer {
-    web.boards.cancel_competition(id, None).await?;
+    let by = Deciding { user: caller.user, origin };
+    web.boards.cancel_competition(by, id, None).await?;
     Ok(after(&web, id, "Called off. Everybody gets their money back."))
 }

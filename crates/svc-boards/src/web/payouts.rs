@@ -5,7 +5,7 @@ use mainstay_console::visit::{Return, Visit};
 use mainstay_contract::{boards::CompetitionId, id::UserId};
 use mainstay_core::{
     auth::Caller,
-    http::{Form, Path, Query, Route, route::Routes},
+    http::{Form, Path, Query, Route, extract::Origin, route::Routes},
 };
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ use crate::{
         keeping::Kept,
         payouts::{Ended, Payout, PayoutsPage, payouts_page},
     },
-    service::{After, CompetitionView},
+    service::{After, CompetitionView, Deciding},
 };
 
 const PRIZES: &str = Kept::Prizes.href();
@@ -110,10 +110,12 @@ async fn propose(
     State(web): State<Web>,
     caller: Caller,
     visit: Visit,
+    Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
     Form(_form): Form<Return>,
 ) -> Answer {
-    let done = web.boards.propose_payout(caller.user, id, None).await.map(|_prizes| ());
+    let by = Deciding { user: caller.user, origin };
+    let done = web.boards.propose_payout(by, id, None).await.map(|_prizes| ());
     let text = "Prizes calculated. A second administrator approves them.";
     web.decided((&caller, visit), id, done, text).await
 }
@@ -122,9 +124,11 @@ async fn approve(
     State(web): State<Web>,
     caller: Caller,
     visit: Visit,
+    Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
     Form(_form): Form<Return>,
 ) -> Answer {
-    let done = web.boards.approve_payout(caller.user, id, None).await.map(|_prizes| ());
+    let by = Deciding { user: caller.user, origin };
+    let done = web.boards.approve_payout(by, id, None).await.map(|_prizes| ());
     web.decided((&caller, visit), id, done, "Approved. The prizes are paid.").await
 }

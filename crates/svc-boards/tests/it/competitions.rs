@@ -313,6 +313,12 @@ async fn prizes_are_paid_once_after_a_second_administrator_has_approved() {
         let kinds: Vec<&Value> = entries["items"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
         assert_eq!(kinds, ["prize", "entry_fee"], "paid once");
         keeper.delete(&format!("{PATH}/{id}")).await.expect_problem(409, "conflict");
+        let mut tx = house.db("boards").read().await.unwrap();
+        let audit = mainstay_core::audit::list(&mut tx, i64::MAX, 10).await.unwrap();
+        let told: Vec<(&str, &str)> =
+            audit.iter().map(|entry| (&*entry.action, &*entry.target)).collect();
+        assert_eq!(told, [("boards.approve_prizes", &*id), ("boards.propose_prizes", &*id)]);
+        assert_eq!(audit[1].actor, keeper.id);
     })
     .await;
 }

@@ -11,8 +11,9 @@ use mainstay_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::{joining, scoring};
+use super::{Deciding, joining, scoring};
 use crate::{
     error::Error,
     model::{competition::state, prize::split_pool},
@@ -71,12 +72,13 @@ impl Boards {
     /// `NotFound`; `Conflict` as long as the results are not final.
     pub(crate) async fn propose_payout(
         &self,
-        by: UserId,
+        by: Deciding,
         id: CompetitionId,
         once: Option<Once>,
     ) -> Result<PayoutView, Error> {
         self.db()
             .write_locking(&store::competitions::LOCK, params![id], once, move |tx| {
+                let by = by.clone();
                 Box::pin(async move {
                     let row = settled(tx, id).await?;
                     let known = store::competitions::payout(tx, id).await?;
@@ -86,7 +88,8 @@ impl Boards {
                     let prizes = prizes(tx, &row).await?;
                     if known.is_none_or(|payout| payout.prizes.0 != prizes) {
                         let now = tx.now();
-                        store::competitions::propose(tx, id, &prizes, by, now).await?;
+                        store::competitions::propose(tx, id, &prizes, by.user, now).await?;
+                        by.note(tx, "boards.propose_prizes", id, sum(&row, &prizes)).await?;
                     }
                     view(tx, &row).await
                 })
@@ -102,12 +105,13 @@ impl Boards {
     /// results now.
     pub(crate) async fn approve_payout(
         &self,
-        by: UserId,
+        by: Deciding,
         id: CompetitionId,
         once: Option<Once>,
     ) -> Result<PayoutView, Error> {
         self.db()
             .write_locking(&store::competitions::LOCK, params![id], once, move |tx| {
+                let by = by.clone();
                 Box::pin(async move {
                     let row = settled(tx, id).await?;
                     let payout = store::competitions::payout(tx, id).await?;
@@ -117,7 +121,7 @@ impl Boards {
                     if payout.approved_by.is_some() {
                         return view(tx, &row).await;
                     }
-                    if payout.proposed_by == by {
+                    if payout.proposed_by == by.user {
                         return Err(Error::conflict(
                             "Another administrator has to approve what you have proposed.",
                         ));
@@ -128,7 +132,9 @@ impl Boards {
                         ));
                     }
                     let now = tx.now();
-                    if store::competitions::approve(tx, id, by, now).await? {
+                    if store::competitions::approve(tx, id, by.user, now).await? {
+                        let detail = sum(&row, &payout.prizes.0);
+                        by.note(tx, "boards.approve_prizes", id, detail).await?;
                         pay_some(tx, &row, payout).await?;
                     }
                     view(tx, &row).await
@@ -180,6 +186,12 @@ impl Boards {
         let row = store::competitions::one(&mut tx, id).await?.ok_or(Error::NotFound)?;
         view(&mut tx, &row).await
     }
+}
+
+/// What prizes come to, for the audit log.
+fn sum(row: &CompetitionRow, prizes: &[(UserId, i64)]) -> Value {
+    let total: i64 = prizes.iter().map(|(_, minor)| minor).sum();
+    json!({ "prize_count": prizes.len(), "total_minor": total, "currency": row.currency })
 }
 
 async fn settled(tx: &mut Tx, id: CompetitionId) -> Result<CompetitionRow, Error> {
