@@ -45,7 +45,7 @@ statements! {
         (board_no, seq, period, owner, kind, scores, operator, metadata, slices, evidence, cause, submitted_at)
         select 1, i, 1, 'player-' || lpad((i * 7919 % $4 + 1)::text, 9, '0'), 0,
             decode('8' || lpad(to_hex(i * 104729 % 1000003), 15, '0'), 'hex'), null, null, null, null, null,
-            $3 + i * interval '1 millisecond' from generate_series($1::bigint, $2::bigint) i",
+            $3::timestamptz + i * interval '1 millisecond' from generate_series($1::bigint, $2::bigint) i",
         sqlite "insert into boards.submission
         (board_no, seq, period, owner, kind, scores, operator, metadata, slices, evidence, cause, submitted_at)
         with recursive n (i) as (select $1 union all select i + 1 from n where i < $2)
