@@ -45,7 +45,7 @@ statements! {
         (board_no, seq, period, owner, kind, scores, operator, metadata, slices, evidence, cause, submitted_at)
         select 1, i, 1, 'player-' || lpad((i * 7919 % $4 + 1)::text, 9, '0'), 0,
             decode('8' || lpad(to_hex(i * 104729 % 1000003), 15, '0'), 'hex'), null, null, null, null, null,
-            $3 + i * interval '1 millisecond' from generate_series($1::bigint, $2::bigint) i",
+            $3::timestamptz + i * interval '1 millisecond' from generate_series($1::bigint, $2::bigint) i",
         sqlite "insert into boards.submission
         (board_no, seq, period, owner, kind, scores, operator, metadata, slices, evidence, cause, submitted_at)
         with recursive n (i) as (select $1 union all select i + 1 from n where i < $2)
@@ -200,10 +200,15 @@ async fn first_page(house: Program, keeper: &Client, from: &str) -> anyhow::Resu
     Ok((house, took))
 }
 
+/// Boards, with a checkpoint after so many submissions.
+fn setup(checkpoint_after: &str) -> Setup {
+    Setup::of(&[svc_boards::SERVICE]).set("boards.checkpoint_after", checkpoint_after)
+}
+
 async fn measure(engine: Engine, count: i64, table: &mut Table) -> anyhow::Result<()> {
     let name = format!("{engine:?}, {}", millions(count));
     println!("{name}: writing them");
-    let mut house = Setup::of(&[svc_boards::SERVICE]).start(engine).await;
+    let mut house = setup("0").start(engine).await;
     let keeper = house.person_as(Role::Admin, "keeper").await;
     let settings =
         json!({ "title": "Bench", "operator": "set", "columns": [{ "name": "points" }] });
@@ -230,6 +235,7 @@ async fn measure(engine: Engine, count: i64, table: &mut Table) -> anyhow::Resul
     let holds = (!budget.is_empty()).then(|| records.median() <= 10.0);
     table.row(format!("{name}, first page, s: from all entries"), records, budget, holds);
 
+    house = house.reopen(&setup("20000")).await;
     let began_at = Instant::now();
     house.work("boards.keep_checkpoints").await;
     eventually("a checkpoint is kept", async || kept(&house).await.is_some()).await;
@@ -246,10 +252,8 @@ async fn measure(engine: Engine, count: i64, table: &mut Table) -> anyhow::Resul
     let budget = if count >= 10_000_000 { "≤ 2" } else { "" };
     let holds = (!budget.is_empty()).then(|| restored.median() <= 2.0);
     table.row(format!("{name}, first page, s: from a checkpoint"), restored, budget, holds);
-    // What was submitted since is a twentieth of what would make a checkpoint again, so none is made meanwhile.
-    house = house
-        .reopen(&Setup::of(&[svc_boards::SERVICE]).set("boards.checkpoint_after", "5000000"))
-        .await;
+    // None is made of what is submitted now.
+    house = house.reopen(&setup("5000000")).await;
     submit(&house, (count + 1, count + SINCE), began, count).await?;
     let took;
     (house, took) = first_page(house, &keeper, "checkpoint").await?;
