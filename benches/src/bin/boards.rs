@@ -14,9 +14,9 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use benches::{
-    client::{Connection, Load, callers},
+    keeper::{self, Keeper},
     report::{Rounds, Table, figure},
-    server::{self, On, Server},
+    server::{self, On},
 };
 use mainstay_testkit::Postgres;
 use serde_json::Value;
@@ -29,7 +29,6 @@ const LIST_LEN: u64 = 1_000;
 /// What the system that Boards replaces did, on a machine of this kind: an update that is kept nowhere, and a top 100.
 const REPLACED_UPDATES_PER_S: f64 = 14_700.0;
 const REPLACED_TOPS_PER_S: f64 = 614.0;
-const PASSWORD: &str = "correct horse battery";
 
 fn main() -> anyhow::Result<()> {
     let program = server::build_mainstay()?;
@@ -60,19 +59,7 @@ async fn measure(
     let engine = if url.is_some() { "Postgres" } else { "SQLite" };
     let settings: Vec<(&str, &str)> =
         url.map(|url| ("MAINSTAY_DB__URL", url)).into_iter().collect();
-    let mut command = Command::new(program);
-    command
-        .args(["user", "create", "keeper", "--email", "keeper@example.org", "--role", "admin"])
-        .args(["--password-stdin", "--data"])
-        .arg(data)
-        .envs(settings.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null());
-    let mut child = command.spawn().context("make an administrator")?;
-    let mut input = child.stdin.take().context("write a password")?;
-    std::io::Write::write_all(&mut input, PASSWORD.as_bytes())?;
-    drop(input);
-    ensure!(child.wait()?.success(), "an administrator was refused");
+    keeper::make(program, data, &settings)?;
     let ours = server::mainstay(program, data, On::All, &settings)?;
     let keeper = Keeper::sign_in(ours.address).await?;
     let settings =
@@ -87,7 +74,7 @@ async fn measure(
     let mut failed = 0;
     for round in 0..=ROUNDS {
         let cpu = ours.cpu_s()?;
-        let load = keeper.load(&ours, time, one).await?;
+        let load = keeper.load(CALLERS, time, one).await?;
         println!("{engine}, single scores: {load:?}");
         failed += load.failed;
         let zadd = redis.zadds_per_s()?;
@@ -109,7 +96,7 @@ async fn measure(
     let (mut lists, mut cpu_us) = (Rounds::default(), Rounds::default());
     for round in 0..=ROUNDS {
         let cpu = ours.cpu_s()?;
-        let load = keeper.load(&ours, time, |number| {
+        let load = keeper.load(CALLERS, time, |number| {
             ("POST", "/api/v1/boards/bench/scores".to_owned(), list(number * LIST_LEN))
         });
         let load = load.await?;
@@ -136,7 +123,7 @@ async fn measure(
         let mut rates = Rounds::default();
         for round in 0..=ROUNDS {
             let load =
-                keeper.load(&ours, time / 2, move |_| ("GET", path.to_owned(), String::new()));
+                keeper.load(CALLERS, time / 2, move |_| ("GET", path.to_owned(), String::new()));
             let load = load.await?;
             println!("{engine}, {name}: {load:?}");
             if round > 0 {
@@ -166,57 +153,6 @@ fn list(first: u64) -> String {
     };
     let all: Vec<String> = (first..first + LIST_LEN).map(one).collect();
     format!("[{}]", all.join(","))
-}
-
-/// The administrator who writes scores.
-struct Keeper {
-    address: SocketAddr,
-    authorization: Arc<str>,
-}
-
-impl Keeper {
-    async fn sign_in(address: SocketAddr) -> anyhow::Result<Self> {
-        let stranger = Self { address, authorization: "".into() };
-        let login = format!("{{\"login\":\"keeper\",\"password\":\"{PASSWORD}\"}}");
-        let answer = stranger.send("POST", "/api/v1/auth/login", &login).await?;
-        let answer: Value = serde_json::from_slice(&answer)?;
-        let token = answer["access_token"].as_str().context("a sign-in has no token")?;
-        Ok(Self { address, authorization: format!("authorization: Bearer {token}\r\n").into() })
-    }
-
-    async fn send(&self, method: &str, path: &str, body: &str) -> anyhow::Result<Vec<u8>> {
-        let mut connection = Connection::new(self.address);
-        let request = request(&self.authorization, method, path, body);
-        let (status, answer) = connection.send(request.as_bytes()).await?;
-        ensure!(status < 300, "{method} {path}: {status}: {}", String::from_utf8_lossy(answer));
-        Ok(answer.to_vec())
-    }
-
-    async fn load(
-        &self,
-        server: &Server,
-        time: Duration,
-        next: impl Fn(u64) -> (&'static str, String, String) + Clone + Send + Sync + 'static,
-    ) -> anyhow::Result<Load> {
-        let (authorization, address) = (self.authorization.clone(), server.address);
-        let call = move |mut connection: Connection, number: u64| {
-            let (method, path, body) = next(number);
-            let request = request(&authorization, method, &path, &body);
-            async move {
-                let (status, _) = connection.send(request.as_bytes()).await?;
-                Ok((connection, status == 200))
-            }
-        };
-        callers(CALLERS, time, || Connection::new(address), call).await
-    }
-}
-
-fn request(authorization: &str, method: &str, path: &str, body: &str) -> String {
-    let length = body.len();
-    let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
-    format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{authorization}{kind}content-length: {length}\r\n\r\n{body}"
-    )
 }
 
 /// Redis that syncs its log before each answer.
