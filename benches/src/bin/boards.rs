@@ -5,21 +5,19 @@
 #![expect(clippy::print_stdout, reason = "printing figures is what benchmarks are for")]
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
     time::Duration,
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use benches::{
     keeper::{self, Keeper},
     report::{Rounds, Table, figure},
     server::{self, On},
 };
 use mainstay_testkit::Postgres;
-use serde_json::Value;
 
 const CALLERS: usize = 64;
 const OWNERS: u64 = 10_000;
