@@ -102,7 +102,8 @@ pub(crate) struct NewScore {
     /// Another operator than the board's, for this score. Only from those who write for others.
     #[serde(default)]
     pub(crate) operator: Option<Operator>,
-    /// Slices that the owner is in, such as `{"country": "IN"}`; those of the board. What is absent stays.
+    /// Slices that the owner is in, such as `{"country": "IN"}`; those of the board. What is absent stays. Among equal
+    /// scores, whoever changes a slice counts as having got there then.
     #[serde(default)]
     pub(crate) slices: Option<Slices>,
 }
