@@ -1,7 +1,7 @@
 //! Ten thousand who watch one board while it gets a thousand scores a second: how late a score comes to them.
 //!
-//! A score is the instant at which it was sent, in microseconds, so that whoever gets it knows how late it is; the newest
-//! is always first. Every watcher reads all that comes; one in a hundred looks at it.
+//! A score is the instant at which it was sent, in microseconds, so that whoever gets it knows how late it is; the
+//! newest is always first. Every watcher reads all that comes; one in a hundred looks at it.
 
 use std::{
     collections::HashMap,
