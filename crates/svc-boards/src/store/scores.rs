@@ -20,9 +20,11 @@ macro_rules! entry_columns {
 }
 
 statements! {
-    /// Entries of these owners.
-    ENTRIES_AMONG = concat!("select ", entry_columns!(), " from boards.entry
-            where board_no = $1 and edition = $2 and period = $3 and owner = any($4)"),
+    /// Entries of these owners. Each is looked up by itself: a planner without figures of a new board's table would
+    /// rather go through all of the period.
+    ENTRIES_AMONG = concat!("select e.* from unnest($4::text[]) as asked (owner) cross join lateral (
+            select ", entry_columns!(), " from boards.entry
+            where board_no = $1 and edition = $2 and period = $3 and owner = asked.owner limit 1) e"),
         sqlite concat!("select ", entry_columns!(), " from boards.entry
             where board_no = $1 and edition = $2 and period = $3 and owner in (select value from json_each($4))");
     /// Entries by owner, after one: what a board is loaded from.
