@@ -54,9 +54,10 @@ statements! {
     SEATED = "select period from boards.seat where board_no = $1 limit 1";
     /// Gives out a seat.
     ADD_SEAT = "insert into boards.seat (board_no, owner, period, tier, cohort) values ($1, $2, $3, $4, $5)";
-    /// Seats of these owners in a season.
-    SEATS_AMONG = "select owner, tier, cohort from boards.seat
-                   where board_no = $1 and period = $2 and owner = any($3)",
+    /// Seats of these owners in a season, each looked up by itself as entries are.
+    SEATS_AMONG = "select s.* from unnest($3::text[]) as asked (owner) cross join lateral (
+                       select owner, tier, cohort from boards.seat
+                       where board_no = $1 and period = $2 and owner = asked.owner limit 1) s",
         sqlite "select owner, tier, cohort from boards.seat
                 where board_no = $1 and period = $2 and owner in (select value from json_each($3))";
     /// The last seats of these owners before a period: what they have earned, and in which season.
