@@ -35,13 +35,14 @@ pub struct Setup {
     services: &'static [Service],
     flags: Vec<Flag>,
     holds_clock: bool,
+    holds_work: bool,
     syncs: bool,
 }
 
 impl Setup {
     /// A program of these services: without rate limits, with cheap passwords, on the machine's clock.
     pub fn of(services: &'static [Service]) -> Self {
-        Self { services, flags: Vec::new(), holds_clock: false, syncs: true }
+        Self { services, flags: Vec::new(), holds_clock: false, holds_work: false, syncs: true }
             .set("limit.enabled", "false")
     }
 
@@ -63,6 +64,13 @@ impl Setup {
     #[must_use]
     pub fn holding_the_clock(mut self) -> Self {
         self.holds_clock = true;
+        self
+    }
+
+    /// Leaves what services do again and again to the test: `house.work("boards.move_money").await`.
+    #[must_use]
+    pub fn holding_periodic_work(mut self) -> Self {
+        self.holds_work = true;
         self
     }
 
@@ -178,6 +186,9 @@ impl Setup {
             mounts.push(done((service.mount)(&core, &config).await, "open a service"));
         }
         let periodic = mounts.iter().flat_map(|mount| mount.periodic.iter().cloned()).collect();
+        if self.holds_work {
+            mounts.iter_mut().for_each(|mount| mount.periodic.clear());
+        }
         let settings = config.core();
         let program = program::Program::assemble(
             core.clone(),

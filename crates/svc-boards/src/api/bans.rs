@@ -2,9 +2,12 @@
 
 use axum::extract::State;
 use mainstay_core::{
-    auth::{Caller, Origin},
+    auth::Caller,
     error::Code,
-    http::{Body, Json, NoBody, NoContent, PageQuery, Path, Path2, Query, Route, route::Routes},
+    http::{
+        Body, Json, NoBody, NoContent, PageQuery, Path, Path2, Query, Route, extract::Origin,
+        route::Routes,
+    },
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -80,11 +83,6 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
     ]
 }
 
-/// The network address for the audit log, or nothing.
-pub(super) fn place(origin: &Origin) -> String {
-    origin.address.map(|address| address.to_string()).unwrap_or_default()
-}
-
 /// A page of bans on `board`, or of those on every board.
 async fn page(
     boards: &Boards,
@@ -138,39 +136,39 @@ async fn show_everywhere(
 async fn ban(
     State(boards): State<Boards>,
     caller: Caller,
-    origin: Origin,
+    Origin(origin): Origin,
     Path2(board, owner): Path2<String, String>,
     body: Body<NewBan>,
 ) -> Result<Json<BanView>, Error> {
-    boards.ban((&caller, place(&origin)), (&board, &owner), &body.value, body.once).await.map(Json)
+    boards.ban((&caller, origin), (&board, &owner), &body.value, body.once).await.map(Json)
 }
 
 async fn ban_everywhere(
     State(boards): State<Boards>,
     caller: Caller,
-    origin: Origin,
+    Origin(origin): Origin,
     Path(owner): Path<String>,
     body: Body<NewBan>,
 ) -> Result<Json<BanView>, Error> {
-    boards.ban_everywhere((&caller, place(&origin)), &owner, &body.value, body.once).await.map(Json)
+    boards.ban_everywhere((&caller, origin), &owner, &body.value, body.once).await.map(Json)
 }
 
 async fn unban(
     State(boards): State<Boards>,
     caller: Caller,
-    origin: Origin,
+    Origin(origin): Origin,
     Path2(board, owner): Path2<String, String>,
     body: NoBody,
 ) -> Result<NoContent, Error> {
-    boards.unban((&caller, place(&origin)), (&board, &owner), body.once).await.map(|()| NoContent)
+    boards.unban((&caller, origin), (&board, &owner), body.once).await.map(|()| NoContent)
 }
 
 async fn unban_everywhere(
     State(boards): State<Boards>,
     caller: Caller,
-    origin: Origin,
+    Origin(origin): Origin,
     Path(owner): Path<String>,
     body: NoBody,
 ) -> Result<NoContent, Error> {
-    boards.unban_everywhere((&caller, place(&origin)), &owner, body.once).await.map(|()| NoContent)
+    boards.unban_everywhere((&caller, origin), &owner, body.once).await.map(|()| NoContent)
 }

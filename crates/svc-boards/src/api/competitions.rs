@@ -3,17 +3,16 @@
 use axum::extract::State;
 use mainstay_contract::boards::CompetitionId;
 use mainstay_core::{
-    auth::{Caller, Origin, Role, Scope},
+    auth::{Caller, Role, Scope},
     error::Code,
     http::{
         Access, Body, Created, IfMatch, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path,
-        Query, Route, route::Routes,
+        Query, Route, extract::Origin, route::Routes,
     },
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::bans::place;
 use crate::{
     error::Error,
     model::competition::Phase,
@@ -169,11 +168,14 @@ async fn edit(
 async fn cancel(
     State(boards): State<Boards>,
     caller: Caller,
-    origin: Origin,
+    Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
     body: NoBody,
 ) -> Result<NoContent, Error> {
-    boards.cancel_competition(deciding(&caller, &origin), id, body.once).await.map(|()| NoContent)
+    boards
+        .cancel_competition(Deciding { user: caller.user, origin }, id, body.once)
+        .await
+        .map(|()| NoContent)
 }
 
 async fn join(
@@ -213,23 +215,19 @@ async fn payout(
 async fn propose(
     State(boards): State<Boards>,
     caller: Caller,
-    origin: Origin,
+    Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
     body: NoBody,
 ) -> Result<Json<PayoutView>, Error> {
-    boards.propose_payout(deciding(&caller, &origin), id, body.once).await.map(Json)
+    boards.propose_payout(Deciding { user: caller.user, origin }, id, body.once).await.map(Json)
 }
 
 async fn approve(
     State(boards): State<Boards>,
     caller: Caller,
-    origin: Origin,
+    Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
     body: NoBody,
 ) -> Result<Json<PayoutView>, Error> {
-    boards.approve_payout(deciding(&caller, &origin), id, body.once).await.map(Json)
-}
-
-fn deciding(caller: &Caller, origin: &Origin) -> Deciding {
-    Deciding { user: caller.user, origin: place(origin) }
+    boards.approve_payout(Deciding { user: caller.user, origin }, id, body.once).await.map(Json)
 }

@@ -4,7 +4,7 @@
 //! there for the ban to take away, or met by it. What it takes is remembered as a mark, and nothing that was submitted
 //! is erased: lifted, the board is built anew from that.
 
-use mainstay_contract::{boards::EntriesRemovedV1, id::UserId, ts::Ts};
+use mainstay_contract::{id::UserId, ts::Ts};
 use mainstay_core::{
     audit::{self, Entry},
     auth::Caller,
@@ -19,7 +19,7 @@ use super::{
     boards::{Board, say_changed},
     competitions::ban_changed,
     periods::hold,
-    scores::{AT_ONCE_MAX, rebuild_within},
+    scores::{AT_ONCE_MAX, rebuild_within, say_removed},
 };
 use crate::{
     error::Error,
@@ -352,15 +352,7 @@ async fn take_away(
     for place in places {
         store::scores::remove_entry(tx, place, owner).await?;
         head.last_seq += 1;
-        let fact = EntriesRemovedV1 {
-            board: board.id.clone(),
-            board_no: board.no,
-            edition: place.edition,
-            period: place.period,
-            owners: vec![owner.to_owned()],
-            seq: head.last_seq,
-        };
-        tx.emit(&fact, &[]).await?;
+        say_removed(tx, board, place, owner, head.last_seq).await?;
     }
     store::boards::move_head(tx, board.no, head).await?;
     if caused || building {

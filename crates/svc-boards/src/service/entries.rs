@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(super) use self::among::{KeptOrders, rank_among};
-pub(super) use self::views::slice_of;
 pub(crate) use self::views::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView};
+pub(super) use self::views::{first_around, slice_of};
 use self::{
     among::Circle,
     views::{Window, limit_of, percentile},

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     rebuild::{AT_ONCE_MAX, BUILD_JOB, ERASE_JOB, differ, rebuild_within},
-    record::{record, remove},
+    record::{record, remove, say_removed},
     replay::{Banned, Replay},
 };
 use super::{Boards, boards::Board, entries::EntryView};

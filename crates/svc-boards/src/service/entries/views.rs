@@ -178,7 +178,7 @@ pub(super) fn percentile(place: u64, count: u64) -> f64 {
 }
 
 /// The first of the `limit` places around one: half of the rest behind, the other half before, moved at the ends.
-pub(super) fn first_around(place: u64, limit: u64, count: u64) -> u64 {
+pub(in crate::service) fn first_around(place: u64, limit: u64, count: u64) -> u64 {
     let behind = limit / 2;
     let before = limit.saturating_sub(1 + behind);
     place.saturating_sub(before).min(count.saturating_sub(limit))

@@ -298,14 +298,25 @@ pub(crate) async fn remove(tx: &mut Tx, board: &Board, owner: &str) -> Result<bo
     let now = tx.now();
     store::scores::add_submission(tx, board.no, submission, now).await?;
     store::boards::move_head(tx, board.no, head).await?;
+    say_removed(tx, board, place, owner, head.last_seq).await?;
+    Ok(true)
+}
+
+/// Says that the entry of `owner` is gone since the submission `seq`.
+pub(crate) async fn say_removed(
+    tx: &mut Tx,
+    board: &Board,
+    place: Place,
+    owner: &str,
+    seq: i64,
+) -> Result<(), Error> {
     let fact = EntriesRemovedV1 {
         board: board.id.clone(),
         board_no: board.no,
         edition: place.edition,
         period: place.period,
         owners: vec![owner.to_owned()],
-        seq: head.last_seq,
+        seq,
     };
-    tx.emit(&fact, &[]).await?;
-    Ok(true)
+    Ok(tx.emit(&fact, &[]).await?)
 }

@@ -11,7 +11,10 @@ use super::{
     shared::{Shared, SharedPlace},
 };
 use crate::{
-    engine::Ranked, error::Error, model::board::BoardSettings, service::checkpoints::Checkpoints,
+    engine::Ranked,
+    error::Error,
+    model::board::BoardSettings,
+    service::{checkpoints::Checkpoints, entries::first_around},
     store::scores::Place,
 };
 
@@ -410,8 +413,7 @@ fn around_here(standing: &Standing, slice: Option<&Slice>, owner: &str, len: u64
     let found = standing.look(|sliced| {
         let ranking = sliced.ranking(slice)?;
         let place = ranking.standing(owner)?.place;
-        let before = len - 1 - len / 2;
-        let first = place.saturating_sub(before).min(ranking.len().saturating_sub(len));
+        let first = first_around(place, len, ranking.len());
         let ranked = ranking.range(first, len as usize);
         Some(Found { ranked, count: ranking.len(), as_of: sliced.as_of() })
     });
