@@ -1,6 +1,6 @@
 //! Who ranks where: an order-statistic structure in memory, the reason that Boards exists.
 //!
-//! Entries stand in order in blocks of at most 256, blocks in groups, groups in one list. Each level knows how many
+//! Entries stand in order in blocks of at most 128, blocks in groups, groups in one list. Each level knows how many
 //! entries lie in it, so a rank is three short sums, and an entry at a place is found in three steps. A table from
 //! owners to blocks finds where an entry is without searching for its old scores; inside of a block it is found by a
 //! scan over 4-byte numbers. Scores are kept turned, so that the first in rank is the smallest, whatever the direction.
@@ -90,6 +90,9 @@ macro_rules! each {
 }
 
 impl Ranking {
+    /// How many records it is worth to look ahead at a time.
+    pub const PREFETCH_MAX: usize = tree::PREFETCH_MAX;
+
     /// Nobody, in this order.
     pub fn new(order: Order) -> Self {
         match order.columns() {
@@ -116,6 +119,17 @@ impl Ranking {
     /// Takes a record of `owner`, unless something newer is known of them. O(log n).
     pub fn put(&mut self, owner: &str, scores: &[i64], seq: u64) -> Put {
         each!(self, tree => tree.put(owner, scores, seq))
+    }
+
+    /// Brings near the processor what the next [`Ranking::PREFETCH_MAX`] records of these owners, with these scores, will
+    /// look at: their ways to memory then overlap, which in a large ranking makes each cost half. Either may be empty;
+    /// what is beyond the most is passed over. Changes nothing.
+    pub fn prefetch<'a>(
+        &self,
+        owners: impl Iterator<Item = &'a str>,
+        scores: impl Iterator<Item = &'a [i64]>,
+    ) {
+        each!(self, tree => tree.prefetch(owners, scores));
     }
 
     /// Takes an owner out by a record of this number, unless something newer is known of them; says whether they were
@@ -164,8 +178,8 @@ impl Ranking {
         each!(self, tree => tree.count_before(scores))
     }
 
-    /// The order as it is now: what comes later does not change it. O(n ÷ 256); later records copy the blocks that they
-    /// change once.
+    /// The order as it is now: what comes later does not change it. O(n ÷ 8,192), and for each group of blocks
+    /// that has changed since the last one O(64); later records copy the blocks that they change once.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot(match self {
             Self::One(tree) => Frozen::One(tree.freeze()),

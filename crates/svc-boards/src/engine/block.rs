@@ -1,7 +1,9 @@
 //! A block: entries that stand next to each other, as arrays beside each other.
 
-/// The most entries of a block: what is moved for an insertion stays within a few kilobytes.
-pub(super) const BLOCK_MAX: usize = 256;
+/// The most entries of a block: what is moved for an insertion stays within a kilobyte or two.
+pub(super) const BLOCK_MAX: usize = 128;
+/// Bytes that come from memory together.
+const LINE_BYTES: usize = 64;
 
 /// Entries in order. The arrays are of fixed length so that a block is one piece of memory.
 #[derive(Clone)]
@@ -53,6 +55,18 @@ impl<const N: usize> Block<N> {
         }
         let at = rest.iter().position(|one| *one == slot)?;
         Some(pieces.len() * 16 + at)
+    }
+
+    /// Reads something of every line that finding an owner reads. What it returns has no meaning.
+    pub(super) fn touch_slots(&self) -> u32 {
+        let lines = self.slots.iter().step_by(LINE_BYTES / size_of::<u32>());
+        lines.fold(self.len, |seen, slot| seen ^ slot)
+    }
+
+    /// Reads something of every line that finding scores reads. What it returns has no meaning.
+    pub(super) fn touch_keys(&self) -> u32 {
+        let lines = self.keys.iter().step_by((LINE_BYTES / size_of::<[u64; N]>()).max(1));
+        lines.fold(self.len, |seen, key| seen ^ key[0] as u32)
     }
 
     /// How many come before (`key`, `seq`).

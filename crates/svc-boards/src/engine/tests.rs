@@ -130,6 +130,7 @@ pub(crate) fn drive(seed: u64, operations: u64, owners: u64, order: &Order) {
             };
             let scores: Vec<i64> = (0..order.columns()).map(|_| score(&mut dice)).collect();
             let before = ranking.standing(&owner).map(|standing| standing.place);
+            ranking.prefetch([&*owner].into_iter(), [&*scores].into_iter());
             let put = ranking.put(&owner, &scores, number);
             assert_eq!(put.applied, model.put(&owner, &scores, number), "seed {seed} at {seq}");
             if put.applied {

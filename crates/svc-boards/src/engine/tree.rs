@@ -1,10 +1,12 @@
 //! The three levels: blocks of entries, groups of blocks, and the list of groups.
 
+mod group;
 mod grow;
 mod read;
 
 use std::{collections::HashMap, sync::Arc};
 
+use self::group::{Group, Groups};
 use super::{
     Put, Standing,
     block::{Block, Item},
@@ -15,22 +17,10 @@ use super::{
 
 /// The most blocks of a group.
 const GROUP_MAX: usize = 64;
+/// So many records are looked ahead at a time: what they touch fits a processor's first cache.
+pub(super) const PREFETCH_MAX: usize = 32;
 /// A block with fewer entries is joined with a neighbour.
-const BLOCK_MIN: usize = 64;
-
-/// Blocks that stand next to each other.
-struct Group<const N: usize> {
-    /// Its number, which stays when groups before it come and go.
-    id: u32,
-    /// Blocks by number, in order.
-    blocks: Vec<u32>,
-    /// The first entry of each.
-    firsts: Vec<Item<N>>,
-    /// Entries of each.
-    lens: Vec<u32>,
-    /// Of each, entries whose scores differ from those before; only where ranks are dense.
-    distinct: Vec<u32>,
-}
+const BLOCK_MIN: usize = 32;
 
 /// Where an entry is: group, block in it, entry in that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +40,7 @@ pub struct Tree<const N: usize> {
     group_of: Vec<u32>,
     /// Where each group stands, by number.
     place_of: Vec<u32>,
-    groups: Vec<Group<N>>,
+    groups: Groups<N>,
     /// The first entry of each group.
     heads: Vec<Item<N>>,
     /// Entries before each group.
@@ -80,7 +70,7 @@ impl<const N: usize> Tree<N> {
             blocks: Vec::new(),
             group_of: Vec::new(),
             place_of: Vec::new(),
-            groups: Vec::new(),
+            groups: Groups::new(),
             heads: Vec::new(),
             sums: Sums::default(),
             distinct: Sums::default(),
@@ -135,6 +125,27 @@ impl<const N: usize> Tree<N> {
         let item = Item { key: self.order.key(scores), seq, slot };
         let after = self.put_in(item);
         Put { applied: true, before, after }
+    }
+
+    /// Reads what records of these owners with these scores will look at.
+    pub(super) fn prefetch<'a>(
+        &self,
+        owners: impl Iterator<Item = &'a str>,
+        scores: impl Iterator<Item = &'a [i64]>,
+    ) {
+        let mut slots = [None; PREFETCH_MAX];
+        for (slot, owner) in slots.iter_mut().zip(owners) {
+            *slot = self.owners.find(owner);
+        }
+        let blocks = slots.iter().flatten().filter_map(|slot| {
+            self.blocks.get(self.owners.block(*slot) as usize).map(|block| block.touch_slots())
+        });
+        let left = blocks.fold(0, |seen, touched| seen ^ touched);
+        let entered = scores.take(PREFETCH_MAX).fold(0, |seen, scores| {
+            let Some(path) = self.block_of(&self.order.key(scores)) else { return seen };
+            seen ^ self.block(path).touch_keys()
+        });
+        std::hint::black_box(left ^ entered);
     }
 
     pub(super) fn remove(&mut self, owner: &str, seq: u64) -> bool {
@@ -195,14 +206,17 @@ impl<const N: usize> Tree<N> {
 
     /// Entries whose scores come before these.
     fn count_below(&self, key: &[u64; N]) -> u64 {
-        if self.groups.is_empty() {
-            return 0;
-        }
-        let group = self.heads.partition_point(|head| head.key < *key).saturating_sub(1);
-        let block = self.groups[group].firsts.partition_point(|first| first.key < *key);
-        let path = Path { group, block: block.saturating_sub(1), at: 0 };
+        let Some(path) = self.block_of(key) else { return 0 };
         let at = self.block(path).keys().partition_point(|one| one < key);
         self.place(Path { at, ..path })
+    }
+
+    /// The last block that begins with better scores than these, or the first one of all.
+    fn block_of(&self, key: &[u64; N]) -> Option<Path> {
+        let group = self.heads.partition_point(|head| head.key < *key).saturating_sub(1);
+        let firsts = &self.groups.get(group)?.firsts;
+        let block = firsts.partition_point(|first| first.key < *key).saturating_sub(1);
+        Some(Path { group, block, at: 0 })
     }
 
     fn block(&self, path: Path) -> &Block<N> {
@@ -257,10 +271,11 @@ impl<const N: usize> Tree<N> {
             self.begin();
         }
         let path = self.make_room(self.descend(&item), &item);
-        let id = self.groups[path.group].blocks[path.block];
+        let group = self.groups.change(path.group);
+        let id = group.blocks[path.block];
+        group.lens[path.block] += 1;
         Arc::make_mut(&mut self.blocks[id as usize]).insert(path.at, item);
         self.owners.set_block(item.slot, id);
-        self.groups[path.group].lens[path.block] += 1;
         self.sums.add(path.group, 1);
         self.note_first(path);
         self.place(path)
@@ -268,9 +283,10 @@ impl<const N: usize> Tree<N> {
 
     /// Takes an entry out of its block.
     fn take_out(&mut self, path: Path) {
-        let id = self.groups[path.group].blocks[path.block] as usize;
+        let group = self.groups.change(path.group);
+        let id = group.blocks[path.block] as usize;
+        group.lens[path.block] -= 1;
         Arc::make_mut(&mut self.blocks[id]).remove(path.at);
-        self.groups[path.group].lens[path.block] -= 1;
         self.sums.add(path.group, -1);
         if self.blocks[id].len() < BLOCK_MIN {
             self.join(path);
@@ -282,8 +298,7 @@ impl<const N: usize> Tree<N> {
     /// After a change of a block: its first entry, and how many of its scores are distinct.
     fn note_first(&mut self, path: Path) {
         let first = self.block(path).item(0);
-        let group = &mut self.groups[path.group];
-        group.firsts[path.block] = first;
+        self.groups.change(path.group).firsts[path.block] = first;
         if path.block == 0 {
             self.heads[path.group] = first;
         }
@@ -321,10 +336,9 @@ impl<const N: usize> Tree<N> {
 
     fn count_distinct(&mut self, path: Path) {
         let count = self.block(path).distinct(self.last_before(path).as_ref());
-        let known = &mut self.groups[path.group].distinct[path.block];
-        let change = i64::from(count) - i64::from(*known);
-        *known = count;
+        let change = i64::from(count) - i64::from(self.groups[path.group].distinct[path.block]);
         if change != 0 {
+            self.groups.change(path.group).distinct[path.block] = count;
             self.distinct.add(path.group, change);
         }
     }
@@ -334,19 +348,13 @@ impl<const N: usize> Tree<N> {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let group = |group: &Group<N>| {
-            size_of::<Group<N>>()
-                + (group.blocks.capacity() + group.lens.capacity() + group.distinct.capacity())
-                    * size_of::<u32>()
-                + group.firsts.capacity() * size_of::<Item<N>>()
-        };
         let names = self.removed.keys().map(|name| name.len() + 32).sum::<usize>();
         self.owners.memory_bytes()
             // Each block is in a box of its own with two counters.
             + (self.blocks.len() - self.free_blocks.len()) * (size_of::<Block<N>>() + 16)
             + self.blocks.capacity() * size_of::<usize>()
             + (self.group_of.capacity() + self.place_of.capacity()) * size_of::<u32>()
-            + self.groups.iter().map(group).sum::<usize>()
+            + self.groups.iter().map(Group::bytes).sum::<usize>()
             + self.heads.capacity() * size_of::<Item<N>>()
             + self.sums.bytes()
             + self.distinct.bytes()

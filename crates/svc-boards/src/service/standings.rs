@@ -40,7 +40,12 @@ pub(crate) use self::{
     touched::{TOP, Touched},
 };
 use super::checkpoints::Checkpoints;
-use crate::{engine::Snapshot, error::Error, model::board::BoardSettings, store::scores::Place};
+use crate::{
+    engine::{Ranking, Snapshot},
+    error::Error,
+    model::board::BoardSettings,
+    store::scores::Place,
+};
 
 /// Places that are loaded at a time; the others wait.
 const LOADS_MAX: usize = 4;
@@ -76,6 +81,15 @@ enum State {
 enum Change {
     Put(ScoredV1),
     Remove { owner: String, seq: i64 },
+}
+
+impl Change {
+    fn scored(&self) -> Option<&ScoredV1> {
+        match self {
+            Self::Put(scored) => Some(scored),
+            Self::Remove { .. } => None,
+        }
+    }
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -233,9 +247,7 @@ impl Standing {
     fn begin(&self, mut sliced: Sliced) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Loading(changes) = &mut *state {
-            for change in std::mem::take(changes) {
-                apply(&mut sliced, change, None);
-            }
+            apply_all(&mut sliced, std::mem::take(changes), None);
             *state = State::Ready(Box::new(sliced));
         }
     }
@@ -245,8 +257,7 @@ impl Standing {
         match &mut *state {
             State::Loading(waiting) => waiting.extend(changes),
             State::Ready(sliced) => {
-                let mut touched = held(&self.touched);
-                changes.for_each(|change| apply(sliced, change, touched.as_mut()));
+                apply_all(sliced, changes.collect(), held(&self.touched).as_mut());
             }
         }
     }
@@ -288,10 +299,17 @@ impl Standing {
         }
     }
 
-    /// The rank of `owner` among everybody; 0 without an entry.
-    pub(crate) fn rank_of(&self, owner: &str) -> u64 {
-        let standing = self.look(|sliced| sliced.ranking(None)?.standing(owner)).flatten();
-        standing.map_or(0, |standing| standing.rank)
+    /// The ranks of `owners` among everybody, in their order; 0 without an entry.
+    pub(crate) fn ranks_of(&self, owners: &[&str]) -> Vec<u64> {
+        let ranks = self.look(|sliced| {
+            let all = sliced.ranking(None)?;
+            let some = owners.chunks(Ranking::PREFETCH_MAX).flat_map(|some| {
+                all.prefetch(some.iter().copied(), std::iter::empty());
+                some
+            });
+            Some(some.map(|owner| all.standing(owner).map_or(0, |one| one.rank)).collect())
+        });
+        ranks.flatten().unwrap_or_else(|| vec![0; owners.len()])
     }
 
     /// The ranking as it is now, to be paged while it moves on; and the name by which a cursor finds it again.
@@ -317,9 +335,16 @@ impl Standing {
     }
 }
 
-fn apply(sliced: &mut Sliced, change: Change, told: Option<&mut Touched>) {
-    match change {
-        Change::Put(scored) => sliced.put(scored, told),
-        Change::Remove { owner, seq } => sliced.remove(&owner, seq, told),
+fn apply_all(sliced: &mut Sliced, changes: Vec<Change>, mut told: Option<&mut Touched>) {
+    let mut changes = changes.into_iter();
+    while !changes.as_slice().is_empty() {
+        let some = changes.as_slice().iter().take(Ranking::PREFETCH_MAX);
+        sliced.prefetch(some.filter_map(Change::scored));
+        for change in changes.by_ref().take(Ranking::PREFETCH_MAX) {
+            match change {
+                Change::Put(scored) => sliced.put(scored, told.as_deref_mut()),
+                Change::Remove { owner, seq } => sliced.remove(&owner, seq, told.as_deref_mut()),
+            }
+        }
     }
 }

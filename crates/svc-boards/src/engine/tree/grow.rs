@@ -19,13 +19,9 @@ impl<const N: usize> Tree<N> {
     pub(super) fn begin(&mut self) {
         let empty = Item { key: [0; N], seq: 0, slot: 0 };
         let id = self.new_block();
-        self.groups.push(Group {
-            id: 0,
-            blocks: vec![id],
-            firsts: vec![empty],
-            lens: vec![0],
-            distinct: vec![0],
-        });
+        let mut group = Group::new(0);
+        group.insert(0, id, empty, 0);
+        self.groups.push(group);
         self.heads.push(empty);
         (self.group_of[id as usize], self.place_of) = (0, vec![0]);
         self.sums = Sums::of([0].into_iter());
@@ -47,6 +43,7 @@ impl<const N: usize> Tree<N> {
         if self.block(path).len() < BLOCK_MAX {
             return path;
         }
+        self.groups.change(path.group);
         if !self.lean_right(path) && !self.lean_left(path) {
             self.split(path);
         }
@@ -112,11 +109,8 @@ impl<const N: usize> Tree<N> {
         let last = self.next(path).is_none();
         let at = if last { BLOCK_MAX * 7 / 8 } else { BLOCK_MAX / 2 };
         let first = self.block(Path { at, ..path }).item(at);
-        let group = &mut self.groups[path.group];
-        group.blocks.insert(path.block + 1, right);
-        group.firsts.insert(path.block + 1, first);
-        group.lens.insert(path.block + 1, 0);
-        group.distinct.insert(path.block + 1, 0);
+        let group = self.groups.change(path.group);
+        group.insert(path.block + 1, right, first, 0);
         self.group_of[right as usize] = group.id;
         self.move_right(left, right, at);
         self.changed(path);
@@ -129,7 +123,7 @@ impl<const N: usize> Tree<N> {
     /// After entries moved between neighbours: counts and first entries of this block. The sum of both stays.
     fn changed(&mut self, path: Path) {
         let len = self.block(path).len() as u32;
-        self.groups[path.group].lens[path.block] = len;
+        self.groups.change(path.group).lens[path.block] = len;
         self.note_first(path);
     }
 
@@ -138,15 +132,7 @@ impl<const N: usize> Tree<N> {
             self.place_of.push(0);
             (self.place_of.len() - 1) as u32
         });
-        let group = &mut self.groups[at];
-        let half = group.blocks.len() / 2;
-        let new = Group {
-            id,
-            blocks: group.blocks.split_off(half),
-            firsts: group.firsts.split_off(half),
-            lens: group.lens.split_off(half),
-            distinct: group.distinct.split_off(half),
-        };
+        let new = self.groups.change(at).split_off(id);
         new.blocks.iter().for_each(|block| self.group_of[*block as usize] = id);
         self.heads.insert(at + 1, new.firsts[0]);
         self.groups.insert(at + 1, new);
@@ -176,8 +162,9 @@ impl<const N: usize> Tree<N> {
             let (left, right) = (group.blocks[path.block - 1], group.blocks[path.block]);
             self.move_left(left, right, here);
             let before = Path { block: path.block - 1, ..path };
-            self.groups[path.group].lens[before.block] += here as u32;
-            self.groups[path.group].lens[path.block] = 0;
+            let group = self.groups.change(path.group);
+            group.lens[before.block] += here as u32;
+            group.lens[path.block] = 0;
             self.drop_block(path);
         } else if here == 0 {
             self.drop_block(path);
@@ -188,7 +175,7 @@ impl<const N: usize> Tree<N> {
 
     /// Forgets a block whose entries have gone to a neighbour, or are gone.
     fn drop_block(&mut self, path: Path) {
-        let group = &mut self.groups[path.group];
+        let group = self.groups.change(path.group);
         let id = group.blocks.remove(path.block);
         group.firsts.remove(path.block);
         let len = group.lens.remove(path.block);
@@ -292,13 +279,7 @@ impl<const N: usize> Tree<N> {
         self.owners.settle();
         for some in items.chunks(BLOCK_LOADED * GROUP_MAX * 3 / 4) {
             let id = self.groups.len() as u32;
-            let mut group = Group {
-                id,
-                blocks: Vec::new(),
-                firsts: Vec::new(),
-                lens: Vec::new(),
-                distinct: Vec::new(),
-            };
+            let mut group = Group::new(id);
             for items in some.chunks(BLOCK_LOADED) {
                 let number = self.new_block();
                 let mut block = Block::new();
@@ -306,10 +287,7 @@ impl<const N: usize> Tree<N> {
                     block.insert(block.len(), *item);
                     self.owners.set_block(item.slot, number);
                 }
-                group.blocks.push(number);
-                group.firsts.push(block.item(0));
-                group.lens.push(block.len() as u32);
-                group.distinct.push(0);
+                group.insert(group.blocks.len(), number, block.item(0), block.len() as u32);
                 self.group_of[number as usize] = id;
                 self.blocks[number as usize] = Arc::new(block);
             }
@@ -328,7 +306,7 @@ impl<const N: usize> Tree<N> {
             for block in 0..self.groups[group].blocks.len() {
                 let path = Path { group, block, at: 0 };
                 let count = self.block(path).distinct(self.last_before(path).as_ref());
-                self.groups[group].distinct[block] = count;
+                self.groups.change(group).distinct[block] = count;
             }
         }
         self.renumber();

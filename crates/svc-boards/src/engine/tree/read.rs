@@ -1,7 +1,5 @@
 //! Ranks and ranges, of the order as it is and as it was.
 
-use std::sync::Arc;
-
 use super::{
     super::{Ranked, order::Ties, snapshot::FrozenTree},
     Block, Path, Tree,
@@ -50,20 +48,16 @@ impl<const N: usize> Tree<N> {
         first: u64,
         len: usize,
     ) -> Vec<Ranked> {
-        let Some((block, at)) = frozen.find(first).filter(|_| len > 0) else { return Vec::new() };
+        let Some(path) = frozen.find(first).filter(|_| len > 0) else { return Vec::new() };
+        let (block, at) = (frozen.block(path), path.at);
         let rank = match self.order.ties() {
             Ties::Earliest | Ties::Owner => first + 1,
-            Ties::Shared => frozen.count_below(&frozen.blocks[block].item(at).key) + 1,
+            Ties::Shared => frozen.count_below(&block.item(at).key) + 1,
             Ties::Dense => {
-                frozen.distinct_before(block) + {
-                    let last =
-                        block.checked_sub(1).and_then(|before| frozen.blocks[before].keys().last());
-                    distinct_up_to(&frozen.blocks[block], at, last.copied())
-                }
+                frozen.distinct_before(path) + distinct_up_to(block, at, frozen.last_before(path))
             }
         };
-        let blocks = frozen.blocks[block..].iter().map(|block| &**block);
-        self.list(blocks, at, len, (first, rank))
+        self.list(frozen.blocks_from(path), at, len, (first, rank))
     }
 
     /// At most `len` entries of these blocks, without the first `skip`; the first one has this place and rank.
@@ -108,12 +102,8 @@ impl<const N: usize> Tree<N> {
     }
 
     pub(in crate::engine) fn freeze(&self) -> FrozenTree<N> {
-        let ids = self.groups.iter().flat_map(|group| &group.blocks);
-        let blocks = ids.map(|id| Arc::clone(&self.blocks[*id as usize])).collect();
-        let counts = self.groups.iter().flat_map(|group| &group.lens);
-        let distinct = self.groups.iter().flat_map(|group| &group.distinct);
-        let distinct = if self.is_dense() { distinct.copied().collect() } else { Vec::new() };
-        FrozenTree::new(blocks, counts.copied(), distinct, self.as_of, self.snapshots.clone())
+        let groups = self.groups.iter().map(|group| group.freeze(&self.blocks));
+        FrozenTree::new(groups.collect(), self.as_of, self.snapshots.clone())
     }
 }
 

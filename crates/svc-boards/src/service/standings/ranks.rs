@@ -265,9 +265,7 @@ impl Ranks {
     /// What the records say when the ranking is built.
     pub(crate) async fn ranks_of(&self, owners: &[&str]) -> Result<Vec<u64>, Error> {
         match self {
-            Self::Memory(standing) => {
-                Ok(owners.iter().map(|owner| standing.rank_of(owner)).collect())
-            }
+            Self::Memory(standing) => Ok(standing.ranks_of(owners)),
             Self::Shared(..) if owners.is_empty() => Ok(Vec::new()),
             Self::Shared(shared, place) => {
                 let parts = match shared.among(place, None, owners).await {

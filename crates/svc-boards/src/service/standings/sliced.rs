@@ -102,6 +102,12 @@ impl Sliced {
         loading.finish()
     }
 
+    /// Brings near what these scores will touch.
+    pub(super) fn prefetch<'a>(&self, scored: impl Iterator<Item = &'a ScoredV1> + Clone) {
+        let owners = scored.clone().map(|scored| &*scored.owner);
+        self.all.prefetch(owners, scored.map(|scored| &*scored.scores));
+    }
+
     /// Applies a score, and notes in `told` whom those who watch the top have to be told of.
     pub(super) fn put(&mut self, scored: ScoredV1, told: Option<&mut Touched>) {
         let seq = seq_of(scored.seq);
