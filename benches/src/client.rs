@@ -95,7 +95,7 @@ impl Connection {
         Self { address, stream: None, buffer: Vec::with_capacity(64 << 10) }
     }
 
-    /// Sends a whole request and returns the status and the body. The answer must say its length.
+    /// Sends a whole request and returns the status and the body. The answer must say its length or come in chunks.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -117,21 +117,71 @@ impl Connection {
                 continue;
             };
             let text = std::str::from_utf8(self.buffer.get(..head).unwrap_or_default())?;
-            let (status, length) = read_head(text)?;
-            if self.buffer.len() >= head + 4 + length {
+            let (status, body) = read_head(text)?;
+            let whole = match body {
+                Body::Length(length) => self.buffer.len() >= head + 4 + length,
+                Body::Chunks => join_chunks(&mut self.buffer, head + 4)?,
+            };
+            if whole {
                 return Ok((status, self.buffer.get(head + 4..).unwrap_or_default()));
             }
         }
     }
 }
 
-fn read_head(head: &str) -> anyhow::Result<(u16, usize)> {
+/// A whole request; `headers` are lines that each end, or none.
+pub fn request(headers: &str, method: &str, path: &str, body: &str) -> String {
+    let length = body.len();
+    let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{kind}content-length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// How the end of an answer is known.
+#[derive(Debug, PartialEq, Eq)]
+enum Body {
+    Length(usize),
+    Chunks,
+}
+
+fn read_head(head: &str) -> anyhow::Result<(u16, Body)> {
     let status = head.get(9..12).and_then(|status| status.parse().ok()).context("find a status")?;
-    let length = head.lines().find_map(|line| {
+    let body = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            return value.trim().eq_ignore_ascii_case("chunked").then_some(Body::Chunks);
+        }
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse().ok())?
+            .map(Body::Length)
     });
-    Ok((status, length.unwrap_or(0)))
+    Ok((status, body.unwrap_or(Body::Length(0))))
+}
+
+/// Takes the lines of lengths out of the chunks that begin at `at`, once all are there; says whether they are.
+fn join_chunks(buffer: &mut Vec<u8>, at: usize) -> anyhow::Result<bool> {
+    // Cheap, and true of every whole answer without trailers, which nobody here sends.
+    if !buffer.ends_with(b"0\r\n\r\n") {
+        return Ok(false);
+    }
+    let mut body = Vec::with_capacity(buffer.len());
+    let mut left = buffer.get(at..).unwrap_or_default();
+    loop {
+        let Some(line) = left.windows(2).position(|two| two == b"\r\n") else { return Ok(false) };
+        let (length, rest) = left.split_at(line);
+        let length = usize::from_str_radix(std::str::from_utf8(length)?, 16);
+        let length = length.context("read the length of a chunk")?;
+        if length == 0 {
+            break;
+        }
+        let Some(chunk) = rest.get(2..2 + length) else { return Ok(false) };
+        body.extend_from_slice(chunk);
+        left = rest.get(2 + length + 2..).unwrap_or_default();
+    }
+    buffer.truncate(at);
+    buffer.extend_from_slice(&body);
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -143,7 +193,21 @@ mod tests {
     #[test]
     fn a_head_is_read_whatever_the_case_of_its_names() {
         let head = "HTTP/1.1 201 Created\r\ncontent-type: text/plain\r\nContent-Length: 17";
-        assert_eq!(read_head(head).unwrap(), (201, 17));
-        assert_eq!(read_head("HTTP/1.1 204 No Content").unwrap(), (204, 0));
+        assert_eq!(read_head(head).unwrap(), (201, Body::Length(17)));
+        assert_eq!(read_head("HTTP/1.1 204 No Content").unwrap(), (204, Body::Length(0)));
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked";
+        assert_eq!(read_head(head).unwrap(), (200, Body::Chunks));
+    }
+
+    #[test]
+    fn chunks_are_joined_when_the_last_is_there() {
+        let all = b"head\r\n\r\n5\r\n0\r\n\r\n\r\na\r\n0123456789\r\n0\r\n\r\n";
+        for end in 8..all.len() {
+            let mut some = all.get(..end).unwrap().to_vec();
+            assert!(!join_chunks(&mut some, 8).unwrap(), "{end}");
+        }
+        let mut buffer = all.to_vec();
+        assert!(join_chunks(&mut buffer, 8).unwrap());
+        assert_eq!(buffer, b"head\r\n\r\n0\r\n\r\n0123456789");
     }
 }

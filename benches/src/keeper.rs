@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::client::{Connection, Load, callers};
+use crate::client::{Connection, Load, callers, request};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -91,12 +91,4 @@ impl Keeper {
         };
         callers(count, time, || Connection::new(address), call).await
     }
-}
-
-fn request(authorization: &str, method: &str, path: &str, body: &str) -> String {
-    let length = body.len();
-    let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
-    format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{authorization}{kind}content-length: {length}\r\n\r\n{body}"
-    )
 }

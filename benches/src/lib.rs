@@ -8,6 +8,7 @@ pub mod app;
 pub mod bulk;
 pub mod client;
 pub mod keeper;
+pub mod nakama;
 pub mod report;
 pub mod server;
 pub mod wrk;

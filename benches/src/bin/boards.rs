@@ -1,21 +1,27 @@
-//! Scores a second over HTTP, one by one and in lists, and pages of a board, beside Redis' `ZADD` that syncs each.
+//! Scores a second over HTTP, one by one and in lists, and pages of a board, beside Redis' `ZADD` and Nakama.
 //!
 //! Redis is asked by `redis-benchmark` with as many connections and no pipelining, in turn with us. It answers when its
 //! log is synced; so do we. Its set has as many members as our board has owners.
+//!
+//! `--nakama PATH` names an executable of Nakama, which is then asked over HTTP, in turn too, by as many callers about
+//! as many owners; its Postgres syncs each commit. The first other word is how many seconds a round takes.
 #![expect(clippy::print_stdout, reason = "printing figures is what benchmarks are for")]
 
 use std::{
+    fmt,
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use anyhow::Context as _;
 use benches::{
+    client::Load,
     keeper::{self, Keeper},
+    nakama::{Nakama, Page},
     report::{Rounds, Table, figure},
-    server::{self, On},
+    server::{self, On, Server},
 };
 use mainstay_testkit::Postgres;
 
@@ -27,30 +33,72 @@ const LIST_LEN: u64 = 1_000;
 /// What the system that Boards replaces did, on a machine of this kind: an update that is kept nowhere, and a top 100.
 const REPLACED_UPDATES_PER_S: f64 = 14_700.0;
 const REPLACED_TOPS_PER_S: f64 = 614.0;
+/// Numbers of calls that a round has for itself: a score that is there already would cost less to write.
+const CALLS_OF_A_ROUND: u64 = 1 << 32;
 
 fn main() -> anyhow::Result<()> {
+    let Arguments { time, nakama } = Arguments::read()?;
     let program = server::build_mainstay()?;
-    let seconds = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(4);
-    let time = Duration::from_secs(seconds);
     let runtime = tokio::runtime::Runtime::new()?;
+    let nakama = nakama.map(|nakama| runtime.block_on(start_nakama(&nakama))).transpose()?;
+    let peers = Peers { redis: Redis::start()?, nakama };
     let mut table = Table::new();
-    let redis = Redis::start()?;
 
     let folder = tempfile::tempdir()?;
-    runtime.block_on(measure(&program, folder.path(), None, &redis, time, &mut table))?;
+    runtime.block_on(measure(&program, folder.path(), None, &peers, time, &mut table))?;
     let engine = Postgres::durable()?;
     let url = runtime.block_on(engine.create_database())?;
     let folder = tempfile::tempdir()?;
-    runtime.block_on(measure(&program, folder.path(), Some(&url), &redis, time, &mut table))?;
+    runtime.block_on(measure(&program, folder.path(), Some(&url), &peers, time, &mut table))?;
     table.print();
     Ok(())
+}
+
+/// What the command line asks for.
+struct Arguments {
+    /// How long a round takes.
+    time: Duration,
+    /// The executable of Nakama.
+    nakama: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn read() -> anyhow::Result<Self> {
+        let (mut seconds, mut nakama) = (None, None);
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            if word == "--nakama" {
+                nakama = Some(words.next().context("--nakama needs the path of an executable")?);
+            } else if let Some(path) = word.strip_prefix("--nakama=") {
+                nakama = Some(path.to_owned());
+            } else if !word.starts_with("--program=") && seconds.is_none() {
+                let number =
+                    word.parse().with_context(|| format!("`{word}` is no number of seconds"))?;
+                seconds = Some(number);
+            }
+        }
+        let time = Duration::from_secs(seconds.unwrap_or(4));
+        Ok(Self { time, nakama: nakama.map(PathBuf::from) })
+    }
+}
+
+/// Who is measured beside us.
+struct Peers {
+    redis: Redis,
+    nakama: Option<Nakama>,
+}
+
+async fn start_nakama(program: &Path) -> anyhow::Result<Nakama> {
+    let nakama = Nakama::start(program, OWNERS).await?;
+    println!("Nakama {}, {OWNERS} users", nakama.version());
+    Ok(nakama)
 }
 
 async fn measure(
     program: &Path,
     data: &Path,
     url: Option<&str>,
-    redis: &Redis,
+    peers: &Peers,
     time: Duration,
     table: &mut Table,
 ) -> anyhow::Result<()> {
@@ -58,87 +106,184 @@ async fn measure(
     let settings: Vec<(&str, &str)> =
         url.map(|url| ("MAINSTAY_DB__URL", url)).into_iter().collect();
     keeper::make(program, data, &settings)?;
-    let ours = server::mainstay(program, data, On::All, &settings)?;
-    let keeper = Keeper::sign_in(ours.address).await?;
+    let server = server::mainstay(program, data, On::All, &settings)?;
+    let keeper = Keeper::sign_in(server.address).await?;
     let settings =
         r#"{"title":"Bench","operator":"set","columns":[{"name":"points"}],"authoritative":true}"#;
     keeper.send("PUT", "/api/v1/boards/bench", settings).await?;
     for first in (0..OWNERS).step_by(LIST_LEN as usize) {
         keeper.send("POST", "/api/v1/boards/bench/scores", &list(first)).await?;
     }
-
-    let (mut singles, mut p99, mut cpu_us, mut zadds) =
-        (Rounds::default(), Rounds::default(), Rounds::default(), Rounds::default());
-    let mut failed = 0;
-    for round in 0..=ROUNDS {
-        let cpu = ours.cpu_s()?;
-        let load = keeper.load(CALLERS, time, one).await?;
-        println!("{engine}, single scores: {load:?}");
-        failed += load.failed;
-        let zadd = redis.zadds_per_s()?;
-        println!("Redis, ZADD, appendfsync always: {}/s", figure(zadd));
-        if round > 0 {
-            singles.push(load.per_s);
-            p99.push(load.p99_ms);
-            cpu_us.push((ours.cpu_s()? - cpu) * 1e6 / load.answers as f64);
-            zadds.push(zadd);
-        }
-    }
-    let what =
-        format!("{engine}, over HTTP, single scores/s ({failed} failed); p99 ms; µs of CPU each");
-    table.row(what, format!("{singles}; {p99}; {cpu_us}"), "", None);
-    let ratio = singles.median() / REPLACED_UPDATES_PER_S;
-    let what = format!("{engine}, single scores ÷ replaced system (14.7 k/s, kept nowhere)");
-    table.row(what, figure(ratio), "≥ 2", Some(ratio >= 2.0));
-
-    let (mut lists, mut cpu_us) = (Rounds::default(), Rounds::default());
-    for round in 0..=ROUNDS {
-        let cpu = ours.cpu_s()?;
-        let load = keeper.load(CALLERS, time, |number| {
-            ("POST", "/api/v1/boards/bench/scores".to_owned(), list(number * LIST_LEN))
-        });
-        let load = load.await?;
-        println!("{engine}, lists of {LIST_LEN}: {load:?}");
-        if round > 0 {
-            lists.push(load.per_s * LIST_LEN as f64);
-            cpu_us.push((ours.cpu_s()? - cpu) * 1e6 / (load.answers * LIST_LEN) as f64);
-        }
-    }
-    let what = format!("{engine}, over HTTP, scores/s in lists of {LIST_LEN}; µs of CPU each");
-    let budget = if url.is_none() { "≥ 50,000" } else { "" };
-    let holds = url.is_none().then(|| lists.median() >= 50_000.0);
-    table.row(what, format!("{lists}; {cpu_us}"), budget, holds);
-    let ratio = lists.median() / zadds.median();
-    let what = format!("{engine}, scores in lists ÷ Redis' ZADD, appendfsync always ({zadds}/s)");
-    table.row(what, figure(ratio), "≥ 1", Some(ratio >= 1.0));
-
-    let reads: [(&str, &str, Option<f64>); 3] = [
-        ("top 100 of 10,000", "/api/v1/boards/bench/entries?limit=100", Some(50.0)),
-        ("an owner's entry", "/api/v1/boards/bench/entries/owner00077", None),
-        ("11 around an owner", "/api/v1/boards/bench/entries/owner00077/around", None),
-    ];
-    for (name, path, times) in reads {
-        let mut rates = Rounds::default();
-        for round in 0..=ROUNDS {
-            let load =
-                keeper.load(CALLERS, time / 2, move |_| ("GET", path.to_owned(), String::new()));
-            let load = load.await?;
-            println!("{engine}, {name}: {load:?}");
-            if round > 0 {
-                rates.push(load.per_s);
-            }
-        }
-        let ratio = rates.median() / REPLACED_TOPS_PER_S;
-        let budget = times.map(|times| format!("≥ {times} × 614")).unwrap_or_default();
-        let holds = times.map(|times| ratio >= times);
-        table.row(format!("{engine}, over HTTP, {name}, answers/s"), rates, budget, holds);
-    }
-    Ok(())
+    let ours = Ours { engine, server, keeper, peers, time };
+    let zadds = ours.singles(table).await?;
+    ours.lists(&zadds, table).await?;
+    ours.pages(table).await
 }
 
-/// A score of one of the owners; neighbours in time are of different ones.
+/// What rounds of the same requests gave.
+#[derive(Default)]
+struct Measured {
+    per_s: Rounds,
+    p99_ms: Rounds,
+    cpu_us: Rounds,
+    failed: u64,
+}
+
+impl Measured {
+    /// Adds what a round gave that took `cpu_s` of the server.
+    fn push(&mut self, load: &Load, cpu_s: f64) {
+        self.per_s.push(load.per_s);
+        self.p99_ms.push(load.p99_ms);
+        self.cpu_us.push(cpu_s * 1e6 / load.answers as f64);
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}; {}", self.per_s, self.p99_ms, self.cpu_us)
+    }
+}
+
+/// Our side, on one engine, and whoever takes turns with it. The first round of each measurement warms up.
+struct Ours<'a> {
+    engine: &'static str,
+    server: Server,
+    keeper: Keeper,
+    peers: &'a Peers,
+    time: Duration,
+}
+
+impl Ours<'_> {
+    /// Returns what Redis did in turn.
+    async fn singles(&self, table: &mut Table) -> anyhow::Result<Rounds> {
+        let engine = self.engine;
+        let (mut ours, mut nakamas, mut zadds) =
+            (Measured::default(), Measured::default(), Rounds::default());
+        for round in 0..=ROUNDS {
+            let first = round * CALLS_OF_A_ROUND;
+            let cpu_s = self.server.cpu_s()?;
+            let load = self.keeper.load(CALLERS, self.time, move |number| one(first + number));
+            let load = load.await?;
+            println!("{engine}, single scores: {load:?}");
+            ours.failed += load.failed;
+            if round > 0 {
+                ours.push(&load, self.server.cpu_s()? - cpu_s);
+            }
+            if let Some(nakama) = &self.peers.nakama {
+                let cpu_s = nakama.cpu_s()?;
+                let load = nakama.write(CALLERS, self.time, move |number| score(first + number));
+                let load = load.await?;
+                println!("Nakama, single scores: {load:?}");
+                nakamas.failed += load.failed;
+                if round > 0 {
+                    nakamas.push(&load, nakama.cpu_s()? - cpu_s);
+                }
+            }
+            let zadd = self.peers.redis.zadds_per_s()?;
+            println!("Redis, ZADD, appendfsync always: {}/s", figure(zadd));
+            if round > 0 {
+                zadds.push(zadd);
+            }
+        }
+        let what = "over HTTP, single scores/s";
+        let failed = ours.failed;
+        let row = format!("{engine}, {what} ({failed} failed); p99 ms; µs of CPU each");
+        table.row(row, &ours, "", None);
+        let ratio = ours.per_s.median() / REPLACED_UPDATES_PER_S;
+        let row = format!("{engine}, single scores ÷ replaced system (14.7 k/s, kept nowhere)");
+        table.row(row, figure(ratio), "≥ 2", Some(ratio >= 2.0));
+        if self.peers.nakama.is_some() {
+            let failed = nakamas.failed;
+            let row = format!(
+                "Nakama, in turn with {engine}, {what} ({failed} failed); p99 ms; µs of CPU each"
+            );
+            table.row(row, &nakamas, "", None);
+            let ratio = ours.per_s.median() / nakamas.per_s.median();
+            let row = format!("{engine}, single scores ÷ Nakama's");
+            table.row(row, figure(ratio), "≥ 10", Some(ratio >= 10.0));
+        }
+        Ok(zadds)
+    }
+
+    /// `zadds` is what Redis did.
+    async fn lists(&self, zadds: &Rounds, table: &mut Table) -> anyhow::Result<()> {
+        let (engine, sqlite) = (self.engine, self.engine == "SQLite");
+        let (mut lists, mut cpu_us) = (Rounds::default(), Rounds::default());
+        for round in 0..=ROUNDS {
+            let cpu = self.server.cpu_s()?;
+            let load = self.keeper.load(CALLERS, self.time, |number| {
+                ("POST", "/api/v1/boards/bench/scores".to_owned(), list(number * LIST_LEN))
+            });
+            let load = load.await?;
+            println!("{engine}, lists of {LIST_LEN}: {load:?}");
+            if round > 0 {
+                lists.push(load.per_s * LIST_LEN as f64);
+                cpu_us.push((self.server.cpu_s()? - cpu) * 1e6 / (load.answers * LIST_LEN) as f64);
+            }
+        }
+        let what = format!("{engine}, over HTTP, scores/s in lists of {LIST_LEN}; µs of CPU each");
+        let budget = if sqlite { "≥ 50,000" } else { "" };
+        let holds = sqlite.then(|| lists.median() >= 50_000.0);
+        table.row(what, format!("{lists}; {cpu_us}"), budget, holds);
+        let ratio = lists.median() / zadds.median();
+        let what =
+            format!("{engine}, scores in lists ÷ Redis' ZADD, appendfsync always ({zadds}/s)");
+        table.row(what, figure(ratio), "≥ 1", Some(ratio >= 1.0));
+        Ok(())
+    }
+
+    async fn pages(&self, table: &mut Table) -> anyhow::Result<()> {
+        let engine = self.engine;
+        let entries = "/api/v1/boards/bench/entries";
+        let reads = [
+            ("top 100 of 10,000", format!("{entries}?limit=100"), Some(50.0), Some(Page::Top)),
+            ("an owner's entry", format!("{entries}/owner00077"), None, None),
+            (
+                "11 around an owner",
+                format!("{entries}/owner00077/around"),
+                None,
+                Some(Page::Around),
+            ),
+        ];
+        for (name, path, times, page) in reads {
+            let (mut rates, mut nakamas) = (Rounds::default(), Rounds::default());
+            let other = self.peers.nakama.as_ref().zip(page);
+            for round in 0..=ROUNDS {
+                let path = path.clone();
+                let next = move |_| ("GET", path.clone(), String::new());
+                let load = self.keeper.load(CALLERS, self.time / 2, next).await?;
+                println!("{engine}, {name}: {load:?}");
+                if round > 0 {
+                    rates.push(load.per_s);
+                }
+                let Some((nakama, page)) = other else { continue };
+                let load = nakama.read(CALLERS, self.time / 2, page).await?;
+                println!("Nakama, {name}: {load:?}");
+                if round > 0 {
+                    nakamas.push(load.per_s);
+                }
+            }
+            let ratio = rates.median() / REPLACED_TOPS_PER_S;
+            let budget = times.map(|times| format!("≥ {times} × 614")).unwrap_or_default();
+            let holds = times.map(|times| ratio >= times);
+            table.row(format!("{engine}, over HTTP, {name}, answers/s"), &rates, budget, holds);
+            if other.is_some() {
+                let ratio = figure(rates.median() / nakamas.median());
+                table.row(format!("{engine}, {name} ÷ Nakama's ({nakamas}/s)"), ratio, "", None);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The place of an owner and its score; neighbours in time are of different owners.
+fn score(number: u64) -> (u64, u64) {
+    (number * 7_919 % OWNERS, number * 104_729 % 1_000_003)
+}
+
+/// The request of such a score.
 fn one(number: u64) -> (&'static str, String, String) {
-    let (owner, score) = (number * 7_919 % OWNERS, number * 104_729 % 1_000_003);
+    let (owner, score) = score(number);
     let body = format!("{{\"owner\":\"owner{owner:05}\",\"scores\":[{score}]}}");
     ("POST", "/api/v1/boards/bench/scores".to_owned(), body)
 }
