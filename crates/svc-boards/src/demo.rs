@@ -177,7 +177,7 @@ async fn climb_once(boards: &Boards, walked: &Mutex<Walked>) -> Result<(), Error
     let Some(id) = shown(boards).await? else { return Ok(()) };
     let query = EntriesQuery { limit: Some(100), ..EntriesQuery::default() };
     let page = boards.entries(None, &id.to_string(), &query).await?;
-    let mut players: Vec<String> = page.items.into_iter().map(|entry| entry.owner).collect();
+    let mut players: Vec<String> = page.items.iter().map(|entry| entry.owner.clone()).collect();
     players.sort();
     let now = boards.now();
     let mut chance = Chance(now.as_micros().unsigned_abs());

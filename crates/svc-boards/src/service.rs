@@ -52,7 +52,7 @@ pub(crate) use self::{
         NewCompetition, PayoutView, ResultsView,
     },
     dashboard::Recent,
-    entries::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView},
+    entries::{EntriesPage, EntriesQuery, EntryView, Items, StandingQuery, StandingView},
     history::{EntryHistoryView, HistoryQuery},
     ledger::{BalanceView, LedgerEntryView, Money, account_of},
     live::TELL_EVERY,

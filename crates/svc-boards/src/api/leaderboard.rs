@@ -59,12 +59,12 @@ async fn top(
 ) -> Result<Json<Leaderboard>, Error> {
     let query = EntriesQuery { limit: Some(query.limit.unwrap_or(100)), ..EntriesQuery::default() };
     let page = boards.entries(caller.as_ref(), &competition, &query).await?;
-    let entry = |entry: crate::service::EntryView| LeaderboardEntry {
+    let entry = |entry: &crate::service::EntryView| LeaderboardEntry {
         rank: entry.rank,
-        user_id: entry.owner,
+        user_id: entry.owner.clone(),
         score: entry.scores.first().and_then(|score| score.read(0).ok()).unwrap_or_default(),
     };
-    let entries = page.items.into_iter().map(entry).collect();
+    let entries = page.items.iter().map(entry).collect();
     Ok(Json(Leaderboard { competition_id: competition, entries }))
 }
 

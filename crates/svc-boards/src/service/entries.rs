@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(super) use self::among::{KeptOrders, rank_among};
-pub(crate) use self::views::{EntriesPage, EntriesQuery, EntryView, StandingQuery, StandingView};
+pub(crate) use self::views::{
+    EntriesPage, EntriesQuery, EntryView, Items, StandingQuery, StandingView,
+};
 pub(super) use self::views::{first_around, slice_of};
 use self::{
     among::Circle,
@@ -20,7 +22,7 @@ use self::{
 use super::{
     Boards,
     boards::Board,
-    standings::{FROZEN_S, Found, FrozenName, Ranks, Start},
+    standings::{Asked, FROZEN_S, Found, FrozenName, Ranks, Start},
     tiers,
 };
 use crate::{
@@ -126,11 +128,21 @@ impl Boards {
             }
         };
         let now = self.inner.clock.now();
-        let page = match (read.ranks.page(slice.as_ref(), &start, limit, now).await, &start) {
+        let asked = Asked { slice, first: start.first(), len: limit };
+        // Tiers are of another moment than the ranking.
+        let keep = matches!(start, Start::Now(_))
+            && query.at.is_none()
+            && read.board.settings.tiers.is_none();
+        let (shown, version) = read.ranks.shown(&asked, now);
+        if let Some(page) = shown.filter(|_| keep) {
+            return Ok(EntriesPage { period: read.period.into(), ..page });
+        }
+        let slice = asked.slice.as_ref();
+        let page = match (read.ranks.page(slice, &start, limit, now).await, &start) {
             // Of another instance, or of so many that it went: as it stood then it can be worked out again.
             (Err(Error::CursorExpired), Start::Frozen(name, first, None)) => {
                 let past = self.as_of(&read, *name).await?;
-                past.page(slice.as_ref(), &Start::Past(*name, *first), limit, now).await?
+                past.page(slice, &Start::Past(*name, *first), limit, now).await?
             }
             (page, _) => page?,
         };
@@ -139,7 +151,11 @@ impl Boards {
             let last = page.found.ranked.last().filter(|_| frozen.version > 0).map(Last::of);
             self.inner.cursors.seal(&list, &Mark { place: read.place, frozen, next, last })
         });
-        Ok(EntriesPage { next_cursor, ..self.show_page(&read, page.found).await? })
+        let page = EntriesPage { next_cursor, ..self.show_page(&read, page.found).await? };
+        if keep {
+            read.ranks.keep_shown(version, asked, &page, now);
+        }
+        Ok(page)
     }
 
     /// A ranking in memory as it was frozen less than ten minutes ago.
@@ -247,7 +263,7 @@ impl Boards {
     /// A page without a next one.
     async fn show_page(&self, read: &Read, found: Found) -> Result<EntriesPage, Error> {
         Ok(EntriesPage {
-            items: self.show(&read.board, read.place, found.ranked).await?,
+            items: self.show(&read.board, read.place, found.ranked).await?.into(),
             next_cursor: None,
             count: found.count,
             period: read.period.into(),

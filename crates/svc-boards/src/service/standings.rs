@@ -10,6 +10,7 @@
 mod frozen;
 mod ranks;
 mod shared;
+mod shown;
 mod sliced;
 mod touched;
 
@@ -17,7 +18,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -32,10 +33,11 @@ use mainstay_core::{
 };
 use tokio::sync::{Semaphore, watch};
 
-use self::frozen::FrozenPages;
+use self::{frozen::FrozenPages, shown::ShownPages};
 pub(crate) use self::{
     frozen::{FROZEN_S, FrozenName},
     ranks::{Found, Moved, Rankings, Ranks, Start},
+    shown::Asked,
     sliced::{Loading, Slice, Sliced},
     touched::{TOP, Touched},
 };
@@ -64,7 +66,10 @@ pub(crate) struct Standings {
 pub(crate) struct Standing {
     state: RwLock<State>,
     loaded: watch::Sender<Option<Result<(), Arc<DbError>>>>,
+    /// Grows with every change, while that keeps readers out.
+    version: AtomicU64,
     frozen: Mutex<FrozenPages>,
+    shown: Mutex<ShownPages>,
     /// Whom those who watch have to be told of; nothing is noted while nobody watches.
     touched: Mutex<Option<Touched>>,
     used_at: AtomicI64,
@@ -150,7 +155,9 @@ impl Standings {
         let standing = Arc::new(Standing {
             state: RwLock::new(State::Loading(Vec::new())),
             loaded: watch::Sender::new(None),
+            version: AtomicU64::new(0),
             frozen: Mutex::default(),
+            shown: Mutex::default(),
             touched: Mutex::default(),
             used_at: AtomicI64::new(0),
         });
@@ -237,7 +244,9 @@ impl Standing {
         Self {
             state: RwLock::new(State::Ready(Box::new(sliced))),
             loaded: watch::Sender::new(Some(Ok(()))),
+            version: AtomicU64::new(0),
             frozen: Mutex::default(),
+            shown: Mutex::default(),
             touched: Mutex::default(),
             used_at: AtomicI64::new(0),
         }
@@ -258,6 +267,7 @@ impl Standing {
             State::Loading(waiting) => waiting.extend(changes),
             State::Ready(sliced) => {
                 apply_all(sliced, changes.collect(), held(&self.touched).as_mut());
+                self.version.fetch_add(1, Ordering::Release);
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::{
         board::{BoardPage, EntryLine, Mine, board_page},
         boards::{BoardLine, BoardsPage, boards_page},
     },
-    service::{EntriesQuery, EntryView, StandingQuery},
+    service::{EntriesQuery, EntryView, Items, StandingQuery},
 };
 
 /// As many as those who watch are told of.
@@ -79,13 +79,13 @@ async fn show(
             let own = caller.user.to_string();
             match boards.around(Some(caller), &id, &own, &query).await {
                 Ok(around) => around.items,
-                Err(Error::NotFound) => Vec::new(),
+                Err(Error::NotFound) => Items::default(),
                 Err(error) => return Err(error),
             }
         }
-        None => Vec::new(),
+        None => Items::default(),
     };
-    let owners = page.items.iter().chain(&around).map(|item| &*item.owner);
+    let owners = page.items.iter().chain(around.iter()).map(|item| &*item.owner);
     let names = Names::of(web.site.auth(), owners).await?;
     let own = caller.map(|caller| caller.user.to_string());
     let mine = around.iter().find(|entry| Some(&entry.owner) == own.as_ref()).map(|entry| Mine {

@@ -52,6 +52,55 @@ async fn pages_stay_as_they_were_while_ranks_move() {
 }
 
 #[tokio::test]
+async fn a_page_that_was_shown_is_shown_again_only_while_nothing_of_it_has_changed() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "operator": "set", "slices": ["team"] })).await;
+        submit(&keeper, "b", &[("ada", 3), ("bea", 2), ("cid", 1)]).await;
+        let reader = house.stranger();
+        let page = async |query: &str| {
+            let first = reader.get(&format!("{ENTRIES}?{query}")).await.expect(200);
+            let again = reader.get(&format!("{ENTRIES}?{query}")).await.expect(200);
+            assert_eq!(first, again);
+            again
+        };
+        assert_eq!(owners_of(&page("limit=2").await), ["ada", "bea"]);
+        assert_eq!(owners_of(&page("limit=3").await), ["ada", "bea", "cid"]);
+        assert_eq!(owners_of(&page("limit=2&from_rank=2").await), ["bea", "cid"]);
+
+        // The order stays.
+        let noted = json!({ "owner": "ada", "scores": [4], "metadata": { "level": 7 } });
+        keeper.post("/api/v1/boards/b/scores", noted).await.expect(200);
+        assert_eq!(page("limit=2").await["items"][0]["metadata"], json!({ "level": 7 }));
+
+        let moved = json!({ "owner": "cid", "scores": [9], "slices": { "team": "red" } });
+        keeper.post("/api/v1/boards/b/scores", moved).await.expect(200);
+        assert_eq!(owners_of(&page("limit=2").await), ["cid", "ada"]);
+        assert_eq!(owners_of(&page("limit=2&slice=team:red").await), ["cid"]);
+
+        keeper.delete(&format!("{ENTRIES}/cid")).await.expect(204);
+        assert_eq!(owners_of(&page("limit=2").await), ["ada", "bea"]);
+
+        let cursor = page("limit=1").await["next_cursor"].clone();
+        house.clock().advance_s(301);
+        let young = page("limit=1").await["next_cursor"].clone();
+        house.clock().advance_s(400);
+        house.work("boards.forget_idle").await;
+        let next = async |cursor: Value| {
+            let cursor = cursor.as_str().unwrap().to_owned();
+            reader.get(&format!("{ENTRIES}?limit=1&cursor={cursor}")).await
+        };
+        next(cursor).await.expect_problem(410, "cursor_expired");
+        assert_eq!(
+            owners_of(&next(young).await.expect(200)),
+            ["bea"],
+            "its ten minutes are its own"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_neighbourhood_is_whole_also_at_the_ends() {
     both_engines(async |house| {
         let keeper = admin(house).await;

@@ -303,7 +303,7 @@ impl Boards {
         ranked: Vec<Ranked>,
     ) -> Result<EntriesPage, Error> {
         Ok(EntriesPage {
-            items: self.show(&read.board, read.place, ranked).await?,
+            items: self.show(&read.board, read.place, ranked).await?.into(),
             next_cursor: None,
             count: among.count(),
             period: read.period.into(),

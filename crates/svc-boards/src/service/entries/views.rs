@@ -1,10 +1,18 @@
 //! What is asked of a board's entries, and how they are shown.
 
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
+
 use mainstay_contract::ts::Ts;
 use mainstay_core::error::{Fault, Problem};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::{
     error::Error,
@@ -50,11 +58,59 @@ impl EntryView {
     }
 }
 
+/// Entries of a page. Clones share them and their text, which is written once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Items(Arc<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    views: Vec<EntryView>,
+    text: OnceLock<Box<RawValue>>,
+}
+
+impl Items {
+    /// As they are sent.
+    ///
+    /// # Errors
+    /// If they cannot be written as JSON.
+    pub(in crate::service) fn text(&self) -> Result<&RawValue, serde_json::Error> {
+        let Entries { views, text } = &*self.0;
+        match text.get() {
+            Some(text) => Ok(text),
+            None => {
+                let written = to_raw_value(views)?;
+                Ok(text.get_or_init(|| written))
+            }
+        }
+    }
+}
+
+impl From<Vec<EntryView>> for Items {
+    fn from(views: Vec<EntryView>) -> Self {
+        Self(Arc::new(Entries { views, text: OnceLock::new() }))
+    }
+}
+
+impl Deref for Items {
+    type Target = [EntryView];
+
+    fn deref(&self) -> &[EntryView] {
+        &self.0.views
+    }
+}
+
+impl Serialize for Items {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text().map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
 /// A page of a board.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct EntriesPage {
     /// In the order of ranks.
-    pub(crate) items: Vec<EntryView>,
+    #[schemars(with = "Vec<EntryView>")]
+    pub(crate) items: Items,
     /// Asks for the next page of the same standing; absent at the end.
     pub(crate) next_cursor: Option<String>,
     /// Entries in all.

@@ -1,20 +1,26 @@
 //! Rankings, wherever they are held: in this instance's memory, or in Redis for the whole fleet. The same questions,
 //! and the same answers.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use mainstay_contract::ts::Ts;
 use mainstay_core::{clock::Clock, events::Log, redis::Redis};
 
 use super::{
-    FROZEN_S, FrozenName, Slice, Standing, Standings, TOP, Touched,
+    Asked, FROZEN_S, FrozenName, Slice, Standing, Standings, TOP, Touched, held,
     shared::{Shared, SharedPlace},
 };
 use crate::{
     engine::Ranked,
     error::Error,
     model::board::BoardSettings,
-    service::{checkpoints::Checkpoints, entries::first_around},
+    service::{
+        checkpoints::Checkpoints,
+        entries::{EntriesPage, first_around},
+    },
     store::scores::Place,
 };
 
@@ -34,6 +40,10 @@ pub(crate) enum Ranks {
     /// In Redis.
     Shared(Arc<Shared>, Arc<SharedPlace>),
 }
+
+/// Tells whether a ranking in memory has changed; there is none of those in Redis, whose pages are not kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Version(Option<u64>);
 
 /// Entries in the order of their places.
 pub(crate) struct Found {
@@ -174,6 +184,24 @@ impl Ranks {
         let ranked = answer.parts.into_iter().flatten().collect();
         let found = Found { ranked, count: answer.count, as_of: name.as_of };
         Ok(Page { found, name: Some(name) })
+    }
+
+    /// How a page of the ranking as it is now was shown, if it has not changed since; and its version, by which
+    /// [`Ranks::keep_shown`] keeps what is shown now.
+    pub(crate) fn shown(&self, asked: &Asked, now: Ts) -> (Option<EntriesPage>, Version) {
+        let Self::Memory(standing) = self else { return (None, Version(None)) };
+        let version = standing.version.load(Ordering::Acquire);
+        let page = held(&standing.shown).get(version, asked, now);
+        (page, Version(Some(version)))
+    }
+
+    /// Keeps how a page was shown, unless the ranking has changed since `version`.
+    pub(crate) fn keep_shown(&self, version: Version, asked: Asked, page: &EntriesPage, now: Ts) {
+        if let (Self::Memory(standing), Version(Some(version))) = (self, version)
+            && standing.version.load(Ordering::Acquire) == version
+        {
+            held(&standing.shown).keep(version, asked, page, now);
+        }
     }
 
     /// Those of `owners` who have an entry, each once.
