@@ -2,7 +2,7 @@
 
 use super::{
     super::{Ranked, order::Ties, snapshot::FrozenTree},
-    Block, Path, Tree,
+    Block, Item, Path, Tree,
 };
 
 impl<const N: usize> Tree<N> {
@@ -68,10 +68,15 @@ impl<const N: usize> Tree<N> {
         len: usize,
         (mut place, mut rank): (u64, u64),
     ) -> Vec<Ranked> {
-        let mut listed = Vec::with_capacity(len.min(1_000));
-        let mut last = None;
         let items = blocks.flat_map(|block| (0..block.len()).map(|at| block.item(at)));
-        for item in items.skip(skip).take(len) {
+        let items: Vec<Item<N>> = items.skip(skip).take(len).collect();
+        // Names are anywhere; read beforehand, their ways from memory overlap.
+        std::hint::black_box(
+            items.iter().fold(0, |seen, item| seen ^ self.owners.block(item.slot)),
+        );
+        let mut listed = Vec::with_capacity(items.len());
+        let mut last = None;
+        for item in items {
             let differs = last.is_some_and(|last| last != item.key);
             rank = match self.order.ties() {
                 Ties::Earliest | Ties::Owner => place + 1,
