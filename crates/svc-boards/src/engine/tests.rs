@@ -143,6 +143,8 @@ pub(crate) fn drive(seed: u64, operations: u64, owners: u64, order: &Order) {
             }
         }
         if dice.below(operations / 8 + 1) == 0 {
+            // Nothing comes later than by 50.
+            ranking.forget_removed(seq.saturating_sub(51) * 1_000_000);
             compare(&ranking, &model, &mut dice, seed);
             snapshots.push((ranking.snapshot(), model.ranked()));
             if snapshots.len() > 3 {

@@ -73,6 +73,8 @@ pub(crate) struct Standing {
     /// Whom those who watch have to be told of; nothing is noted while nobody watches.
     touched: Mutex<Option<Touched>>,
     used_at: AtomicI64,
+    /// The newest submission that was applied when it was last settled.
+    settled: AtomicU64,
 }
 
 enum State {
@@ -160,6 +162,7 @@ impl Standings {
             shown: Mutex::default(),
             touched: Mutex::default(),
             used_at: AtomicI64::new(0),
+            settled: AtomicU64::new(0),
         });
         places.insert(place, standing.clone());
         (standing, true)
@@ -227,14 +230,22 @@ impl Standings {
         }
     }
 
-    /// Drops what nobody has asked for since `before`, and frozen pages whose time is over.
+    /// Drops what nobody has asked for since `before`, frozen pages whose time is over, and removals for which nothing
+    /// older is on its way any more.
     pub(crate) fn forget_idle(&self, before: Ts, now: Ts) {
-        held(&self.places).retain(|_, standing| {
+        let kept: Vec<Arc<Standing>> = {
+            let mut places = held(&self.places);
+            places.retain(|_, standing| {
+                let used_at = standing.used_at.load(Ordering::Relaxed);
+                let watched = held(&standing.touched).is_some();
+                watched || used_at >= before.as_micros() || standing.loaded.borrow().is_none()
+            });
+            places.values().cloned().collect()
+        };
+        for standing in kept {
             held(&standing.frozen).forget_old(now);
-            let used_at = standing.used_at.load(Ordering::Relaxed);
-            let watched = held(&standing.touched).is_some();
-            watched || used_at >= before.as_micros() || standing.loaded.borrow().is_none()
-        });
+            standing.settle();
+        }
     }
 }
 
@@ -249,6 +260,7 @@ impl Standing {
             shown: Mutex::default(),
             touched: Mutex::default(),
             used_at: AtomicI64::new(0),
+            settled: AtomicU64::new(0),
         }
     }
 
@@ -269,6 +281,15 @@ impl Standing {
                 apply_all(sliced, changes.collect(), held(&self.touched).as_mut());
                 self.version.fetch_add(1, Ordering::Release);
             }
+        }
+    }
+
+    /// Forgets removals that were there the last time. Facts come in the order of their submissions, so what is older than
+    /// those came long before; only what is being loaded meets the same fact twice.
+    fn settle(&self) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let State::Ready(sliced) = &mut *state {
+            sliced.forget_removed(self.settled.swap(sliced.as_of(), Ordering::Relaxed));
         }
     }
 

@@ -4,7 +4,6 @@ use mainstay_contract::{boards::CompetitionId, ts::Ts};
 use mainstay_core::{
     db::{Json, Once, Tx},
     http::IfMatch,
-    params,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -104,7 +103,8 @@ impl Boards {
         once: Option<Once>,
     ) -> Result<CompetitionView, Error> {
         self.db()
-            .write_locking(&store::competitions::LOCK, params![id], once, move |tx| {
+            // The table of boards first: its name is its boards' title.
+            .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
                 let (edit, wanted) = (edit.clone(), wanted.clone());
                 Box::pin(async move {
                     let row = store::competitions::lock(tx, id).await?.ok_or(Error::NotFound)?;

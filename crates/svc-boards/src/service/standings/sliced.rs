@@ -168,6 +168,12 @@ impl Sliced {
         }
     }
 
+    /// Forgets removals up to this number: no older submission will arrive any more.
+    pub(super) fn forget_removed(&mut self, up_to: u64) {
+        self.all.forget_removed(up_to);
+        self.by_slice.values_mut().for_each(|slice| slice.forget_removed(up_to));
+    }
+
     /// The newest submission that is counted.
     pub(crate) fn as_of(&self) -> u64 {
         self.as_of
