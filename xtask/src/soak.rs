@@ -43,6 +43,22 @@ const SOAKS: &[Soak] = &[
         rounds: 100,
     },
     Soak {
+        name: "money",
+        about: "kill -9 of the program on both engines while people join and leave and prizes are approved",
+        package: "mainstay",
+        programs: &["--test", "it"],
+        filter: "kill_money::",
+        rounds: 40,
+    },
+    Soak {
+        name: "resync",
+        about: "the same revisions of a day sent again in any order, eight at once, on both engines",
+        package: "svc-boards",
+        programs: &["--test", "it"],
+        filter: "the_same_revisions_give_the_same_total",
+        rounds: 1_000,
+    },
+    Soak {
         name: "ranking",
         about: "100,000 random operations on rankings, against a sorted list and a sorted set of Redis",
         package: "svc-boards",

@@ -17,6 +17,7 @@ mod postgres;
 pub mod program;
 mod redis;
 mod s3;
+pub mod soak;
 mod storage;
 mod tools;
 

@@ -17,15 +17,11 @@ use futures_util::{StreamExt as _, future::join_all, stream};
 use mainstay_testkit::{
     Dice, Postgres,
     program::{Client, eventually, id_of},
+    soak,
 };
 use serde_json::{Value, json};
 
 use crate::program::{Place, Serving};
-
-/// Set by `cargo xtask soak`: how many rounds instead of a few.
-pub(crate) const ROUNDS: &str = "MAINSTAY_SOAK_ROUNDS";
-/// Set by `cargo xtask soak`: the seed instead of 1.
-pub(crate) const SEED: &str = "MAINSTAY_SOAK_SEED";
 
 const WRITERS: usize = 64;
 const HOT_POSTS: usize = 4;
@@ -37,11 +33,6 @@ pub(crate) fn flags(place: &Place) -> String {
         "--set limit.enabled=false --set auth.access_token_s=86400 --set log.file={}",
         log.display()
     )
-}
-
-pub(crate) fn from_environment(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var_os(name).map(|text| text.into_string().unwrap());
-    text.map_or(otherwise, |text| text.parse().unwrap())
 }
 
 /// One person who writes, and what they were told.
@@ -236,14 +227,14 @@ async fn kill_the_program(place: &Place, flags: &str, rounds: u64, seed: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_of_the_program_on_sqlite_loses_nothing_that_was_acknowledged() {
-    let (rounds, seed) = (from_environment(ROUNDS, 10), from_environment(SEED, 1));
+    let (rounds, seed) = (soak::rounds(10), soak::seed(1));
     let place = Place::new();
     kill_the_program(&place, &flags(&place), rounds, seed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_of_the_program_on_postgres_loses_nothing_that_was_acknowledged() {
-    let (rounds, seed) = (from_environment(ROUNDS, 3), from_environment(SEED, 1));
+    let (rounds, seed) = (soak::rounds(3), soak::seed(1));
     let postgres = Postgres::durable().unwrap();
     let url = postgres.create_database().await.unwrap();
     let place = Place::new();
@@ -254,7 +245,7 @@ async fn kill_9_of_the_program_on_postgres_loses_nothing_that_was_acknowledged()
 /// The program stays and finds its database again by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_of_postgres_loses_nothing_that_was_acknowledged() {
-    let (rounds, seed) = (from_environment(ROUNDS, 3), from_environment(SEED, 1));
+    let (rounds, seed) = (soak::rounds(3), soak::seed(1));
     let mut postgres = Postgres::durable().unwrap();
     let url = postgres.create_database().await.unwrap();
     let place = Place::new();

@@ -1,5 +1,7 @@
 //! `kill -9` of the program while people join and leave for money and prizes are approved: the ledger sums to zero,
 //! everybody has paid for what they are in, and each prize is paid once.
+//!
+//! CI runs a tenth of the rounds; `cargo xtask soak money` runs all of them.
 
 use std::{
     net::SocketAddr,
@@ -11,6 +13,7 @@ use mainstay_core::contract::ts::Ts;
 use mainstay_testkit::{
     Dice, Postgres,
     program::{Answer, Client, eventually, id_of},
+    soak,
 };
 use serde_json::{Value, json};
 
@@ -21,9 +24,6 @@ use crate::{
 
 const PASSWORD: &str = "correct horse battery";
 const PLAYERS: usize = 12;
-const ROUNDS: usize = 4;
-/// How long players have to join what ends then.
-const ENDS_S: i64 = 8;
 
 /// The people, and what they play.
 struct House {
@@ -49,7 +49,8 @@ async fn made(keeper: &Client, starts_at: Ts, ends_at: Ts) -> String {
 }
 
 impl House {
-    async fn found(place: &Place, serving: &Serving, flags: &str) -> Self {
+    /// With what is over for so many rounds.
+    async fn found(place: &Place, serving: &Serving, flags: &str, rounds: u64) -> Self {
         let stranger = Client::stranger_at(address(serving));
         let staff = async |handle: &str| {
             let words = format!(
@@ -72,8 +73,10 @@ impl House {
         let now = mainstay_core::clock::Clock::system().now();
         let open = made(&keeper, now.plus_s(86_400), now.plus_s(2 * 86_400)).await;
         let mut over = Vec::new();
-        for _ in 0..ROUNDS {
-            over.push(made(&keeper, now.plus_s(-60), now.plus_s(ENDS_S)).await);
+        // All players join all of them until then.
+        let ends_at = now.plus_s(8 + rounds.cast_signed() / 2);
+        for _ in 0..rounds {
+            over.push(made(&keeper, now.plus_s(-60), ends_at).await);
         }
         let joins = over.iter().flat_map(|id| {
             let path = format!("/api/v1/competitions/{id}/join");
@@ -188,9 +191,10 @@ async fn all(reader: &Client, path: &str) -> Vec<Value> {
 
 async fn kill_while_money_moves(place: &Place, flags: &str) {
     let mut serving = place.serve_with(flags);
-    let mut house = House::found(place, &serving, flags).await;
-    let mut dice = Dice::of(1);
-    for round in 0..ROUNDS {
+    let rounds = soak::rounds(4);
+    let mut house = House::found(place, &serving, flags, rounds).await;
+    let mut dice = Dice::of(soak::seed(1));
+    for round in 0..rounds as usize {
         let approved = house.storm(round, || serving.kill(), &mut dice).await;
         serving = place.serve_with(flags);
         house.moved_to(address(&serving));

@@ -9,11 +9,12 @@ use futures_util::future::join_all;
 use mainstay_testkit::{
     Dice, Postgres,
     program::{Client, eventually},
+    soak,
 };
 use serde_json::{Value, json};
 
 use crate::{
-    kill::{ROUNDS, SEED, address, flags, from_environment},
+    kill::{address, flags},
     program::Place,
 };
 
@@ -91,8 +92,8 @@ async fn kill_while_scores_are_added(place: &Place, flags: &str) {
     keeper.put(BOARD).json(&board("owner")).await.expect(200);
     let writer = |number| Writer { client: keeper.clone(), number, taken: 0, open: None };
     let mut writers: Vec<Writer> = (0..WRITERS).map(writer).collect();
-    let mut dice = Dice::of(from_environment(SEED, 1));
-    for round in 0..from_environment(ROUNDS, 10) {
+    let mut dice = Dice::of(soak::seed(1));
+    for round in 0..soak::rounds(10) {
         let acknowledged = AtomicUsize::new(0);
         let enough = 1 + dice.below(300);
         let adding = join_all(writers.iter_mut().map(async |writer| {

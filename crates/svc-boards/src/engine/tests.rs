@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use mainstay_testkit::soak;
+
 use super::*;
 
 /// Numbers that look random and are the same for the same seed (splitmix64).
@@ -187,17 +189,11 @@ pub(crate) fn orders() -> Vec<Order> {
     ties.into_iter().flat_map(each).collect()
 }
 
-/// What `cargo xtask soak ranking` sets: ten rounds, which are a million records, instead of one.
-fn from_environment(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var_os(name).map(|text| text.into_string().unwrap());
-    text.map_or(otherwise, |text| text.parse().unwrap())
-}
-
 #[test]
 fn it_is_a_sorted_list_under_any_records() {
-    let rounds = from_environment("MAINSTAY_SOAK_ROUNDS", 1);
-    let seed = from_environment("MAINSTAY_SOAK_SEED", 0);
-    // A round has 24 orders and four sizes: 100,000 records in all.
+    let rounds = soak::rounds(1);
+    let seed = soak::seed(0);
+    // `cargo xtask soak ranking` goes ten rounds. A round has 24 orders and four sizes: 100,000 records in all.
     for round in 0..rounds {
         for (number, order) in (0..).zip(orders()) {
             for (place, owners) in (0..).zip([3, 40, 600, 4_000]) {

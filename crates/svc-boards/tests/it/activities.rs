@@ -5,6 +5,7 @@ use mainstay_core::contract::ts::Ts;
 use mainstay_testkit::{
     Dice,
     program::{Client, Program},
+    soak,
 };
 use serde_json::{Value, json};
 
@@ -54,11 +55,11 @@ async fn a_sync_that_is_sent_again_replaces_and_never_adds_twice() {
     .await;
 }
 
-/// Sends the same revisions of a day so many times, in any order and at once.
-async fn resync(house: &Program, times: usize) {
+/// Sends the same revisions of a day so many times, in any order and eight at once.
+async fn resync(house: &Program, times: u64) {
     let ada = house.person("ada").await;
     let day = yesterday(house);
-    let mut dice = Dice::of(11);
+    let mut dice = Dice::of(soak::seed(11));
     let mut revisions = Vec::new();
     for hour in 0..4 {
         for (revision, value) in [(1, 100), (2, 900), (3, 400 + hour)] {
@@ -84,8 +85,8 @@ async fn resync(house: &Program, times: usize) {
 
 #[tokio::test]
 async fn the_same_revisions_give_the_same_total_however_often_and_in_any_order() {
-    // A tenth of the thousand that the soak sends.
-    both_engines(async |house| resync(house, 104).await).await;
+    // A tenth of the thousand that `cargo xtask soak resync` sends.
+    both_engines(async |house| resync(house, soak::rounds(104)).await).await;
 }
 
 #[tokio::test]

@@ -2,19 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use mainstay_testkit::{Dice, Redis};
+use mainstay_testkit::{Dice, Redis, soak};
 use svc_boards::engine::{Direction, Order, Ranked, Ranking, Ties};
 
 const OPERATIONS: u64 = 100_000;
 const KEY: &str = "ranking";
 /// What one question may ask for.
 const LEN_MAX: usize = 50;
-
-/// Set by `cargo xtask soak`: ten rounds, which are a million operations, instead of one.
-fn from_environment(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var_os(name).map(|text| text.into_string().unwrap());
-    text.map_or(otherwise, |text| text.parse().unwrap())
-}
 
 /// The engine, and a plain sorted set. Redis ranks the lowest first and equal ones by their bytes, so scores are
 /// negated there; they are small enough for its floating point numbers.
@@ -122,8 +116,8 @@ fn drive(seed: u64, owners: usize, operations: u64) {
 
 #[test]
 fn it_ranks_as_a_sorted_set_of_redis_does() {
-    let rounds = from_environment("MAINSTAY_SOAK_ROUNDS", 1);
-    let seed = from_environment("MAINSTAY_SOAK_SEED", 1);
+    let rounds = soak::rounds(1);
+    let seed = soak::seed(1);
     for round in 0..rounds {
         for (number, owners) in (0..).zip([20, 1_500, 20_000]) {
             drive((seed + round) * 10 + number, owners, OPERATIONS / 3 + 1);
