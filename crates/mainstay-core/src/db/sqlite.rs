@@ -354,6 +354,10 @@ impl rusqlite::ToSql for Param<'_> {
                     .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
                 Owned(rusqlite::types::Value::Text(text))
             }
+            Param::List(_) => {
+                let error = "SQLite takes rows one by one".into();
+                return Err(rusqlite::Error::ToSqlConversionFailure(error));
+            }
         })
     }
 }

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::{cache::Tag, clock::Clock, ids};
 
+/// The most rows of [`Tx::run_rows`] that travel as one statement.
+const ROWS_MAX: usize = 1_000;
+
 /// A transaction. Statement functions of a `store.rs` take it as `&mut Tx`; they never begin or commit.
 pub struct Tx {
     pub(super) conn: Conn,
@@ -170,6 +173,35 @@ impl Tx {
         match &mut self.conn {
             Conn::Sqlite(conn) => conn.execute(sql, params).map(drop),
             Conn::Postgres(conn) => conn.run(sql, params).await,
+            Conn::Ended => Err(ended()),
+        }
+    }
+
+    /// Runs a statement for each of these rows, which have as many values each, in their order; as [`Tx::run`], without
+    /// an answer. On SQLite it runs once for each; the text for Postgres takes a thousand at a time, and in place of a
+    /// row's value an array with that value of each: `… select * from unnest($1::bigint[], $2::text[])`.
+    ///
+    /// # Errors
+    /// As [`Tx::run`].
+    pub async fn run_rows(
+        &mut self,
+        sql: &'static Sql,
+        rows: Vec<Vec<Param<'_>>>,
+    ) -> Result<(), DbError> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => rows.iter().try_for_each(|row| conn.execute(sql, row).map(drop)),
+            Conn::Postgres(conn) => {
+                let mut rows = rows.into_iter().peekable();
+                while let Some(first) = rows.peek() {
+                    let mut columns = vec![Vec::new(); first.len()];
+                    for row in rows.by_ref().take(ROWS_MAX) {
+                        columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+                    }
+                    let lists: Vec<Param<'_>> = columns.into_iter().map(Param::List).collect();
+                    conn.run(sql, &lists).await?;
+                }
+                Ok(())
+            }
             Conn::Ended => Err(ended()),
         }
     }

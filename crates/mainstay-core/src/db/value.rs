@@ -46,6 +46,8 @@ pub enum Param<'a> {
     Ids(Vec<[u8; 16]>),
     /// Several texts, for `= any($1)`.
     Texts(Cow<'a, [String]>),
+    /// Values of many rows, for `unnest($1::bigint[])`; on Postgres only, see [`Tx::run_rows`](super::Tx::run_rows).
+    List(Vec<Param<'a>>),
 }
 
 impl Param<'_> {
@@ -63,6 +65,7 @@ impl Param<'_> {
             Self::Json(value) => Param::Json(value),
             Self::Ids(values) => Param::Ids(values),
             Self::Texts(values) => Param::Texts(values.into_owned().into()),
+            Self::List(values) => Param::List(values.into_iter().map(Param::into_owned).collect()),
         }
     }
 }

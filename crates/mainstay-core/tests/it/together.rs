@@ -1,9 +1,11 @@
 //! Statements that travel together are what they are one by one.
 
 use mainstay_core::{
-    db::{Db, DbError, migrate::Migration},
+    contract::ts::Ts,
+    db::{Db, DbError, Json, Param, migrate::Migration},
     params, statements,
 };
+use serde_json::{Value, json};
 
 use crate::engines::Place;
 
@@ -14,6 +16,12 @@ statements! {
     GET = "select v from demo.entry where v = $1";
     /// Moves one.
     MOVE = "update demo.entry set v = $2 where v = $1";
+    /// Adds things.
+    ADD_THINGS = "insert into demo.thing (no, name, bytes, said, at)
+                  select * from unnest($1::bigint[], $2::text[], $3::bytea[], $4::jsonb[], $5::timestamptz[])",
+        sqlite "insert into demo.thing (no, name, bytes, said, at) values ($1, $2, $3, $4, $5)";
+    /// Things.
+    THINGS = "select no, name, bytes, said, at from demo.thing order by no limit 10000";
     /// Counts.
     COUNT = "select count(*) from demo.entry";
 }
@@ -21,7 +29,8 @@ statements! {
 static MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     name: "entry",
-    text: "-- Entries.\ncreate table demo.entry (\n    v bigint not null unique\n);\n",
+    text: "-- Entries.\ncreate table demo.entry (\n    v bigint not null unique\n);\n\
+           -- Things.\ncreate table demo.thing (\n    no bigint not null primary key,\n    name text,\n    bytes bytea,\n    said jsonb,\n    at timestamptz not null\n);\n",
 }];
 
 async fn add(db: &Db, values: &'static [i64]) -> Result<Vec<u64>, DbError> {
@@ -62,6 +71,43 @@ async fn the_statement_at_fault_is_named_and_nothing_of_the_others_stays() {
 async fn count(db: &Db) -> i64 {
     let (count,): (i64,) = db.read().await.unwrap().one(&COUNT, &[]).await.unwrap();
     count
+}
+
+type Thing = (i64, Option<String>, Option<Vec<u8>>, Option<Json<Value>>, Ts);
+
+/// More than travel as one statement, with and without each value.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_one_statement_are_written_as_they_are() {
+    let thing = |no: i64| -> Thing {
+        let name = (no % 2 == 0).then(|| format!("thing \"{no}\", {{}}"));
+        let bytes = (no % 3 > 0).then(|| no.to_be_bytes()[..(no % 8) as usize].to_vec());
+        let said = (no % 5 > 0).then(|| Json(json!({ "no": no, "of": [null, "x"] })));
+        (no, name, bytes, said, Ts::from_micros(no * 1_000_003))
+    };
+    let row = |(no, name, bytes, said, at): Thing| {
+        let said = said.map_or(Param::Null, |Json(said)| Param::Json(said.to_string()));
+        let name = name.map_or(Param::Null, |name| Param::Text(name.into()));
+        let bytes = bytes.map_or(Param::Null, |bytes| Param::Bytes(bytes.into()));
+        vec![Param::I64(no), name, bytes, said, Param::Ts(at)]
+    };
+    for place in Place::on_each_engine().await {
+        let db = place.open(MIGRATIONS).await;
+        let add = async |numbers: std::ops::Range<i64>| {
+            let rows: Vec<_> = numbers.map(|no| row(thing(no))).collect();
+            db.write::<_, DbError, _>(move |tx| {
+                let rows = rows.clone();
+                Box::pin(async move { tx.run_rows(&ADD_THINGS, rows).await })
+            })
+            .await
+        };
+        add(0..2_500).await.unwrap();
+        add(0..0).await.unwrap();
+        let refused = add(2_499..2_600).await;
+        assert!(matches!(refused, Err(DbError::Constraint(_))), "{refused:?}");
+        let things: Vec<Thing> = db.read().await.unwrap().all(&THINGS, &[]).await.unwrap();
+        let expected: Vec<Thing> = (0..2_500).map(thing).collect();
+        assert_eq!(things, expected);
+    }
 }
 
 /// More than travel at once.

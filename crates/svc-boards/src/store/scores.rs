@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mainstay_contract::ts::Ts;
 use mainstay_core::{
-    db::{Cell, DbError, Json, Param, ToParam as _, Tx},
+    db::{Cell, DbError, Json, Param, Tx},
     params, row, statements,
 };
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,29 @@ macro_rules! entry_columns {
     };
 }
 
+/// What a submission is added with.
+macro_rules! submission_columns {
+    () => {
+        "(board_no, seq, period, owner, kind, scores, operator, metadata, slices, evidence, cause, submitted_at)"
+    };
+}
+
+/// What an entry is set with.
+macro_rules! set_columns {
+    () => {
+        "(board_no, edition, period, owner, scores, seq, metadata, slices, attempts, updated_at)"
+    };
+}
+
+/// What becomes of the entry that the owner has.
+macro_rules! or_update {
+    () => {
+        "on conflict (board_no, edition, period, owner) do update set scores = excluded.scores, seq = excluded.seq,
+            metadata = excluded.metadata, slices = excluded.slices, attempts = excluded.attempts,
+            updated_at = excluded.updated_at"
+    };
+}
+
 statements! {
     /// Entries of these owners. Each is looked up by itself: a planner without figures of a new board's table would
     /// rather go through all of the period.
@@ -30,17 +53,18 @@ statements! {
     /// Entries by owner, after one: what a board is loaded from.
     ENTRIES_AFTER = "select owner, scores, seq, slices from boards.entry
                      where board_no = $1 and edition = $2 and period = $3 and owner > $4 order by owner limit $5";
-    /// Adds a submission.
-    ADD_SUBMISSION = "insert into boards.submission
-        (board_no, seq, period, owner, kind, scores, operator, metadata, slices, evidence, cause, submitted_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    /// Sets an entry.
-    SET_ENTRY = "insert into boards.entry
-        (board_no, edition, period, owner, scores, seq, metadata, slices, attempts, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-        on conflict (board_no, edition, period, owner) do update set scores = excluded.scores, seq = excluded.seq,
-            metadata = excluded.metadata, slices = excluded.slices, attempts = excluded.attempts,
-            updated_at = excluded.updated_at";
+    /// Adds submissions.
+    ADD_SUBMISSIONS = concat!("insert into boards.submission ", submission_columns!(), " select * from unnest(
+            $1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[], $7::text[],
+            $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::text[], $12::timestamptz[])"),
+        sqlite concat!("insert into boards.submission ", submission_columns!(), "
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+    /// Sets entries, each of another owner.
+    SET_ENTRIES = concat!("insert into boards.entry ", set_columns!(), " select * from unnest(
+            $1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bigint[], $7::jsonb[],
+            $8::jsonb[], $9::bigint[], $10::timestamptz[]) ", or_update!()),
+        sqlite concat!("insert into boards.entry ", set_columns!(), "
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ", or_update!());
     /// Removes an entry.
     REMOVE_ENTRY = "delete from boards.entry where board_no = $1 and edition = $2 and period = $3 and owner = $4";
     /// When a submission was made, and what was sent with it.
@@ -121,6 +145,46 @@ pub(crate) struct NewEntry<'a> {
     pub(crate) updated_at: Ts,
 }
 
+impl<'a> NewSubmission<'a> {
+    fn row(&self, board_no: i64, now: Ts) -> Vec<Param<'a>> {
+        let kind = match self.kind {
+            SubmissionKind::Score => 0,
+            SubmissionKind::Removal => 1,
+        };
+        vec![
+            Param::I64(board_no),
+            Param::I64(self.seq),
+            Param::I64(self.period),
+            Param::Text(self.owner.into()),
+            Param::I64(kind),
+            Param::Bytes(score::to_bytes(self.scores).into()),
+            text(self.operator),
+            json(self.metadata),
+            json(self.slices),
+            json(self.evidence),
+            text(self.cause),
+            Param::Ts(now),
+        ]
+    }
+}
+
+impl<'a> NewEntry<'a> {
+    fn row(&self, place: Place) -> Vec<Param<'a>> {
+        vec![
+            Param::I64(place.board_no),
+            Param::I64(place.edition),
+            Param::I64(place.period),
+            Param::Text(self.owner.into()),
+            Param::Bytes(score::to_bytes(self.scores).into()),
+            Param::I64(self.seq),
+            json(self.metadata),
+            json(self.slices),
+            Param::I64(self.attempts),
+            Param::Ts(self.updated_at),
+        ]
+    }
+}
+
 /// Which entries are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Place {
@@ -131,6 +195,10 @@ pub(crate) struct Place {
 
 fn read_scores(bytes: &[u8]) -> Result<Vec<i64>, DbError> {
     score::from_bytes(bytes).ok_or(DbError::Decode { column: 1, expected: "scores" })
+}
+
+fn text(value: Option<&str>) -> Param<'_> {
+    value.map_or(Param::Null, |value| Param::Text(value.into()))
 }
 
 fn json<T: serde::Serialize>(value: Option<&T>) -> Param<'static> {
@@ -176,55 +244,21 @@ pub(crate) async fn entries_after(
     Ok(count)
 }
 
-/// Keeps a submission.
-pub(crate) async fn add_submission(
+/// Keeps submissions that were made `now`.
+pub(crate) async fn add_submissions(
     tx: &mut Tx,
     board_no: i64,
-    new: NewSubmission<'_>,
+    new: &[NewSubmission<'_>],
     now: Ts,
 ) -> Result<(), DbError> {
-    let kind: i64 = match new.kind {
-        SubmissionKind::Score => 0,
-        SubmissionKind::Removal => 1,
-    };
-    let scores = score::to_bytes(new.scores);
-    let params = [
-        Param::I64(board_no),
-        Param::I64(new.seq),
-        Param::I64(new.period),
-        new.owner.to_param(),
-        Param::I64(kind),
-        scores.to_param(),
-        new.operator.to_param(),
-        json(new.metadata),
-        json(new.slices),
-        json(new.evidence),
-        new.cause.to_param(),
-        Param::Ts(now),
-    ];
-    tx.run(&ADD_SUBMISSION, &params).await
+    let rows = new.iter().map(|new| new.row(board_no, now));
+    tx.run_rows(&ADD_SUBMISSIONS, rows.collect()).await
 }
 
-/// Keeps an entry.
-pub(crate) async fn set_entry(
-    tx: &mut Tx,
-    place: Place,
-    new: &NewEntry<'_>,
-) -> Result<(), DbError> {
-    let scores = score::to_bytes(new.scores);
-    let params = [
-        Param::I64(place.board_no),
-        Param::I64(place.edition),
-        Param::I64(place.period),
-        new.owner.to_param(),
-        scores.to_param(),
-        Param::I64(new.seq),
-        json(new.metadata),
-        json(new.slices),
-        Param::I64(new.attempts),
-        Param::Ts(new.updated_at),
-    ];
-    tx.run(&SET_ENTRY, &params).await
+/// Keeps entries, in each place of owners who differ.
+pub(crate) async fn set_entries(tx: &mut Tx, new: &[(Place, NewEntry<'_>)]) -> Result<(), DbError> {
+    let rows = new.iter().map(|(place, new)| new.row(*place));
+    tx.run_rows(&SET_ENTRIES, rows.collect()).await
 }
 
 /// Removes an entry; `true` if there was one.

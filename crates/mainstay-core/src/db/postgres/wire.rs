@@ -4,7 +4,7 @@ use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
 use mainstay_contract::ts::Ts;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use crate::db::{Param, value::Value};
 
@@ -33,6 +33,7 @@ impl ToSql for Param<'_> {
             }
             Param::Ids(values) => ids(values, out)?,
             Param::Texts(values) => return (&**values).to_sql(ty, out),
+            Param::List(values) => list(values, ty, out)?,
         }
         Ok(IsNull::No)
     }
@@ -65,6 +66,30 @@ fn ids(values: &[[u8; 16]], out: &mut BytesMut) -> Result<(), AnyError> {
     for value in values {
         out.put_i32(16);
         out.put_slice(value);
+    }
+    Ok(())
+}
+
+/// One dimension, perhaps with nulls: as [`ids`], with the length -1 for a null.
+fn list(values: &[Param<'_>], ty: &Type, out: &mut BytesMut) -> Result<(), AnyError> {
+    let Kind::Array(of) = ty.kind() else {
+        return Err(format!("a list was given where the statement takes {ty}").into());
+    };
+    let nulls = values.iter().any(|value| matches!(value, Param::Null));
+    out.put_i32(1);
+    out.put_i32(i32::from(nulls));
+    out.put_i32(of.oid().cast_signed());
+    out.put_i32(i32::try_from(values.len())?);
+    out.put_i32(1);
+    for value in values {
+        let length_at = out.len();
+        out.put_i32(-1);
+        if let IsNull::No = value.to_sql(of, out)? {
+            let length = i32::try_from(out.len() - length_at - 4)?;
+            if let Some(place) = out.get_mut(length_at..length_at + 4) {
+                place.copy_from_slice(&length.to_be_bytes());
+            }
+        }
     }
     Ok(())
 }

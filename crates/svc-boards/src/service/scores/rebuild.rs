@@ -8,7 +8,7 @@ use mainstay_core::{
     jobs, params,
 };
 
-use super::record::{Given, Held, set};
+use super::record::{Given, Held};
 use crate::{
     error::Error,
     model::board::BoardSettings,
@@ -62,11 +62,10 @@ async fn rebuild(tx: &mut Tx, board: &Board, head: Head) -> Result<Head, Error> 
         after = last.seq;
         fold.take(tx, rows).await?;
     }
-    for ((period, owner), entry) in &fold.built {
-        if let Some(entry) = entry {
-            set(tx, fold.place(*period), owner, entry).await?;
-        }
-    }
+    let built = fold.built.iter().filter_map(|((period, owner), entry)| {
+        Some((fold.place(*period), entry.as_ref()?.kept(owner)))
+    });
+    store::scores::set_entries(tx, &built.collect::<Vec<_>>()).await?;
     erase_later(tx, board.no).await?;
     Ok(Head { edition, ..head })
 }
@@ -193,14 +192,15 @@ async fn build_on(
         }
     }
     fold.take(tx, rows).await?;
+    let mut entries = Vec::with_capacity(fold.built.len());
     for ((period, owner), entry) in &fold.built {
         let place = fold.place(*period);
         match entry {
-            Some(entry) => set(tx, place, owner, entry).await?,
+            Some(entry) => entries.push((place, entry.kept(owner))),
             None => drop(store::scores::remove_entry(tx, place, owner).await?),
         }
     }
-    Ok(())
+    Ok(store::scores::set_entries(tx, &entries).await?)
 }
 
 /// The board of this number and its build, if both are there still. Its build ends with a board.

@@ -111,6 +111,18 @@ impl Held {
         Ok(held)
     }
 
+    pub(super) fn kept<'a>(&'a self, owner: &'a str) -> NewEntry<'a> {
+        NewEntry {
+            owner,
+            scores: &self.scores,
+            seq: self.seq,
+            metadata: self.metadata.as_ref(),
+            slices: self.slices.as_ref(),
+            attempts: self.attempts,
+            updated_at: self.updated_at,
+        }
+    }
+
     pub(super) fn scored(&self, owner: &str) -> ScoredV1 {
         ScoredV1 {
             owner: owner.to_owned(),
@@ -148,6 +160,7 @@ pub(crate) async fn record(
     }
     let now = tx.now();
     let mut outcomes = Vec::with_capacity(list.len());
+    let mut kept = Vec::with_capacity(list.len());
     let mut touched: BTreeMap<&str, bool> = BTreeMap::new();
     let mut players = Vec::new();
     for new in list {
@@ -157,7 +170,7 @@ pub(crate) async fn record(
             outcomes.push(Outcome::Banned);
             if new.cause.is_some() {
                 head.last_seq += 1;
-                keep(tx, board, head, (new, now)).await?;
+                kept.push(submission(head, new));
             }
             if new.cause.is_some() || board.competition.is_some() {
                 for name in out {
@@ -185,7 +198,7 @@ pub(crate) async fn record(
             }
         };
         head.last_seq += 1;
-        keep(tx, board, head, (new, now)).await?;
+        kept.push(submission(head, new));
         let changed = seq_before != Some(entry.seq);
         *touched.entry(&new.owner).or_default() |= changed;
         outcomes.push(Outcome::Taken(Recorded {
@@ -202,15 +215,15 @@ pub(crate) async fn record(
         }
         held.insert(new.owner.clone(), entry);
     }
+    store::scores::add_submissions(tx, board.no, &kept, now).await?;
     tiers::seat_new(tx, board, head.period, &players).await?;
-    let mut scored = Vec::new();
-    for (owner, changed) in touched {
-        let Some(entry) = held.get(owner) else { continue };
-        set(tx, place, owner, entry).await?;
-        if changed {
-            scored.push(entry.scored(owner));
-        }
-    }
+    let touched = || {
+        touched.iter().filter_map(|(owner, changed)| Some((*owner, held.get(*owner)?, *changed)))
+    };
+    let entries: Vec<_> = touched().map(|(owner, entry, _)| (place, entry.kept(owner))).collect();
+    store::scores::set_entries(tx, &entries).await?;
+    let changed = touched().filter(|(.., changed)| *changed);
+    let mut scored: Vec<ScoredV1> = changed.map(|(owner, entry, _)| entry.scored(owner)).collect();
     if head != before {
         store::boards::move_head(tx, board.no, head).await?;
     }
@@ -219,14 +232,9 @@ pub(crate) async fn record(
     Ok((place, outcomes))
 }
 
-/// Keeps a submission as it came, as the newest one of `head`; taken at `now`, as the entry says that follows from it.
-async fn keep(
-    tx: &mut Tx,
-    board: &Board,
-    head: Head,
-    (new, now): (&Submission, Ts),
-) -> Result<(), Error> {
-    let submission = NewSubmission {
+/// A submission as it came, as the newest one of `head`.
+fn submission(head: Head, new: &Submission) -> NewSubmission<'_> {
+    NewSubmission {
         seq: head.last_seq,
         period: head.period,
         owner: &new.owner,
@@ -237,21 +245,7 @@ async fn keep(
         slices: new.slices.as_ref(),
         evidence: new.evidence.as_ref(),
         cause: new.cause.as_deref(),
-    };
-    Ok(store::scores::add_submission(tx, board.no, submission, now).await?)
-}
-
-pub(super) async fn set(tx: &mut Tx, place: Place, owner: &str, entry: &Held) -> Result<(), Error> {
-    let entry = NewEntry {
-        owner,
-        scores: &entry.scores,
-        seq: entry.seq,
-        metadata: entry.metadata.as_ref(),
-        slices: entry.slices.as_ref(),
-        attempts: entry.attempts,
-        updated_at: entry.updated_at,
-    };
-    Ok(store::scores::set_entry(tx, place, &entry).await?)
+    }
 }
 
 async fn say_recorded(
@@ -296,7 +290,7 @@ pub(crate) async fn remove(tx: &mut Tx, board: &Board, owner: &str) -> Result<bo
         cause: None,
     };
     let now = tx.now();
-    store::scores::add_submission(tx, board.no, submission, now).await?;
+    store::scores::add_submissions(tx, board.no, &[submission], now).await?;
     store::boards::move_head(tx, board.no, head).await?;
     say_removed(tx, board, place, owner, head.last_seq).await?;
     Ok(true)
