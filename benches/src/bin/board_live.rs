@@ -32,8 +32,8 @@ const OWNERS: u64 = 10_000;
 /// Scores of a list, and how often one is sent: a thousand scores a second.
 const LIST_LEN: u64 = 10;
 const LIST_EVERY: Duration = Duration::from_millis(10);
-/// They are sent by so many at a time.
-const SENDERS: u64 = 4;
+/// They are sent by so many in turn, so that one that waits for its answer does not keep the others.
+const SENDERS: u64 = 16;
 /// One list in so many has a score that goes to the top, as one in a hundred scores would by chance.
 const TOP_ONCE_IN: u64 = 10;
 /// Scores above it say when they were sent.

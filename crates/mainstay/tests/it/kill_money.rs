@@ -74,7 +74,7 @@ impl House {
         let open = made(&keeper, now.plus_s(86_400), now.plus_s(2 * 86_400)).await;
         let mut over = Vec::new();
         // All players join all of them until then.
-        let ends_at = now.plus_s(8 + rounds.cast_signed() / 2);
+        let ends_at = now.plus_s(8 + rounds.cast_signed() / 8);
         for _ in 0..rounds {
             over.push(made(&keeper, now.plus_s(-60), ends_at).await);
         }

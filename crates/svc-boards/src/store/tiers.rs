@@ -61,10 +61,10 @@ statements! {
         sqlite "select owner, tier, cohort from boards.seat
                 where board_no = $1 and period = $2 and owner in (select value from json_each($3))";
     /// The last seats of these owners before a period: what they have earned, and in which season.
-    EARNED_AMONG = "select s.owner, coalesce(s.next_tier, s.tier), n.no from boards.seat s
-            join boards.season n on n.board_no = s.board_no and n.period = s.period
-            where s.board_no = $1 and s.owner = any($3) and s.period = (select max(l.period) from boards.seat l
-                where l.board_no = $1 and l.owner = s.owner and l.period < $2)",
+    EARNED_AMONG = "select e.owner, e.tier, n.no from unnest($3::text[]) as asked (owner) cross join lateral (
+                select owner, coalesce(next_tier, tier) as tier, period from boards.seat
+                where board_no = $1 and owner = asked.owner and period < $2 order by period desc limit 1) e
+            join boards.season n on n.board_no = $1 and n.period = e.period",
         sqlite "select s.owner, coalesce(s.next_tier, s.tier), n.no from boards.seat s
             join boards.season n on n.board_no = s.board_no and n.period = s.period
             where s.board_no = $1 and s.owner in (select value from json_each($3))
