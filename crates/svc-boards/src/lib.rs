@@ -170,6 +170,7 @@ fn jobs(boards: &Boards) -> Vec<Job> {
         job(service::CHECKPOINT_JOB, |boards, no| {
             Box::pin(async move { boards.make_checkpoint(no).await })
         }),
+        job(service::FILL_JOB, |boards, no| Box::pin(async move { boards.fill_closed(no).await })),
         job(service::retention::PERIODS_JOB, |boards, no| {
             Box::pin(async move { boards.erase_periods(no).await })
         }),

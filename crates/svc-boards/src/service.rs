@@ -46,7 +46,7 @@ pub(crate) use self::{
     activities::{AchievementView, ActivityView, DayView, GoalView, NewActivity},
     bans::{BanView, NewBan},
     boards::{BoardView, EditBoard},
-    checkpoints::CHECKPOINT_JOB,
+    checkpoints::{CHECKPOINT_JOB, FILL_JOB},
     competitions::{
         After, CompetitionView, DayUpdate, Deciding, EditCompetition, LeaderboardEntry,
         NewCompetition, PayoutView, ResultsView,

@@ -33,7 +33,7 @@ use crate::{
     store::{self, checkpoints::CheckpointRow, scores::Place},
 };
 
-pub(crate) use self::keeping::CHECKPOINT_JOB;
+pub(crate) use self::{filling::FILL_JOB, keeping::CHECKPOINT_JOB};
 
 /// The largest checkpoint, in bytes: it is held in memory while it is written or read. Some 80 million entries.
 const CHECKPOINT_BYTES_MAX: u64 = 2 << 30;

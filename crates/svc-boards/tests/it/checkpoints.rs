@@ -337,6 +337,61 @@ async fn the_past_of_a_board_that_is_built_anew_gets_checkpoints_again() {
     .await;
 }
 
+/// What the board was at these instants, without the times of the records.
+async fn seen_at(keeper: &Client, instants: &[Ts]) -> Vec<Value> {
+    let mut all = Vec::new();
+    for at in instants {
+        let page = keeper.get(&format!("{ENTRIES}?limit=1000&at={at}")).await.expect(200);
+        let entry = |one: &Value| json!([one["rank"], one["owner"], one["scores"]]);
+        all.extend(page["items"].as_array().unwrap().iter().map(entry));
+        all.push(page["period"]["number"].clone());
+    }
+    all
+}
+
+#[tokio::test]
+async fn periods_that_are_over_get_checkpoints_again_when_a_board_is_built_anew() {
+    let scenario = async |house: &Program| {
+        let mut dice = Dice::of(12);
+        let keeper = admin(house).await;
+        let settings = |operator: &str| {
+            let columns = json!([{ "name": "points" }, { "name": "time", "direction": "asc" }]);
+            json!({
+                "operator": operator, "columns": columns, "slices": ["country"],
+                "reset": { "cron": "0 0 * * *", "time_zone": "UTC" },
+            })
+        };
+        make_board(&keeper, "b", settings("incr")).await;
+        let mut instants: Vec<Ts> = Vec::new();
+        for _day in 0..2 {
+            for _ in 0..5 {
+                play(&keeper, &mut dice, 100).await;
+                instants.push(house.clock().now());
+                house.clock().advance_s(1);
+            }
+            house.clock().advance_s(86_400);
+        }
+        play(&keeper, &mut dice, 5).await;
+        make_board(&keeper, "b", settings("best")).await;
+        (keeper, instants)
+    };
+    on_both(async |house| {
+        let (keeper, instants) = scenario(&house).await;
+        // 500 and some submissions in each, and at most 200 between two.
+        eventually("the past is filled", async || rows(&house).await.len() >= 4).await;
+        let filled = seen_at(&keeper, &instants).await;
+        assert!(loads(&house, "past") >= 4);
+        house.end().await;
+        let without = setup().set("boards.checkpoint_after", "0").holding_the_clock();
+        let house = without.start(Engine::Sqlite).await;
+        let (keeper, instants) = scenario(&house).await;
+        assert_eq!(filled, seen_at(&keeper, &instants).await);
+        assert_eq!((loads(&house, "past"), rows(&house).await), (0, Vec::new()));
+        house.end().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_history_of_nobody_or_of_an_odd_span_is_refused() {
     on_both(async |house| {

@@ -14,7 +14,9 @@ use mainstay_core::{
     jobs,
 };
 
-use super::{CHECKPOINT_BYTES_MAX, Checkpoints, basis, cut_short, label, reading::Exact};
+use super::{
+    CHECKPOINT_BYTES_MAX, Checkpoints, basis, cut_short, filling::End, label, reading::Exact,
+};
 use crate::{
     error::Error,
     service::{Boards, boards::Board},
@@ -101,7 +103,7 @@ impl Boards {
             for row in rows {
                 after = row.no;
                 if self.is_due(row, at_least).await? {
-                    self.make_later(row.no).await?;
+                    self.make_later(CHECKPOINT_JOB, row.no).await?;
                 }
             }
             if !more {
@@ -119,12 +121,12 @@ impl Boards {
         Ok(last_seq - from >= due_after(entry_count.unwrap_or_default(), at_least))
     }
 
-    pub(super) async fn make_later(&self, board_no: i64) -> Result<(), Error> {
+    pub(super) async fn make_later(&self, job: &'static str, board_no: i64) -> Result<(), Error> {
         self.db()
             .write(move |tx| {
                 Box::pin(async move {
                     let now = tx.now();
-                    Ok(jobs::add(tx, CHECKPOINT_JOB, &board_no.to_string(), "{}", now).await?)
+                    Ok(jobs::add(tx, job, &board_no.to_string(), "{}", now).await?)
                 })
             })
             .await
@@ -159,7 +161,10 @@ impl Boards {
             checkpoints.keep(&board, made).await?;
             self.thin(place, at_least).await?;
         }
-        self.fill_past(&board, place, at_least).await
+        if self.fill_past(&board, place, (End::Open, at_least)).await? {
+            self.make_later(CHECKPOINT_JOB, board_no).await?;
+        }
+        Ok(())
     }
 
     /// Whether a board is as it was: entries that are read while settings change are some of the one and some of the
@@ -172,7 +177,7 @@ impl Boards {
     }
 
     /// The board and where it stands, unless it is gone or being built anew.
-    async fn steady(&self, board_no: i64) -> Result<Option<(Board, Head)>, Error> {
+    pub(super) async fn steady(&self, board_no: i64) -> Result<Option<(Board, Head)>, Error> {
         let mut tx = self.db().read().await?;
         if store::bans::builds(&mut tx).await?.contains(&board_no) {
             return Ok(None);
@@ -195,10 +200,15 @@ impl Boards {
         Ok(())
     }
 
+    /// Since when past instants are told.
+    pub(super) fn told_since(&self) -> Ts {
+        self.inner.clock.now().plus_s(-i64::from(self.inner.config.history_days) * S_PER_DAY)
+    }
+
     /// Takes out of use what nothing is read from any more, and erases what is out of use for an hour.
     pub(crate) async fn erase_checkpoints(&self) -> Result<(), Error> {
         let now = self.inner.clock.now();
-        let old = now.plus_s(-i64::from(self.inner.config.history_days) * S_PER_DAY);
+        let old = self.told_since();
         let leave = self.db().write::<_, Error, _>(move |tx| {
             Box::pin(async move { Ok(store::checkpoints::leave_outdated(tx, old, now).await?) })
         });

@@ -15,6 +15,7 @@ use crate::{
     service::{
         Boards,
         boards::{Board, say_changed},
+        checkpoints::FILL_JOB,
         periods::hold,
     },
     store::{
@@ -66,7 +67,7 @@ async fn rebuild(tx: &mut Tx, board: &Board, head: Head) -> Result<Head, Error> 
         Some((fold.place(*period), entry.as_ref()?.kept(owner)))
     });
     store::scores::set_entries(tx, &built.collect::<Vec<_>>()).await?;
-    erase_later(tx, board.no).await?;
+    clear_up_later(tx, board.no).await?;
     Ok(Head { edition, ..head })
 }
 
@@ -101,9 +102,11 @@ async fn next_edition(tx: &mut Tx, board: &Board, head: Head) -> Result<i64, Err
     Ok(head.edition.max(build).max(newest) + 1)
 }
 
-async fn erase_later(tx: &mut Tx, board_no: i64) -> Result<(), Error> {
-    let at = tx.now().plus_s(ERASE_AFTER_S);
-    Ok(jobs::add(tx, ERASE_JOB, &board_no.to_string(), "{}", at).await?)
+/// After a build: the periods that are over need checkpoints again, and the entries before it nobody.
+async fn clear_up_later(tx: &mut Tx, board_no: i64) -> Result<(), Error> {
+    let (now, key) = (tx.now(), board_no.to_string());
+    jobs::add(tx, FILL_JOB, &key, "{}", now).await?;
+    Ok(jobs::add(tx, ERASE_JOB, &key, "{}", now.plus_s(ERASE_AFTER_S)).await?)
 }
 
 /// Submissions worked through, in their order.
@@ -275,7 +278,7 @@ impl Boards {
                     let head = Head { edition: build.edition, ..head };
                     store::boards::move_head(tx, board_no, head).await?;
                     say_changed(tx, &board, head, board.version, false).await?;
-                    erase_later(tx, board_no).await?;
+                    clear_up_later(tx, board_no).await?;
                     Ok(true)
                 })
             })
