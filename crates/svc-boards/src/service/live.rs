@@ -4,6 +4,8 @@
 //! board, however many scores came in between. A message names owners and where they are now, so it can be applied to
 //! any older state: take out everybody it names, then put those of `entries` in at their places, in order.
 
+mod patch;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -24,16 +26,17 @@ use mainstay_core::{
     error::{Code, Problem},
     live::{LiveMessage, Point, RELOAD, Subscription, TopicKind},
 };
-use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Notify;
 
+pub(crate) use self::patch::LiveEntry;
+use self::patch::Patch;
 use super::{
     Boards,
     boards::Board,
     standings::{Found, Moved, Ranks, TOP},
 };
-use crate::{engine::Ranked, error::Error, model::score::Written, store};
+use crate::{engine::Ranked, error::Error, store};
 
 /// The pause between two messages of a board.
 pub(crate) const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -56,17 +59,6 @@ fn mine_of(board_no: i64, user: UserId) -> Tag {
     Tag::text("boards mine", &format!("{board_no} {user}"))
 }
 
-/// An entry as those who watch see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct LiveEntry {
-    /// From 1.
-    pub(crate) rank: u64,
-    /// Whose.
-    pub(crate) owner: String,
-    /// One for each column.
-    pub(crate) scores: Vec<Written>,
-}
-
 /// Boards that somebody watches, by number.
 #[derive(Default)]
 pub(crate) struct Watched {
@@ -85,11 +77,19 @@ struct BoardWatch {
     ranks: Option<Ranks>,
     /// Since when it is told without a gap.
     since: Option<Point>,
-    /// Something happened.
-    dirty: bool,
-    /// Its period or settings changed: it is looked up again, and its readers load it anew.
-    renewed: bool,
+    due: Due,
     turn: u64,
+}
+
+/// What has to be told of a board.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    #[default]
+    Nothing,
+    /// Who has moved.
+    Moves,
+    /// Its period or settings changed: it is looked up again, and its readers load it anew.
+    Renewal,
 }
 
 /// In which words somebody is told.
@@ -147,8 +147,7 @@ impl Watched {
             mine: HashMap::new(),
             ranks: None,
             since: None,
-            dirty: false,
-            renewed: false,
+            due: Due::Nothing,
             turn: 0,
         });
         watch.watchers.insert(number, watcher.clone());
@@ -157,22 +156,28 @@ impl Watched {
 
     /// A fact of Boards.
     fn heed(&self, fact: &Emitted) {
-        let (no, renewed) = if let Some(told) = fact.read::<ScoresRecordedV1>() {
-            (told.board_no, false)
+        let (no, due) = if let Some(told) = fact.read::<ScoresRecordedV1>() {
+            (told.board_no, Due::Moves)
         } else if let Some(told) = fact.read::<EntriesRemovedV1>() {
-            (told.board_no, false)
+            (told.board_no, Due::Moves)
         } else if let Some(told) = fact.read::<BoardChangedV1>() {
-            (told.board_no, true)
+            (told.board_no, Due::Renewal)
         } else if let Some(told) = fact.read::<PeriodClosedV1>() {
-            (told.board_no, true)
+            (told.board_no, Due::Renewal)
         } else {
             return;
         };
-        if let Some(watch) = self.boards().get_mut(&no) {
-            watch.dirty = true;
-            watch.renewed |= renewed;
+        if self.owe(no, due) {
             self.bell.notify_one();
         }
+    }
+
+    /// Notes what has to be told of a board; `false` if nobody watches it.
+    fn owe(&self, board_no: i64, due: Due) -> bool {
+        let mut boards = self.boards();
+        let Some(watch) = boards.get_mut(&board_no) else { return false };
+        watch.due = watch.due.max(due);
+        true
     }
 
     /// Since when a board is told without a gap; `now` if nobody has said so yet.
@@ -193,26 +198,19 @@ impl Watched {
             .is_some_and(|watch| watch.watchers.values().any(|watcher| watcher.words == words))
     }
 
-    /// What happened on a board could not be told yet.
-    fn put_off(&self, board_no: i64, renewed: bool) {
-        if let Some(watch) = self.boards().get_mut(&board_no) {
-            watch.dirty = true;
-            watch.renewed |= renewed;
-        }
-    }
-
-    /// Boards on which something happened, and whether they have to be looked up again.
-    fn take_dirty(&self) -> Vec<(i64, String, bool)> {
+    /// Boards of which something has to be told, and what.
+    fn take_due(&self) -> Vec<(i64, String, Due)> {
         let mut boards = self.boards();
-        let dirty = boards.iter_mut().filter(|(_, watch)| watch.dirty || watch.ranks.is_none());
-        dirty
-            .map(|(no, watch)| {
-                watch.dirty = false;
-                watch.turn += 1;
-                let renewed = std::mem::take(&mut watch.renewed) || watch.ranks.is_none();
-                (*no, watch.id.clone(), renewed)
-            })
-            .collect()
+        let due = boards.iter_mut().filter_map(|(no, watch)| {
+            let due = match watch.ranks {
+                Some(_) => watch.due,
+                None => Due::Renewal,
+            };
+            watch.due = Due::Nothing;
+            watch.turn += u64::from(due > Due::Nothing);
+            (due > Due::Nothing).then(|| (*no, watch.id.clone(), due))
+        });
+        due.collect()
     }
 }
 
@@ -279,7 +277,7 @@ impl Boards {
         let read = self.read_period(caller, id, (None, None)).await?;
         let Found { ranked: top, as_of, .. } = read.ranks.top(TOP as usize).await?;
         let entry = |ranked: &Ranked| {
-            let LiveEntry { rank, owner, scores } = shown(&read.board, ranked);
+            let LiveEntry { rank, owner, scores } = LiveEntry::of(&read.board, ranked);
             json!({ "rank": rank, "user_id": owner, "score": scores.first() })
         };
         let entries: Vec<_> = top.iter().map(entry).collect();
@@ -314,11 +312,11 @@ impl Boards {
         let rung = self.inner.watched.bell.notified();
         drop(tokio::time::timeout(QUIET, rung).await);
         let mut failed = Ok(());
-        for (no, id, renewed) in self.inner.watched.take_dirty() {
-            let told = self.tell_of(no, &id, renewed).await;
+        for (no, id, due) in self.inner.watched.take_due() {
+            let told = self.tell_of(no, &id, due).await;
             // What one board cannot be told of is told later, and the others are told now.
             if let Err(error) = told {
-                self.inner.watched.put_off(no, renewed);
+                self.inner.watched.owe(no, due);
                 // Said once where Redis is called.
                 if !matches!(error, Error::RankingsAway(_)) {
                     failed = Err(error);
@@ -328,8 +326,8 @@ impl Boards {
         failed
     }
 
-    async fn tell_of(&self, no: i64, id: &str, renewed: bool) -> Result<(), Error> {
-        if renewed {
+    async fn tell_of(&self, no: i64, id: &str, due: Due) -> Result<(), Error> {
+        if due == Due::Renewal {
             let before = self.inner.watched.boards().get(&no).and_then(|one| one.ranks.clone());
             let Some(ranks) = self.watch(no, id).await? else {
                 return self.publish_to_all(no, "gone", &json!({}));
@@ -364,7 +362,7 @@ impl Boards {
             let Some(watch) = boards.get_mut(&board.no) else { return Ok(()) };
             if watch.turn % TURNS_OF_MINE != 1 {
                 // Said with one of the next turns.
-                watch.dirty = true;
+                watch.due = watch.due.max(Due::Moves);
                 ranks.note_any();
                 return Ok(());
             }
@@ -383,7 +381,8 @@ impl Boards {
         let mut messages = Vec::new();
         if let Some(watch) = self.inner.watched.boards().get_mut(&board.no) {
             for (user, ranked) in users.into_iter().zip(around).filter(|(_, it)| !it.is_empty()) {
-                let around: Vec<LiveEntry> = ranked.iter().map(|one| shown(board, one)).collect();
+                let around: Vec<LiveEntry> =
+                    ranked.iter().map(|one| LiveEntry::of(board, one)).collect();
                 if watch.mine.get(&user) != Some(&around) {
                     messages.push((mine_of(board.no, user), json!({ "around": around })));
                     watch.mine.insert(user, around);
@@ -415,55 +414,5 @@ impl Boards {
         let message = message.map_err(Problem::internal)?;
         self.inner.live.publish(channel, message);
         Ok(())
-    }
-}
-
-/// What has moved in the top.
-#[derive(Debug, Serialize)]
-struct Patch {
-    /// Where they are now, in order.
-    entries: Vec<Placed>,
-    /// They are not in the top.
-    gone: Vec<String>,
-    /// Entries in all.
-    count: u64,
-    /// The newest submission that is counted.
-    as_of: u64,
-}
-
-/// An entry and its place.
-#[derive(Debug, Serialize)]
-struct Placed {
-    /// From 0, in the order of the list; ranks may be shared.
-    place: u64,
-    #[serde(flatten)]
-    entry: LiveEntry,
-}
-
-impl Patch {
-    /// Who is where in the top now, and who is not in it.
-    fn of(board: &Board, found: Found, gone: Vec<String>) -> Self {
-        let placed = |ranked: &Ranked| Placed { place: ranked.place, entry: shown(board, ranked) };
-        let entries = found.ranked.iter().map(placed).collect();
-        Self { entries, gone, count: found.count, as_of: found.as_of }
-    }
-
-    /// The same in the words of guide 2.
-    fn as_leaderboard(&self) -> serde_json::Value {
-        let entry = |placed: &Placed| {
-            let Placed { place, entry } = placed;
-            let score = entry.scores.first();
-            json!({ "place": place, "rank": entry.rank, "user_id": entry.owner, "score": score })
-        };
-        let entries: Vec<_> = self.entries.iter().map(entry).collect();
-        json!({ "entries": entries, "gone": self.gone, "as_of": self.as_of })
-    }
-}
-
-fn shown(board: &Board, ranked: &Ranked) -> LiveEntry {
-    LiveEntry {
-        rank: ranked.rank,
-        owner: ranked.owner.to_string(),
-        scores: board.settings.show_scores(&ranked.scores),
     }
 }
