@@ -308,7 +308,8 @@ impl Boards {
 
     async fn find_period(&self, board: &Board, window: Window) -> Result<(Head, PeriodRow), Error> {
         let mut tx = self.db().read().await?;
-        let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
+        let present = store::boards::present(&mut tx, board.no).await?;
+        let (head, period) = present.ok_or(Error::NotFound)?;
         let now = self.inner.clock.now();
         // A period that is over is so for readers too, before anybody has written that down.
         let over = head.period_ends_at.is_some_and(|ends_at| ends_at <= now);
@@ -317,15 +318,12 @@ impl Boards {
                 drop(tx);
                 self.close_period(&board.id).await?;
                 let mut tx = self.db().read().await?;
-                let head = store::boards::head(&mut tx, board.no).await?.ok_or(Error::NotFound)?;
-                let period = store::boards::period(&mut tx, board.no, head.period).await?;
-                return Ok((head, period.ok_or(Error::NotFound)?));
+                let present = store::boards::present(&mut tx, board.no).await?;
+                return present.ok_or(Error::NotFound);
             }
-            Window::Current => store::boards::period(&mut tx, board.no, head.period).await?,
-            Window::Previous => {
-                let previous = if over { head.period } else { head.period - 1 };
-                store::boards::period(&mut tx, board.no, previous).await?
-            }
+            Window::Current => Some(period),
+            Window::Previous if over => Some(period),
+            Window::Previous => store::boards::period(&mut tx, board.no, head.period - 1).await?,
             Window::Number(no) => store::boards::period(&mut tx, board.no, no).await?,
             Window::At(at) => store::boards::period_at(&mut tx, board.no, at)
                 .await?

@@ -38,6 +38,9 @@ statements! {
         sqlite "select edition, period, last_seq, period_ends_at from boards.head where no = $1";
     /// Where a board stands.
     HEAD = "select edition, period, last_seq, period_ends_at from boards.head where no = $1";
+    /// Where a board stands, with its present period.
+    PRESENT = "select h.edition, h.period, h.last_seq, h.period_ends_at, p.starts_at, p.ends_at, p.closed_at
+               from boards.head h join boards.period p on p.board_no = h.no and p.no = h.period where h.no = $1";
     /// Sets a board on its way.
     ADD_HEAD = "insert into boards.head (no, edition, period, last_seq, period_ends_at) values ($1, 1, 1, 0, $2)";
     /// Moves a board on.
@@ -179,6 +182,17 @@ pub(crate) async fn lock_head(tx: &mut Tx, no: i64) -> Result<Option<Head>, DbEr
 /// Where a board stands.
 pub(crate) async fn head(tx: &mut Tx, no: i64) -> Result<Option<Head>, DbError> {
     tx.optional(&HEAD, params![no]).await
+}
+
+type PresentRow = (i64, i64, i64, Option<Ts>, Ts, Option<Ts>, Option<Ts>);
+
+/// Where a board stands, with its present period.
+pub(crate) async fn present(tx: &mut Tx, no: i64) -> Result<Option<(Head, PeriodRow)>, DbError> {
+    let row: Option<PresentRow> = tx.optional(&PRESENT, params![no]).await?;
+    Ok(row.map(|(edition, period, last_seq, period_ends_at, starts_at, ends_at, closed_at)| {
+        let head = Head { edition, period, last_seq, period_ends_at };
+        (head, PeriodRow { no: period, starts_at, ends_at, closed_at })
+    }))
 }
 
 /// Moves a board on.
