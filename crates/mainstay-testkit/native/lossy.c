@@ -1,4 +1,4 @@
-/* A storage layer that can forget what was not synced, or be full, for tests of durability.
+/* A storage layer that can forget what was not synced, be full, or end the program at a change, for tests of durability.
  *
  * Preloaded into the program under test. Before each write to a regular file below MAINSTAY_LOSSY_FOLDER it appends what the write
  * replaces to an undo journal of that file (named after its inode, in MAINSTAY_LOSSY_JOURNAL); fsync and fdatasync empty the
@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,9 @@ static ssize_t (*real_pwritev)(int, const struct iovec *, int, off_t);
 static int (*real_ftruncate)(int, off_t);
 static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
+static int (*real_rename)(const char *, const char *);
+static int (*real_unlink)(const char *);
+static int (*real_mkdir)(const char *, mode_t);
 
 __attribute__((constructor)) static void find_real(void) {
     real_write = dlsym(RTLD_NEXT, "write");
@@ -44,6 +48,9 @@ __attribute__((constructor)) static void find_real(void) {
     real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
     real_fsync = dlsym(RTLD_NEXT, "fsync");
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
+    real_rename = dlsym(RTLD_NEXT, "rename");
+    real_unlink = dlsym(RTLD_NEXT, "unlink");
+    real_mkdir = dlsym(RTLD_NEXT, "mkdir");
 }
 
 static void die(const char *what) {
@@ -111,18 +118,35 @@ static void note(int fd, const struct stat *st, off_t offset, size_t len) {
     free(record);
 }
 
-/* Whether the disk has no room for this write. Called with the lock held. */
-static int full(const struct stat *st, off_t offset, size_t len) {
-    static long long left = -1; /* unknown */
-    const char *path = getenv("MAINSTAY_LOSSY_FULL");
+/* Whether the file that `variable` names is there; then `left` counts down from what it says. Called with the lock held. */
+static int limited(const char *variable, long long *left) {
+    const char *path = getenv(variable);
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0) {
-        left = -1;
+        *left = -1; /* unknown */
         return 0;
     }
     char text[32] = {0};
-    if (left < 0 && read(file, text, sizeof text - 1) >= 0) left = atoll(text);
+    if (*left < 0 && read(file, text, sizeof text - 1) >= 0) *left = atoll(text);
     close(file);
+    return 1;
+}
+
+static void end(void) {
+    kill(getpid(), SIGKILL);
+    for (;;) pause();
+}
+
+/* Whether the program ends at this change. Called with the lock held. */
+static int ends(void) {
+    static long long left = -1;
+    return limited("MAINSTAY_LOSSY_KILL", &left) && left-- == 0;
+}
+
+/* Whether the disk has no room for this write. Called with the lock held. */
+static int full(const struct stat *st, off_t offset, size_t len) {
+    static long long left = -1;
+    if (!limited("MAINSTAY_LOSSY_FULL", &left)) return 0;
     long long growth = len ? (long long)offset + (long long)len - (long long)st->st_size : 0;
     if (growth <= 0) return 0;
     if (growth > left) return 1;
@@ -141,8 +165,9 @@ static size_t total(const struct iovec *parts, int count) {
     return len;
 }
 
-/* Runs `call` with the lock held, after noting the region; plainly when the file is not watched. */
-#define NOTED(fd, offset, len, call)                                                                      \
+/* Runs `call` with the lock held, after noting the region; plainly when the file is not watched. If the program ends here, `half`
+ * is what is done of it. */
+#define NOTED(fd, offset, len, call, half)                                                                      \
     struct stat st;                                                                                       \
     if (!watched(fd, &st)) return call;                                                                   \
     pthread_mutex_lock(&lock);                                                                            \
@@ -153,28 +178,68 @@ static size_t total(const struct iovec *parts, int count) {
         return -1;                                                                                        \
     }                                                                                                     \
     note(fd, &st, offset, len);                                                                           \
+    if (ends()) {                                                                                         \
+        if ((half) < 0) die("write the first half");                                                      \
+        end();                                                                                            \
+    }                                                                                                     \
     __auto_type result = call;                                                                            \
     int saved = errno;                                                                                    \
     pthread_mutex_unlock(&lock);                                                                          \
     errno = saved;                                                                                        \
     return result;
 
-ssize_t write(int fd, const void *bytes, size_t len) { NOTED(fd, position(fd, &st), len, real_write(fd, bytes, len)) }
-ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at) { NOTED(fd, at, len, real_pwrite(fd, bytes, len, at)) }
-ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at) { NOTED(fd, at, len, real_pwrite(fd, bytes, len, at)) }
-ssize_t writev(int fd, const struct iovec *parts, int n) { NOTED(fd, position(fd, &st), total(parts, n), real_writev(fd, parts, n)) }
-ssize_t pwritev(int fd, const struct iovec *parts, int n, off_t at) { NOTED(fd, at, total(parts, n), real_pwritev(fd, parts, n, at)) }
-ssize_t pwritev64(int fd, const struct iovec *parts, int n, off_t at) { NOTED(fd, at, total(parts, n), real_pwritev(fd, parts, n, at)) }
+ssize_t write(int fd, const void *bytes, size_t len) {
+    NOTED(fd, position(fd, &st), len, real_write(fd, bytes, len), real_write(fd, bytes, len / 2))
+}
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at) {
+    NOTED(fd, at, len, real_pwrite(fd, bytes, len, at), real_pwrite(fd, bytes, len / 2, at))
+}
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at) {
+    NOTED(fd, at, len, real_pwrite(fd, bytes, len, at), real_pwrite(fd, bytes, len / 2, at))
+}
+ssize_t writev(int fd, const struct iovec *parts, int n) {
+    NOTED(fd, position(fd, &st), total(parts, n), real_writev(fd, parts, n), real_writev(fd, parts, n / 2))
+}
+ssize_t pwritev(int fd, const struct iovec *parts, int n, off_t at) {
+    NOTED(fd, at, total(parts, n), real_pwritev(fd, parts, n, at), real_pwritev(fd, parts, n / 2, at))
+}
+ssize_t pwritev64(int fd, const struct iovec *parts, int n, off_t at) {
+    NOTED(fd, at, total(parts, n), real_pwritev(fd, parts, n, at), real_pwritev(fd, parts, n / 2, at))
+}
 
 static size_t cut(const struct stat *st, off_t size) { return size < st->st_size ? (size_t)(st->st_size - size) : 0; }
-int ftruncate(int fd, off_t size) { NOTED(fd, size, cut(&st, size), real_ftruncate(fd, size)) }
-int ftruncate64(int fd, off_t size) { NOTED(fd, size, cut(&st, size), real_ftruncate(fd, size)) }
+int ftruncate(int fd, off_t size) { NOTED(fd, size, cut(&st, size), real_ftruncate(fd, size), 0) }
+int ftruncate64(int fd, off_t size) { NOTED(fd, size, cut(&st, size), real_ftruncate(fd, size), 0) }
+
+/* Ends the program if it is to end at this change of a name below the folder. */
+static void named(const char *path) {
+    const char *folder = getenv("MAINSTAY_LOSSY_FOLDER");
+    size_t prefix = folder ? strlen(folder) : 0;
+    if (!prefix || strncmp(path, folder, prefix) != 0 || path[prefix] != '/') return;
+    pthread_mutex_lock(&lock);
+    if (ends()) end();
+    pthread_mutex_unlock(&lock);
+}
+
+int rename(const char *from, const char *to) {
+    named(to);
+    return real_rename(from, to);
+}
+int unlink(const char *path) {
+    named(path);
+    return real_unlink(path);
+}
+int mkdir(const char *path, mode_t mode) {
+    named(path);
+    return real_mkdir(path, mode);
+}
 
 /* The kernel's cache outlives `kill -9`, so forgetting the journal is all that a sync has to do; the real one would only be slow. */
 static int synced(int fd, int (*real)(int)) {
     struct stat st;
     if (!watched(fd, &st)) return real(fd);
     pthread_mutex_lock(&lock);
+    if (ends()) end();
     int journal = journal_of(&st, O_WRONLY);
     if (journal >= 0) {
         if (real_ftruncate(journal, 0) != 0) die("empty the undo journal");

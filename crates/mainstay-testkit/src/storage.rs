@@ -1,4 +1,5 @@
-//! A storage layer that forgets what was not synced (a power cut without cutting the power) or is full. Linux only.
+//! A storage layer that forgets what was not synced (a power cut without cutting the power), is full, or is
+//! where the program ends. Linux only.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -16,8 +17,8 @@ use crate::EngineError;
 const SOURCE: &str = include_str!("../native/lossy.c");
 const HEAD_LEN_BYTES: usize = 24;
 
-/// Watches the files of one folder while a program writes them: can take back what the program had not synced, and
-/// can be full.
+/// Watches the files of one folder while a program writes them: can take back what the program had not synced, be full,
+/// and end the program at a change.
 #[derive(Debug)]
 pub struct LossyStorage {
     folder: PathBuf,
@@ -72,12 +73,13 @@ impl LossyStorage {
     }
 
     /// What the program under test must have in its environment.
-    pub fn environment(&self) -> [(&'static str, OsString); 4] {
+    pub fn environment(&self) -> [(&'static str, OsString); 5] {
         [
             ("LD_PRELOAD", self.library().into()),
             ("MAINSTAY_LOSSY_FOLDER", self.folder.clone().into()),
             ("MAINSTAY_LOSSY_JOURNAL", self.journals().into()),
             ("MAINSTAY_LOSSY_FULL", self.full().into()),
+            ("MAINSTAY_LOSSY_KILL", self.kill().into()),
         ]
     }
 
@@ -87,11 +89,7 @@ impl LossyStorage {
     /// # Errors
     /// When the note for the library cannot be written.
     pub fn fill_after(&self, bytes: u64) -> Result<(), EngineError> {
-        let doing = || EngineError::io("fill the disk");
-        // Renamed into place: the library reads the number once, and must not see half of it.
-        let draft = self.private.path().join("full.draft");
-        fs::write(&draft, bytes.to_string()).map_err(doing())?;
-        fs::rename(draft, self.full()).map_err(doing())
+        self.limit(&self.full(), bytes).map_err(EngineError::io("fill the disk"))
     }
 
     /// The disk has room again.
@@ -99,12 +97,31 @@ impl LossyStorage {
     /// # Errors
     /// When the note for the library cannot be deleted.
     pub fn make_room(&self) -> Result<(), EngineError> {
-        match fs::remove_file(self.full()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(EngineError::io("make room on the disk")(error))
-            }
-            _ => Ok(()),
-        }
+        lift(&self.full()).map_err(EngineError::io("make room on the disk"))
+    }
+
+    /// After so many changes of the folder from now on (writes, syncs, names that are made, moved or deleted) the next
+    /// one ends the program as `kill -9` does, a write when half of it is done. Works while the program runs.
+    ///
+    /// # Errors
+    /// When the note for the library cannot be written.
+    pub fn kill_after(&self, changes: u64) -> Result<(), EngineError> {
+        self.limit(&self.kill(), changes).map_err(EngineError::io("set a program's end"))
+    }
+
+    /// No change ends a program any more.
+    ///
+    /// # Errors
+    /// When the note for the library cannot be deleted.
+    pub fn spare(&self) -> Result<(), EngineError> {
+        lift(&self.kill()).map_err(EngineError::io("spare a program"))
+    }
+
+    fn limit(&self, note: &Path, count: u64) -> std::io::Result<()> {
+        // Renamed into place: the library reads the number once, and must not see half of it.
+        let draft = self.private.path().join("draft");
+        fs::write(&draft, count.to_string())?;
+        fs::rename(draft, note)
     }
 
     /// Takes back what was not synced. The program must have ended (`kill -9`), and may be started again on the
@@ -148,8 +165,19 @@ impl LossyStorage {
         self.private.path().join("full")
     }
 
+    fn kill(&self) -> PathBuf {
+        self.private.path().join("kill")
+    }
+
     fn journals(&self) -> PathBuf {
         self.private.path().join("journal")
+    }
+}
+
+fn lift(note: &Path) -> std::io::Result<()> {
+    match fs::remove_file(note) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

@@ -99,6 +99,17 @@ impl Setup {
         self.start_on(Engine::Sqlite, folder.to_owned(), None).await
     }
 
+    /// Starts the program on the Postgres database at `url` and with blobs in `folder`, with what an earlier one has
+    /// left in both.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with(&self, url: &str, folder: &Path) -> Program {
+        let location = postgres(url.to_owned());
+        let (engine, folder, clock) = (Engine::Postgres, folder.to_owned(), self.clock());
+        self.start_at(Place { engine, location, folder, clock, _own: None }).await
+    }
+
     /// Starts the program on Postgres, with a link between the two.
     ///
     /// # Panics

@@ -4,23 +4,27 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use mainstay_testkit::{Loss, LossyStorage};
 
 /// Set in the child: the folder that it writes to.
 const FOLDER: &str = "MAINSTAY_TESTKIT_FOLDER";
 
-/// Runs the test `name` of this program again as a child on `folder`, lets it work until it says that it is done, and
-/// kills it.
-fn run_and_kill(name: &str, folder: &Path, storage: &LossyStorage) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+/// Runs the test `name` of this program again as a child on `folder`.
+fn child(name: &str, folder: &Path, storage: &LossyStorage) -> Child {
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture", name])
         .env(FOLDER, folder)
         .envs(storage.environment())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Does so, lets it work until it says that it is done, and kills it.
+fn run_and_kill(name: &str, folder: &Path, storage: &LossyStorage) {
+    let mut child = child(name, folder, storage);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.ends_with("written")), "the child ended early");
     child.kill().unwrap();
@@ -108,6 +112,36 @@ fn a_full_disk_refuses_what_is_longer_and_takes_the_rest() {
     assert_eq!(storage.lose(Loss::All).unwrap().writes, 0);
     assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"FOURmore and more");
     storage.make_room().unwrap();
+}
+
+#[test]
+fn a_program_ends_at_the_change_that_was_said_in_the_middle_of_a_write() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let path = Path::new(&folder).join("file");
+        let mut file = fs::File::create(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        file.sync_data().unwrap();
+        fs::rename(&path, path.with_extension("moved")).unwrap();
+        file.write_all(b"half").unwrap();
+        written();
+    }
+    let name = "storage::a_program_ends_at_the_change_that_was_said_in_the_middle_of_a_write";
+    for (changes, file, expected) in
+        [(0, "file", "ha"), (1, "file", "half"), (2, "file", "half"), (3, "file.moved", "halfha")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = LossyStorage::over(folder.path()).unwrap();
+        storage.kill_after(changes).unwrap();
+        let mut child = child(name, folder.path(), &storage);
+        assert!(!child.wait().unwrap().success());
+        let left = fs::read_to_string(folder.path().join(file)).unwrap();
+        assert_eq!(left, expected, "after {changes} changes");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LossyStorage::over(folder.path()).unwrap();
+    storage.kill_after(4).unwrap();
+    storage.spare().unwrap();
+    run_and_kill(name, folder.path(), &storage);
 }
 
 /// Commits 20 rows one by one, each acknowledged; how many are there after a power cut.

@@ -3,25 +3,9 @@
 
 use std::collections::HashMap;
 
-use mainstay_testkit::soak;
+use mainstay_testkit::{Dice, soak};
 
 use super::*;
-
-/// Numbers that look random and are the same for the same seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
 
 type Entry = (Vec<i64>, u64, String);
 
@@ -94,8 +78,8 @@ fn compare(ranking: &Ranking, model: &Model, dice: &mut Dice, seed: u64) {
     assert_eq!(ranking.len(), expected.len() as u64, "seed {seed}");
     assert!(ranking.range(0, usize::MAX) == expected, "seed {seed}");
     for _ in 0..20 {
-        let first = dice.below(expected.len() as u64 + 3);
-        let len = dice.below(30) as usize;
+        let first = dice.below(expected.len() + 3) as u64;
+        let len = dice.below(30);
         let part: Vec<Ranked> = expected.iter().skip(first as usize).take(len).cloned().collect();
         assert_eq!(ranking.range(first, len), part, "seed {seed}: {len} from {first}");
         if let Some(one) = expected.get(first as usize) {
@@ -109,26 +93,26 @@ fn compare(ranking: &Ranking, model: &Model, dice: &mut Dice, seed: u64) {
 }
 
 /// So many random records in `order`, compared now and then; snapshots are compared with what they were taken of.
-pub(crate) fn drive(seed: u64, operations: u64, owners: u64, order: &Order) {
-    let mut dice = Dice(seed);
+pub(crate) fn drive(seed: u64, operations: usize, owners: usize, order: &Order) {
+    let mut dice = Dice::of(seed);
     let mut ranking = Ranking::new(order.clone());
     let mut model =
         Model { order: order.clone(), entries: HashMap::new(), removed: HashMap::new() };
     let mut snapshots: Vec<(Snapshot, Vec<Ranked>)> = Vec::new();
     // Few scores make many ties; some runs only grow.
-    let spread = [5, 300, i64::MAX as u64][dice.below(3) as usize];
-    let grows = dice.below(4) == 0;
-    for seq in 1..=operations {
+    let spread = [5, 300, i64::MAX as usize][dice.below(3)];
+    let grows = dice.once_in(4);
+    for seq in 1..=operations as u64 {
         let owner = format!("owner{}", dice.below(owners));
         // Some arrive late; no two have the same number.
-        let late = if dice.below(8) == 0 { dice.below(50).min(seq) } else { 0 };
+        let late = if dice.once_in(8) { (dice.below(50) as u64).min(seq) } else { 0 };
         let number = (seq - late) * 1_000_000 + seq;
-        if dice.below(12) == 0 {
+        if dice.once_in(12) {
             assert_eq!(ranking.remove(&owner, number), model.remove(&owner, number));
         } else {
             let score = |dice: &mut Dice| {
-                let score = if grows { seq / 2 } else { dice.below(spread) };
-                score.cast_signed() - if dice.below(2) == 0 { 0 } else { 3 }
+                let score = if grows { seq / 2 } else { dice.below(spread) as u64 };
+                score.cast_signed() - if dice.once_in(2) { 0 } else { 3 }
             };
             let scores: Vec<i64> = (0..order.columns()).map(|_| score(&mut dice)).collect();
             let before = ranking.standing(&owner).map(|standing| standing.place);
@@ -144,25 +128,28 @@ pub(crate) fn drive(seed: u64, operations: u64, owners: u64, order: &Order) {
                 );
             }
         }
-        if dice.below(operations / 8 + 1) == 0 {
+        if dice.once_in(operations / 8 + 1) {
             // Nothing comes later than by 50.
             ranking.forget_removed(seq.saturating_sub(51) * 1_000_000);
             compare(&ranking, &model, &mut dice, seed);
             snapshots.push((ranking.snapshot(), model.ranked()));
             if snapshots.len() > 3 {
-                snapshots.remove(dice.below(3) as usize);
+                snapshots.remove(dice.below(3));
             }
         }
-        if dice.below(operations / 4 + 1) == 0 {
+        if dice.once_in(operations / 4 + 1) {
             for (snapshot, expected) in &snapshots {
                 assert!(
                     ranking.range_of(snapshot, 0, usize::MAX) == *expected,
                     "seed {seed} at {seq}"
                 );
-                let from = dice.below(expected.len() as u64 + 1);
-                let part: Vec<Ranked> =
-                    expected.iter().skip(from as usize).take(9).cloned().collect();
-                assert_eq!(ranking.range_of(snapshot, from, 9), part, "seed {seed} at {seq}");
+                let from = dice.below(expected.len() + 1);
+                let part: Vec<Ranked> = expected.iter().skip(from).take(9).cloned().collect();
+                assert_eq!(
+                    ranking.range_of(snapshot, from as u64, 9),
+                    part,
+                    "seed {seed} at {seq}"
+                );
             }
         }
     }
@@ -214,17 +201,17 @@ fn it_stays_right_when_blocks_and_groups_are_many() {
 
 /// Random entries in `order`, some of whose owners carry notes.
 fn noted(seed: u64, order: &Order, count: u64) -> (Ranking, HashMap<String, Vec<u8>>) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::of(seed);
     let mut notes = HashMap::new();
     let mut ranking = Ranking::new(order.clone());
     for seq in 1..=count {
-        let owner = format!("owner {}", dice.below(count));
-        if dice.below(9) == 0 {
+        let owner = format!("owner {}", dice.below(count as usize));
+        if dice.once_in(9) {
             ranking.remove(&owner, seq);
             continue;
         }
-        let spread = [3, 1_000, u64::MAX][dice.below(3) as usize];
-        let score = |dice: &mut Dice| dice.below(spread).cast_signed() - 1;
+        let spread = [3, 1_000, usize::MAX][dice.below(3)];
+        let score = |dice: &mut Dice| dice.below(spread).cast_signed() as i64 - 1;
         let scores: Vec<i64> = (0..order.columns()).map(|_| score(&mut dice)).collect();
         ranking.put(&owner, &scores, seq);
         match dice.below(3) {
@@ -310,15 +297,15 @@ fn bytes_that_were_cut_or_changed_are_refused() {
             read(&odd).unwrap_err();
         }
     }
-    let mut dice = Dice(9);
+    let mut dice = Dice::of(9);
     for _ in 0..4_000 {
         let mut odd = bytes.clone();
         for _ in 0..=dice.below(6) {
-            let at = dice.below(odd.len() as u64) as usize;
+            let at = dice.below(odd.len());
             match dice.below(3) {
                 0 => drop(odd.remove(at)),
-                1 => odd.insert(at, dice.next() as u8),
-                _ => odd[at] = dice.next() as u8,
+                1 => odd.insert(at, dice.below(256) as u8),
+                _ => odd[at] = dice.below(256) as u8,
             }
         }
         if odd != bytes {
@@ -333,11 +320,11 @@ fn entries_that_pass_for_sound_and_are_not_are_refused_or_in_order() {
     let (ranking, notes) = noted(4, &order, 300);
     let mut say = |owner: &str| notes.get(owner).cloned();
     let bytes = ranking.encode([0; 4], Some(&mut say));
-    let mut dice = Dice(10);
+    let mut dice = Dice::of(10);
     for _ in 0..4_000 {
         let mut odd = bytes[..bytes.len() - 8].to_vec();
-        let at = 12 + dice.below(odd.len() as u64 - 12) as usize;
-        odd[at] = dice.next() as u8;
+        let at = 12 + dice.below(odd.len() - 12);
+        odd[at] = dice.below(256) as u8;
         // Whoever changes the bytes and their sum gets no panic and no list out of order.
         encoded::seal(&mut odd);
         if let Ok(read) = Ranking::decode(&order, [0; 4], &odd) {

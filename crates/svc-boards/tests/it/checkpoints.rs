@@ -64,7 +64,7 @@ async fn newest_blob(house: &Program) -> std::path::PathBuf {
 }
 
 /// How often boards were loaded from this.
-fn loads(house: &Program, from: &str) -> u64 {
+pub(crate) fn loads(house: &Program, from: &str) -> u64 {
     let said = house.core().metrics.render();
     let line =
         said.lines().find(|line| line.starts_with(&format!("boards_loads_total{{from=\"{from}\"")));
@@ -424,4 +424,52 @@ async fn a_history_of_nobody_or_of_an_odd_span_is_refused() {
         house.end().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_one_instance_keeps_another_loads_and_both_go_on_as_the_records_do() {
+    let house = small().start(Engine::Postgres).await;
+    let (mut here, mut there) = (Dice::of(14), Dice::of(15));
+    let keeper = admin(&house).await;
+    make(&keeper, "incr").await;
+    play(&keeper, &mut here, 40).await;
+    keep(&house).await;
+    play(&keeper, &mut here, 9).await;
+    let shown = see(&keeper, "").await;
+    // They know the board from nothing but a checkpoint of the first one and what came since.
+    let joins = async |shown: &[Value]| {
+        let twin = house.twin_as(&small().holding_periodic_work()).await;
+        assert!(see(&keeper.at(&twin), "").await == shown, "what is loaded is something else");
+        assert_eq!((loads(&twin, "checkpoint"), loads(&twin, "records")), (1, 0));
+        twin
+    };
+    let twin = joins(&shown).await;
+    let elsewhere = keeper.at(&twin);
+    for _ in 0..2 {
+        let at_first = async {
+            for _ in 0..6 {
+                play(&keeper, &mut here, 9).await;
+                house.work("boards.keep_checkpoints").await;
+            }
+        };
+        let at_second = async {
+            for _ in 0..6 {
+                play(&elsewhere, &mut there, 9).await;
+            }
+        };
+        tokio::join!(at_first, at_second);
+        let plain = house.twin_as(&small().set("boards.checkpoint_after", "0")).await;
+        let shown = see(&keeper.at(&plain), "").await;
+        assert_eq!((loads(&plain, "checkpoint"), loads(&plain, "records")), (0, 1));
+        plain.end().await;
+        for (reader, name) in [(&keeper, "who keeps it"), (&elsewhere, "who loaded it")] {
+            eventually(&format!("{name} has what the other took"), async || {
+                see(reader, "").await == shown
+            })
+            .await;
+        }
+        joins(&shown).await.end().await;
+    }
+    twin.end().await;
+    house.end().await;
 }

@@ -177,7 +177,8 @@ async fn ranks_among_ones_like_are_exact() {
 #[tokio::test]
 async fn what_was_read_longest_ago_makes_room_for_what_is_read_now() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let house = setup().set("boards.memory_entries_max", "1000").start(engine).await;
+        let setup = setup().set("boards.memory_entries_max", "1000").holding_the_clock();
+        let house = setup.start(engine).await;
         let keeper = admin(&house).await;
         let read = async |id: &str| {
             let page =
@@ -189,18 +190,28 @@ async fn what_was_read_longest_ago_makes_room_for_what_is_read_now() {
             let name = "boards_loads_total{from=\"records\"} ";
             said.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
         };
-        let names: Vec<String> = (0..600).map(|n| format!("owner{n}")).collect();
+        let names: Vec<String> = (0..400).map(|n| format!("owner{n}")).collect();
         let scores: Vec<(&str, i64)> = names.iter().map(|name| (&**name, 7)).collect();
-        for id in ["a", "b"] {
+        for id in ["a", "b", "c"] {
             make_board(&keeper, id, json!({})).await;
             submit(&keeper, id, &scores).await;
+            house.clock().advance_s(1);
         }
+        // Two of them have room.
         let before = loads().await;
-        assert_eq!((read("b").await, loads().await), (600, before), "it was written last");
-        assert_eq!((read("a").await, loads().await), (600, before + 1));
-        assert_eq!((read("a").await, loads().await), (600, before + 1));
-        submit(&keeper, "b", &[("another", 9)]).await;
-        assert_eq!((read("b").await, loads().await), (601, before + 2));
+        assert_eq!((read("b").await, loads().await), (400, before), "it was written before c");
+        house.clock().advance_s(1);
+        assert_eq!((read("a").await, loads().await), (400, before + 1), "b and c were later");
+        house.clock().advance_s(1);
+        assert_eq!((read("b").await, loads().await), (400, before + 1), "c went");
+        house.clock().advance_s(1);
+        submit(&keeper, "c", &[("another", 9)]).await;
+        assert_eq!((read("c").await, loads().await), (401, before + 2));
+        house.clock().advance_s(1);
+        assert_eq!((read("b").await, loads().await), (400, before + 2), "a went");
+        house.clock().advance_s(1);
+        assert_eq!((read("a").await, loads().await), (400, before + 3));
+        assert_eq!((read("b").await, loads().await), (400, before + 3), "c went");
         house.end().await;
     }
 }

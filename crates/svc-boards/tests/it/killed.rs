@@ -1,116 +1,182 @@
-//! `kill -9` while a large season is settled, again and again: each cohort is settled once, and every seat of the next
-//! season is the one that it would have been.
+//! `kill -9` in the middle of long work, again and again: it goes on from where it was, and what comes of it is what
+//! would have come without.
 //!
-//! The test runs itself again as a child, which is the program; the child says how far it has come.
+//! A test runs itself again as a child, which is the program; over its standard input it is told what to do.
+
+mod builds;
+mod checkpoints;
+mod seasons;
 
 use std::{
-    collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
-    path::Path,
-    process::{Child, Command, Stdio},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, Stdio},
+    time::Duration,
 };
 
-use mainstay_core::{
-    auth::Role,
-    contract::{
-        Fact,
-        boards::{CohortEndedV1, SeasonEndedV1},
-    },
-    db::{Position, Sql},
-};
+use mainstay_core::auth::Role;
 use mainstay_testkit::{
-    Dice,
-    program::{PASSWORD, Program, eventually},
+    LossyStorage, Postgres,
+    program::{Client, Engine, PASSWORD, Program, Setup, eventually},
 };
-use serde_json::{Value, json};
+use serde_json::json;
+use tokio::sync::mpsc;
 
-use crate::{make_board, setup};
-
-/// Set in the child: the folder of its program, and how many days after the board was made it is.
+/// Set in the child: where its program keeps its things.
 const FOLDER: &str = "SVC_BOARDS_KILLED_FOLDER";
-const DAYS: &str = "SVC_BOARDS_KILLED_DAYS";
-const NAME: &str = "killed::a_season_is_settled_once_whatever_is_killed";
-const DAY_S: i64 = 86_400;
-const OWNERS: u32 = 20_000;
-const COHORT: u32 = 50;
+const DATABASE: &str = "SVC_BOARDS_KILLED_DATABASE";
+/// How long a child may take to answer a line.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-static REACHED: Sql = Sql::new("select settled_cohort, state from boards.season where period = 1");
-static SEATS: Sql = Sql::new("select owner, tier, cohort from boards.seat where period = 2");
-static EARNED: Sql =
-    Sql::new("select owner, next_tier from boards.seat where period = 1 and next_tier is not null");
-static OPEN: Sql = Sql::new("select count(*) from boards.season where state <> 2");
+/// Where a program keeps its things while it lives again and again.
+struct Place {
+    folder: PathBuf,
+    /// On Postgres.
+    database: Option<String>,
+    _own: Option<tempfile::TempDir>,
+}
 
-async fn submit(house: &Program, owners: impl Iterator<Item = u32>) {
-    let login = json!({ "login": "keeper", "password": PASSWORD });
-    let keeper = house.stranger().post("/api/v1/auth/login", login).await.expect(200);
-    let keeper = house.stranger().signed_in(&keeper);
-    let list: Vec<Value> =
-        owners.map(|n| json!({ "owner": format!("o{n:05}"), "scores": [n] })).collect();
-    for some in list.chunks(10_000) {
-        keeper.post("/api/v1/boards/b/scores", json!(some)).await.expect(200);
+impl Place {
+    async fn empty(engine: Engine) -> Self {
+        let own = tempfile::tempdir().unwrap();
+        let database = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(Postgres::shared().create_database().await.unwrap()),
+        };
+        Self { folder: own.path().to_owned(), database, _own: Some(own) }
+    }
+
+    /// In a child: the place of its program.
+    fn inherited() -> Option<Self> {
+        let folder = std::env::var_os(FOLDER)?.into();
+        let database = std::env::var_os(DATABASE).and_then(|url| url.into_string().ok());
+        Some(Self { folder, database, _own: None })
+    }
+
+    /// Starts a program here, in this process.
+    async fn start(&self, setup: &Setup) -> Program {
+        match &self.database {
+            None => setup.start_in(&self.folder).await,
+            Some(url) => setup.start_with(url, &self.folder).await,
+        }
     }
 }
 
-/// Who scores in the second season, in this order.
-fn second_season() -> impl Iterator<Item = u32> {
-    (0..OWNERS).rev().step_by(3)
-}
-
-async fn reached(house: &Program) -> (i64, i64) {
-    house.db("boards").read().await.unwrap().one(&REACHED, &[]).await.unwrap()
-}
-
-/// In the child: the season ends, on the first day somebody scores in the next, and how far it is settled is a line.
-async fn settle_and_tell(folder: &Path, days: i64) {
-    let house = setup().holding_the_clock().start_in(folder).await;
-    house.clock().advance_s(days * DAY_S);
-    house.work("boards.close_periods").await;
-    if days == 1 {
-        submit(&house, second_season()).await;
+/// In a child: is the program, and does what it is told until it is killed. `look` sees how far it has come.
+async fn live(place: &Place, setup: &Setup, look: impl AsyncFn(&Program) -> Vec<i64>) {
+    let house = place.start(setup).await;
+    say(&house.address().to_string());
+    loop {
+        let line = tokio::task::spawn_blocking(|| std::io::stdin().lines().next());
+        let Some(line) = line.await.unwrap() else { return };
+        let line = line.unwrap();
+        match line.split_once(' ').unwrap_or((&line, "")) {
+            ("turn", seconds) => {
+                house.clock().advance_s(seconds.parse().unwrap());
+                say("");
+            }
+            ("work", name) => {
+                house.work(name).await;
+                say("");
+            }
+            _ => {
+                let seen: Vec<String> = look(&house).await.iter().map(i64::to_string).collect();
+                say(&seen.join(" "));
+            }
+        }
     }
-    eventually("it is killed", async || {
-        let (cohort, state) = reached(&house).await;
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "\n> {cohort} {state}").unwrap();
-        out.flush().unwrap();
-        false
-    })
-    .await;
 }
 
-struct Settling {
+/// In a child: a line for whoever tells it what to do, whatever else is printed.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n> {text}").unwrap();
+    out.flush().unwrap();
+}
+
+/// A program in a process of its own.
+struct Life {
     child: Child,
-    lines: Box<dyn Iterator<Item = (i64, i64)>>,
+    orders: ChildStdin,
+    said: mpsc::Receiver<String>,
+    keeper: Client,
 }
 
-impl Settling {
-    fn start(folder: &Path, days: i64) -> Self {
+impl Life {
+    /// Runs the test `name` again as a program on `place`, with an administrator who is signed in.
+    async fn start(name: &str, place: &Place, storage: Option<&LossyStorage>) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "--nocapture", NAME]).env(FOLDER, folder);
-        command.env(DAYS, days.to_string()).stdout(Stdio::piped());
+        command.args(["--exact", "--nocapture", name]).env(FOLDER, &place.folder);
+        command.envs(place.database.iter().map(|url| (DATABASE, url)));
+        command.envs(storage.into_iter().flat_map(LossyStorage::environment));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let lines = lines.filter_map(|line| {
-            let (cohort, state) = line.strip_prefix("> ")?.split_once(' ')?;
-            Some((cohort.parse().ok()?, state.parse().ok()?))
+        let orders = child.stdin.take().unwrap();
+        let (heard, said) = mpsc::channel(1);
+        std::thread::spawn(move || {
+            for line in lines {
+                if let Some(said) = line.strip_prefix("> ")
+                    && heard.blocking_send(said.to_owned()).is_err()
+                {
+                    return;
+                }
+            }
         });
-        Self { child, lines: Box::new(lines) }
+        let keeper = Client::stranger_at(([127, 0, 0, 1], 0).into());
+        let mut life = Self { child, orders, said, keeper };
+        let address: SocketAddr = life.hear().await.unwrap().parse().unwrap();
+        life.keeper = sign_in(&life.keeper.moved_to(address)).await;
+        life
     }
 
-    /// Waits until it has come further than `before`, and a little longer; kills it and says how far it had come.
-    fn kill_beyond(&mut self, before: i64, looks: usize) -> (i64, i64) {
-        let beyond = |(cohort, state): &(i64, i64)| *cohort > before || *state == 2;
-        let mut last = self.lines.find(beyond).unwrap();
-        if let Some(later) = self.lines.by_ref().take(looks).last() {
-            last = later;
+    /// What it says next; nothing if it has ended.
+    async fn hear(&mut self) -> Option<String> {
+        let said = tokio::time::timeout(ANSWER_WITHIN, self.said.recv()).await;
+        said.unwrap_or_else(|_late| unreachable!("a child does not answer"))
+    }
+
+    /// Has it do something; what it says to that, or nothing if it has ended.
+    async fn tell(&mut self, order: &str) -> Option<String> {
+        // If it has ended, nothing is heard.
+        drop(writeln!(self.orders, "{order}").and_then(|()| self.orders.flush()));
+        self.hear().await
+    }
+
+    async fn turn(&mut self, seconds: i64) {
+        self.tell(&format!("turn {seconds}")).await.unwrap();
+    }
+
+    /// Does once what is done again and again; `false` if it has ended.
+    async fn work(&mut self, name: &str) -> bool {
+        self.tell(&format!("work {name}")).await.is_some()
+    }
+
+    /// How far it has come; nothing if it has ended.
+    async fn look(&mut self) -> Option<Vec<i64>> {
+        let seen = self.tell("look").await?;
+        Some(seen.split_whitespace().map(|number| number.parse().unwrap()).collect())
+    }
+
+    /// Waits until it has come as `far` and looks some more times; kills it and says how far it had come.
+    async fn kill_when(mut self, far: impl Fn(&[i64]) -> bool, looks: usize) -> Vec<i64> {
+        let mut seen = Vec::new();
+        eventually("it goes on", async || {
+            seen = self.look().await.unwrap();
+            far(&seen)
+        })
+        .await;
+        for _ in 0..looks {
+            seen = self.look().await.unwrap();
         }
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        last
+        seen
     }
 }
 
-impl Drop for Settling {
+impl Drop for Life {
     fn drop(&mut self) {
         // It has ended already, unless the test has failed.
         drop(self.child.kill());
@@ -118,85 +184,13 @@ impl Drop for Settling {
     }
 }
 
-async fn facts<F: Fact>(house: &Program) -> Vec<F> {
-    let db = house.db("boards");
-    let mut tx = db.read().await.unwrap();
-    let all = db.outbox().after(&mut tx, Position::default(), 100_000).await.unwrap();
-    all.iter().filter_map(|fact| fact.read()).collect()
+/// Makes the administrator whom each life signs in.
+async fn keeper(house: &Program) -> Client {
+    house.person_as(Role::Admin, "keeper").await
 }
 
-fn number(owner: &str) -> u32 {
-    owner.trim_start_matches('o').parse().unwrap()
-}
-
-/// Of each fifty the last five move up.
-fn earned(n: u32) -> i64 {
-    i64::from(n % COHORT >= COHORT - 5)
-}
-
-#[tokio::test]
-async fn a_season_is_settled_once_whatever_is_killed() {
-    if let (Some(folder), Some(days)) = (std::env::var_os(FOLDER), std::env::var_os(DAYS)) {
-        let days = days.to_str().unwrap().parse().unwrap();
-        return settle_and_tell(Path::new(&folder), days).await;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let house = setup().holding_the_clock().start_in(folder.path()).await;
-    let keeper = house.person_as(Role::Admin, "keeper").await;
-    let tiers = json!({
-        "names": ["bronze", "silver"], "cohort_size": COHORT, "promote": { "percent": 10 }, "relegate": { "count": 0 },
-    });
-    let board = json!({ "operator": "set", "reset": { "cron": "0 0 * * *" }, "tiers": tiers });
-    make_board(&keeper, "b", board).await;
-    submit(&house, 0..OWNERS).await;
-    house.end().await;
-    let (mut dice, mut at, mut kills) = (Dice::of(11), (0, 1), 0);
-    while at.1 != 2 {
-        kills += 1;
-        let mut settling = Settling::start(folder.path(), kills);
-        at = settling.kill_beyond(at.0, dice.below(6));
-    }
-    assert!(kills > 2, "it was killed in the middle");
-    let house = setup().holding_the_clock().start_in(folder.path()).await;
-    house.clock().advance_s((kills + 1) * DAY_S);
-    house.work("boards.close_periods").await;
-    eventually("everything is settled but the present season", async || {
-        let open: (i64,) = house.db("boards").read().await.unwrap().one(&OPEN, &[]).await.unwrap();
-        open == (1,)
-    })
-    .await;
-    let ended: Vec<CohortEndedV1> = facts(&house).await;
-    let mut once: Vec<_> = ended.iter().map(|it| (it.period, it.cohort)).collect();
-    let count = once.len();
-    once.sort_unstable();
-    once.dedup();
-    assert_eq!(once.len(), count, "each cohort is settled once");
-    assert_eq!(once.iter().filter(|(period, _)| *period == 1).count() as u32, OWNERS / COHORT);
-    let seasons: Vec<SeasonEndedV1> = facts(&house).await;
-    assert_eq!(seasons.iter().filter(|it| it.period == 1).count(), 1);
-    let mut tx = house.db("boards").read().await.unwrap();
-    let all: Vec<(String, i64)> = tx.all(&EARNED, &[]).await.unwrap();
-    assert_eq!(all.len() as u32, OWNERS);
-    for (owner, tier) in all {
-        assert_eq!(tier, earned(number(&owner)), "{owner}");
-    }
-    // Who scored first took the first seat.
-    let mut filling: BTreeMap<i64, (i64, u32)> = BTreeMap::new();
-    let mut newest = 0;
-    let mut expected = BTreeMap::new();
-    for n in second_season() {
-        let cohort = filling.entry(earned(n)).or_insert((0, COHORT));
-        if cohort.1 == COHORT {
-            newest += 1;
-            *cohort = (newest, 0);
-        }
-        cohort.1 += 1;
-        expected.insert(n, (earned(n), cohort.0));
-    }
-    let seats: Vec<(String, i64, i64)> = tx.all(&SEATS, &[]).await.unwrap();
-    let seats: BTreeMap<u32, (i64, i64)> =
-        seats.into_iter().map(|(owner, tier, cohort)| (number(&owner), (tier, cohort))).collect();
-    assert!(seats == expected, "the seats of the second season are others");
-    drop(tx);
-    house.end().await;
+async fn sign_in(stranger: &Client) -> Client {
+    let login = json!({ "login": "keeper", "password": PASSWORD });
+    let answer = stranger.post("/api/v1/auth/login", login).await.expect(200);
+    stranger.clone().signed_in(&answer)
 }
