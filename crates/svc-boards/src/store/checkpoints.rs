@@ -46,6 +46,8 @@ statements! {
     /// Checkpoints of a period that are in use, the oldest first.
     CHECKPOINTS = "select seq, entry_count from boards.checkpoint
                    where board_no = $1 and edition = $2 and period = $3 and state = 1 order by seq limit 10000";
+    /// Whether there is a checkpoint of this place and number, in use or not.
+    IS_TAKEN = "select seq from boards.checkpoint where board_no = $1 and edition = $2 and period = $3 and seq = $4";
     /// Checkpoints that are not in use since an instant.
     UNUSED = "select board_no, edition, period, seq, hash from boards.checkpoint
               where state <> 1 and moved_at < $1 order by moved_at limit $2";
@@ -234,6 +236,14 @@ pub(crate) async fn leave_outdated(tx: &mut Tx, old: Ts, now: Ts) -> Result<(), 
 pub(crate) async fn list(tx: &mut Tx, place: Place) -> Result<Vec<(i64, i64)>, DbError> {
     let Place { board_no, edition, period } = place;
     tx.all(&CHECKPOINTS, params![board_no, edition, period]).await
+}
+
+/// Whether there is a checkpoint of this place and number, in use or not.
+pub(crate) async fn is_taken(tx: &mut Tx, place: Place, seq: i64) -> Result<bool, DbError> {
+    let Place { board_no, edition, period } = place;
+    let row: Option<(i64,)> =
+        tx.optional(&IS_TAKEN, params![board_no, edition, period, seq]).await?;
+    Ok(row.is_some())
 }
 
 /// Checkpoints that are not in use since before `before`.

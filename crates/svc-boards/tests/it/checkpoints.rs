@@ -17,6 +17,8 @@ statements! {
     CHECKPOINTS = "select seq, state from boards.checkpoint order by board_no, seq";
     /// What a crash leaves behind that comes before the blob is known to be there.
     INTERRUPT = "update boards.checkpoint set state = 0 where board_no = 1 and seq = $1";
+    /// Jobs that wait or run.
+    JOBS = "select count(*) from boards.job";
     /// Whether the newest submission of a board is in a checkpoint that is in use.
     IS_KEPT = "select c.seq from boards.head h join boards.checkpoint c on c.board_no = h.no and c.seq = h.last_seq
                where h.no = $1 and c.state = 1 and c.edition = h.edition";
@@ -53,6 +55,27 @@ async fn keep_of(house: &Program, board_no: i64) {
 /// Has a checkpoint made.
 async fn keep(house: &Program) {
     keep_of(house, 1).await;
+}
+
+/// Waits until no job is left.
+async fn all_done(house: &Program) {
+    eventually("all jobs are done", async || {
+        let mut tx = house.db("boards").read().await.unwrap();
+        let left: (i64,) = tx.one(&JOBS, &[]).await.unwrap();
+        left == (0,)
+    })
+    .await;
+}
+
+/// Leaves a checkpoint as a crash does that comes before its bytes are known to be there.
+async fn interrupt(house: &Program, seq: i64) {
+    let interrupt = house.db("boards").write(move |tx| {
+        Box::pin(async move {
+            tx.execute(&INTERRUPT, params![seq]).await?;
+            Ok::<_, mainstay_core::db::DbError>(())
+        })
+    });
+    interrupt.await.unwrap();
 }
 
 async fn newest_blob(house: &Program) -> std::path::PathBuf {
@@ -242,13 +265,7 @@ async fn what_a_crash_or_a_deleted_board_leaves_is_erased_and_nothing_else() {
         keep_of(&house, 2).await;
         assert_eq!(house.blob_files().len(), 3);
         let first = rows(&house).await[0].0;
-        let interrupt = house.db("boards").write(move |tx| {
-            Box::pin(async move {
-                tx.execute(&INTERRUPT, params![first]).await?;
-                Ok::<_, mainstay_core::db::DbError>(())
-            })
-        });
-        interrupt.await.unwrap();
+        interrupt(&house, first).await;
         house.work("boards.erase_checkpoints").await;
         assert_eq!((rows(&house).await.len(), house.blob_files().len()), (3, 3), "too early");
         house.clock().advance_s(2 * 3_600);
@@ -260,6 +277,34 @@ async fn what_a_crash_or_a_deleted_board_leaves_is_erased_and_nothing_else() {
         house.work("boards.erase_checkpoints").await;
         assert_eq!((rows(&house).await.len(), house.blob_files().len()), (1, 1));
         assert_eq!(rows(&house).await, [(25, 1)], "the other board's stays");
+        house.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_board_that_stands_still_is_not_written_again_while_a_crash_is_in_the_way() {
+    on_both(async |house| {
+        let mut dice = Dice::of(16);
+        let keeper = admin(&house).await;
+        make(&keeper, "incr").await;
+        play(&keeper, &mut dice, 25).await;
+        keep(&house).await;
+        all_done(&house).await;
+        let seq = rows(&house).await[0].0;
+        interrupt(&house, seq).await;
+        let staging = house.blob_folder().join("staging");
+        let written = || std::fs::metadata(&staging).unwrap().modified().unwrap();
+        let before = written();
+        for _ in 0..3 {
+            house.work("boards.keep_checkpoints").await;
+            all_done(&house).await;
+        }
+        assert_eq!((written(), rows(&house).await), (before, vec![(seq, 0)]));
+        house.clock().advance_s(2 * 3_600);
+        house.work("boards.erase_checkpoints").await;
+        keep(&house).await;
+        assert_eq!(rows(&house).await, [(seq, 1)]);
         house.end().await;
     })
     .await;

@@ -141,6 +141,8 @@ impl Boards {
         let place = board.place(head);
         let mut tx = self.db().read().await?;
         let newest = store::checkpoints::list(&mut tx, place).await?.pop();
+        // What a crash has left under this number is erased first; until then it would be made for nothing.
+        let taken = store::checkpoints::is_taken(&mut tx, place, head.last_seq).await?;
         drop(tx);
         let (seq, entry_count) = newest.unzip();
         let Head { edition, period, last_seq, .. } = head;
@@ -148,7 +150,7 @@ impl Boards {
         if at_least == 0 {
             return Ok(());
         }
-        if self.is_due(row, at_least).await? {
+        if !taken && self.is_due(row, at_least).await? {
             let exact = checkpoints.exact(place, &board.settings).await?;
             if !self.is_still(&board, place).await? {
                 return Ok(());
