@@ -2,8 +2,8 @@
 //!
 //! **Order of locks**, so that on Postgres nobody waits for somebody who waits for them: the tables of boards and of
 //! rules; a person; a competition; heads of boards, by number; what is being built, or a season, of one; balances; the
-//! audit. A sync takes heads competition by competition, metric by metric, which is that order nearly always; should two
-//! transactions stop each other nevertheless, one of them is tried again.
+//! audit. A sync takes heads competition by competition, metric by metric, which is that order nearly always; should
+//! two transactions stop each other nevertheless, one of them is tried again.
 
 pub(crate) mod activities;
 pub(crate) mod bans;

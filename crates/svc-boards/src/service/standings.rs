@@ -284,8 +284,8 @@ impl Standing {
         }
     }
 
-    /// Forgets removals that were there the last time. Facts come in the order of their submissions, so what is older than
-    /// those came long before; only what is being loaded meets the same fact twice.
+    /// Forgets removals that were there the last time. Facts come in the order of their submissions, so what is older
+    /// than those came long before; only what is being loaded meets the same fact twice.
     fn settle(&self) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Ready(sliced) = &mut *state {
