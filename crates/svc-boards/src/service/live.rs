@@ -40,6 +40,8 @@ use crate::{engine::Ranked, error::Error, store};
 
 /// The pause between two messages of a board.
 pub(crate) const TELL_EVERY: Duration = Duration::from_millis(100);
+/// To tell more people than this takes longer than half of that pause, so they are told more seldom.
+const TOLD_IN_A_PAUSE: usize = 5_000;
 /// How long nothing may happen before the teller looks around anyway.
 const QUIET: Duration = Duration::from_secs(1);
 /// Every so many turns each reader learns how they stand.
@@ -78,6 +80,8 @@ struct BoardWatch {
     /// Since when it is told without a gap.
     since: Option<Point>,
     due: Due,
+    /// Pauses that are still to be made, because very many watch.
+    rest: usize,
     turn: u64,
 }
 
@@ -148,6 +152,7 @@ impl Watched {
             ranks: None,
             since: None,
             due: Due::Nothing,
+            rest: 0,
             turn: 0,
         });
         watch.watchers.insert(number, watcher.clone());
@@ -198,7 +203,7 @@ impl Watched {
             .is_some_and(|watch| watch.watchers.values().any(|watcher| watcher.words == words))
     }
 
-    /// Boards of which something has to be told, and what.
+    /// Boards of which something has to be told now, and what.
     fn take_due(&self) -> Vec<(i64, String, Due)> {
         let mut boards = self.boards();
         let due = boards.iter_mut().filter_map(|(no, watch)| {
@@ -206,9 +211,18 @@ impl Watched {
                 Some(_) => watch.due,
                 None => Due::Renewal,
             };
+            if due == Due::Nothing {
+                return None;
+            }
+            if let Some(rest) = watch.rest.checked_sub(1) {
+                watch.rest = rest;
+                self.bell.notify_one();
+                return None;
+            }
             watch.due = Due::Nothing;
-            watch.turn += u64::from(due > Due::Nothing);
-            (due > Due::Nothing).then(|| (*no, watch.id.clone(), due))
+            watch.rest = watch.watchers.len().saturating_sub(1) / TOLD_IN_A_PAUSE;
+            watch.turn += 1;
+            Some((*no, watch.id.clone(), due))
         });
         due.collect()
     }
@@ -414,5 +428,51 @@ impl Boards {
         let message = message.map_err(Problem::internal)?;
         self.inner.live.publish(channel, message);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
+
+    use mainstay_core::db::Json;
+
+    use super::*;
+    use crate::store::boards::BoardRow;
+
+    fn board() -> Board {
+        let settings =
+            json!({ "title": "Runs", "operator": "best", "columns": [{ "name": "points" }] });
+        let settings = Json(serde_json::from_value(settings).unwrap());
+        let (competition, created_at) = (None, mainstay_contract::ts::Ts::from_micros(0));
+        let (id, no, version, edition) = ("runs".into(), 1, 1, 1);
+        let updated_at = created_at;
+        Board::from(BoardRow {
+            id,
+            no,
+            settings,
+            competition,
+            created_at,
+            updated_at,
+            version,
+            edition,
+        })
+    }
+
+    #[test]
+    fn a_board_that_very_many_watch_is_told_more_seldom() {
+        let watched = Arc::new(Watched::default());
+        let board = board();
+        let mut all: Vec<Watching> =
+            (0..TOLD_IN_A_PAUSE).map(|_| watched.add(&board, None, Words::Board)).collect();
+        let told = || {
+            watched.owe(1, Due::Moves);
+            watched.take_due().len()
+        };
+        assert_eq!([told(), told(), told()], [1, 1, 1]);
+        all.push(watched.add(&board, None, Words::Board));
+        assert_eq!([told(), told(), told(), told()], [1, 0, 1, 0]);
+        drop(all);
+        assert_eq!(told(), 0);
     }
 }
