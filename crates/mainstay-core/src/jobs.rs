@@ -2,7 +2,7 @@
 //!
 //! A job is a row (name, key, payload, when); one of the same name and key replaces the one that waits, and begins
 //! after the one that runs. A worker leases the next due row for [`Job::deadline`], runs it and deletes it; a crash
-//! lets the lease run out and another worker takes it. Jobs are therefore idempotent. A failed one is put back with a
+//! lets the lease run out and another worker takes it, on SQLite the same one as soon as it is there again. Jobs are therefore idempotent. A failed one is put back with a
 //! growing pause and its error.
 
 use std::{
@@ -18,7 +18,7 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
 
 use crate::{
-    db::{BoxFuture, Db, DbError, Param, ToParam as _, Tx},
+    db::{BoxFuture, Db, DbError, EngineKind, Param, ToParam as _, Tx},
     error::panic_text,
     ids, params,
 };
@@ -156,6 +156,11 @@ type Leased = (JobId, String, String, String, i64);
 /// Works on one service's queue until `stop` says so.
 pub(crate) async fn work(db: Db, kinds: Vec<Job>, pulse: Pulse, mut stop: watch::Receiver<bool>) {
     let kinds: HashMap<&'static str, Job> = kinds.into_iter().map(|job| (job.name, job)).collect();
+    if db.engine() == EngineKind::Sqlite
+        && let Err(error) = free_all(&db).await
+    {
+        tracing::warn!(queue = db.schema(), %error, "free the jobs of a program that was killed; their leases run out");
+    }
     let lease_s = kinds.values().map(|job| job.deadline.as_secs()).max().unwrap_or(60) + 5;
     while !*stop.borrow() {
         match lease(&db, i64::try_from(lease_s).unwrap_or(600)).await {
@@ -174,6 +179,21 @@ pub(crate) async fn work(db: Db, kinds: Vec<Job>, pulse: Pulse, mut stop: watch:
             }
         }
     }
+}
+
+/// Frees every job. Who owns the files is the only worker, so nobody is at work when it begins.
+async fn free_all(db: &Db) -> Result<(), DbError> {
+    let (leased,): (i64,) = db.read().await?.one(&db.outbox().leased_jobs, &[]).await?;
+    if leased == 0 {
+        return Ok(());
+    }
+    db.write(move |tx| {
+        Box::pin(async move {
+            let outbox = tx.outbox();
+            tx.run(&outbox.free_jobs, &[]).await
+        })
+    })
+    .await
 }
 
 async fn wait(stop: &mut watch::Receiver<bool>, pause: Duration) {

@@ -212,6 +212,10 @@ base! {
     retry_job: "update {s}.job set leased_until = null, run_at = $3, error = $4 where id = $1 and attempts = $2";
     /// Lets a job begin that was put in the place of one that has ended now.
     free_job: "update {s}.job set leased_until = null where name = $1 and key = $2 and attempts = 0";
+    /// Jobs that somebody is at work on, or was.
+    leased_jobs: "select count(*) from {s}.job where leased_until is not null";
+    /// Lets all of them begin.
+    free_jobs: "update {s}.job set leased_until = null where leased_until is not null";
     /// Takes a waiting job out.
     drop_job: "delete from {s}.job where name = $1 and key = $2";
     /// When the next job is due.

@@ -261,6 +261,17 @@ async fn a_job_outlives_the_program_that_promised_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_sqlite_a_job_whose_worker_was_killed_begins_with_the_program() {
+    let house = Setup::of(DEMO).holding_the_clock().start(Engine::Sqlite).await;
+    lease_elsewhere(house.db("demo"), house.clock().now()).await;
+    let house = house.restart().await;
+    // The clock stands: nothing waits for a lease to run out.
+    gone(house.db("demo")).await;
+    assert_eq!(runs(house.db("demo"), "key").await, ["1"]);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_whose_worker_is_gone_is_taken_again_when_its_lease_has_run_out() {
     both_engines(async |house| {
         let (db, now) = (house.db("demo"), house.clock().now());
