@@ -78,10 +78,13 @@ async fn measure(program: &std::path::Path, watchers: usize) -> anyhow::Result<(
         all.spawn(async move { read(stream, looks, began, &seen).await });
     }
     let open_mb = ours.resident_mb()?;
+    let mut keepers = Vec::new();
+    for _ in 0..SENDERS {
+        keepers.push(Keeper::sign_in(ours.address).await?);
+    }
     let (cpu, start) = (ours.cpu_s()?, Instant::now());
     let mut senders = JoinSet::new();
-    for number in 0..SENDERS {
-        let keeper = Keeper::sign_in(ours.address).await?;
+    for (number, keeper) in (0..).zip(keepers) {
         senders.spawn(async move { send(&keeper, number, began).await });
     }
     let mut sent = 0;
