@@ -243,6 +243,19 @@ impl Boards {
         Ok((rules.name(tier).to_owned(), items, last))
     }
 
+    /// In which tier and cohort `owners` play a period; of a board without tiers nothing is read.
+    pub(super) async fn seats(
+        &self,
+        board: &Board,
+        period: i64,
+        owners: &[&str],
+    ) -> Result<HashMap<String, (String, i64)>, Error> {
+        if board.settings.tiers.is_none() || owners.is_empty() {
+            return Ok(HashMap::new());
+        }
+        seats_of(&mut *self.db().read().await?, board, period, owners.iter().copied()).await
+    }
+
     /// Owners of a cohort of a period, by name.
     ///
     /// # Errors
