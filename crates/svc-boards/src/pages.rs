@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod payouts;
 pub mod results;
 pub mod rules;
+pub mod season;
 pub mod transactions;
 
 pub mod chart;

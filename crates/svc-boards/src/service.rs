@@ -59,7 +59,7 @@ pub(crate) use self::{
     periods::PeriodView,
     rules::{DryRun, DryRunItem, DryRunOutcome, DryRunView, RuleErrorView, RuleView},
     scores::NewScore,
-    tiers::SeasonView,
+    tiers::{CohortPart, SeasonOutcome, SeasonPhase, SeasonShown, SeasonView},
 };
 
 /// Boards. Cloning is cheap.

@@ -1,9 +1,12 @@
 //! Boards in a real browser, against the real program.
 
-use mainstay_testkit::{Chromium, artefacts};
+use mainstay_testkit::{Chromium, artefacts, keys};
 use serde_json::{Value, json};
 
-use crate::console::{PASSWORD, Site, done, sees};
+use crate::{
+    competitions::look,
+    console::{PASSWORD, Site, done, sees},
+};
 
 /// A token of the administrator.
 async fn keeper(site: &Site) -> String {
@@ -71,4 +74,69 @@ async fn somebody_sees_their_rank_move_without_a_reload() {
         view.close().await.unwrap();
     }
     done(page).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_sees_their_season_and_cohort_and_filters_a_board_by_a_slice_without_script() {
+    let site = Site::open();
+    let keeper = keeper(&site).await;
+    let ada = site.person("ada").await;
+    let me = site.call("GET", "/api/v1/me", &ada, Value::Null).await;
+    let board = json!({
+        "title": "Quiz league", "operator": "set", "columns": [{ "name": "points" }], "slices": ["country"],
+        "reset": { "cron": "0 0 1 1 *" }, "tiers": {
+            "names": ["Bronze", "Silver", "Gold", "A tier with a name as long as a name may well be"],
+            "cohort_size": 5, "promote": { "count": 2 }, "relegate": { "count": 1 },
+        },
+    });
+    site.call("PUT", "/api/v1/boards/weekly", &keeper, board).await;
+    let score = |owner: &str, score: i64, country: &str| json!({ "owner": owner, "scores": [score], "slices": { "country": country } });
+    let list = json!([
+        score("Bea", 900, "IN"),
+        score("Cid", 700, "DE"),
+        score(me["id"].as_str().unwrap(), 800, "IN"),
+        score("Somebody with a name of sixty characters, which is rather long", 300, "IN"),
+        score("Eve", 200, "DE"),
+        score("Fay", 1_000, "DE"),
+        score("Gus", 50, "IN"),
+    ]);
+    site.call("POST", "/api/v1/boards/weekly/scores", &keeper, list).await;
+
+    let page = site.browser("ada").await;
+    let places = [
+        ("/boards/weekly", "league"),
+        ("/boards/weekly?cohort=me", "league-cohort"),
+        ("/boards/weekly?by=country&is=IN", "league-slice"),
+        ("/boards/weekly?by=country&is=XX", "league-slice-empty"),
+    ];
+    look(&site, &page, "boards", &places).await;
+    page.resize(1280, 1200).await.unwrap();
+    page.goto(&site.url("/boards/weekly")).await.unwrap();
+    sees(&page, "document.querySelector('[data-live-mark]:not([hidden])')").await;
+    // By keyboard: from the tab of everybody to that of the cohort.
+    let everybody = "document.querySelector('nav[aria-label=Ranking] a')";
+    page.run(&format!("{everybody}.focus()")).await.unwrap();
+    page.press(keys::TAB).await.unwrap();
+    page.press(keys::ENTER).await.unwrap();
+    sees(&page, "location.search === '?cohort=me'").await;
+    let order = "[...document.querySelectorAll('ol.card.ranking > li')].map((row) => row.querySelector('.name')\
+        .textContent.slice(0, 8) + (row.querySelector('.mark')?.textContent ?? '')).join(' ')";
+    let ranked = "BeaMoves up @adaMoves up Cid Somebody Eve";
+    sees(&page, &format!("{order} === '{ranked}'")).await;
+    done(page).await;
+
+    let plain = Chromium::shared().open(360, 1500).await.unwrap();
+    plain.disable_scripts(true).await.unwrap();
+    // A stranger who asks for their cohort signs in first.
+    plain.goto(&site.url("/boards/weekly?cohort=me")).await.unwrap();
+    sees(&plain, "location.pathname === '/sign-in'").await;
+    plain.type_into("#f-login", "ada").await.unwrap();
+    plain.type_into("#f-password", PASSWORD).await.unwrap();
+    plain.press(keys::ENTER).await.unwrap();
+    sees(&plain, &format!("location.search === '?cohort=me' && {order} === '{ranked}'")).await;
+    plain.click("nav[aria-label=Ranking] a").await.unwrap();
+    plain.type_into("input[name=is]", "DE").await.unwrap();
+    plain.press(keys::ENTER).await.unwrap();
+    sees(&plain, &format!("{order} === 'Fay Cid Eve'")).await;
+    plain.close().await.unwrap();
 }

@@ -127,10 +127,16 @@ impl Tiers {
         usize::try_from(tier).ok().and_then(|tier| self.names.get(tier)).map_or("", String::as_str)
     }
 
-    /// The tier after a season of whoever stands at `place`, from 0, among the `count` of their cohort with a score.
-    pub fn after(&self, tier: i64, place: u64, count: u64) -> i64 {
+    /// How many move up, and how many move down, of the `count` of a cohort of this tier with a score.
+    pub fn moving(&self, tier: i64, count: u64) -> (u64, u64) {
         let up = if tier < self.highest() { self.promote.of(count) } else { 0 };
         let down = if tier > 0 { self.relegate.of(count).min(count - up.min(count)) } else { 0 };
+        (up, down)
+    }
+
+    /// The tier after a season of whoever stands at `place`, from 0, among the `count` of their cohort with a score.
+    pub fn after(&self, tier: i64, place: u64, count: u64) -> i64 {
+        let (up, down) = self.moving(tier, count);
         match place {
             place if place < up => tier + 1,
             place if place + down >= count => tier - 1,

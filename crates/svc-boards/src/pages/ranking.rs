@@ -55,6 +55,7 @@ impl Ranking<'_> {
                     span .name dir="auto" title=(entry.name) { (entry.name) }
                     @if own { span .sr-only { "you" } }
                 }
+                @if let Some(moves) = entry.moves { (moves.mark()) }
                 @for (column, score) in self.columns.iter().zip(&entry.scores) {
                     span .score {
                         span .score-value data-score=(score) { (grouped(score)) }

@@ -294,12 +294,14 @@ impl Boards {
         });
         let taken: Vec<&str> = taken.collect();
         let mut ranks = ranks.ranks_of(&taken).await?.into_iter();
+        let seats = self.seats(&board, place.period, &taken).await?;
         let mut outcomes = outcomes.into_iter().peekable();
         let answers = checked.into_iter().enumerate().map(|(number, one)| {
             match (outcomes.next_if(|(at, _)| *at == number), one) {
                 (Some((_, Outcome::Taken(recorded))), _) => {
                     let rank = ranks.next().unwrap_or_default();
-                    Ok(EntryView::of(&board.settings, recorded, rank))
+                    let seat = seats.get(&recorded.owner);
+                    Ok(EntryView::of(&board.settings, recorded, rank, seat))
                 }
                 (Some((_, refused)), _) => Err(refusal(&refused)),
                 (None, Err(problem)) => Err(problem),

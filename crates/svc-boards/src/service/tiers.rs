@@ -7,6 +7,7 @@
 //! scores.
 
 mod settle;
+mod shown;
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +19,11 @@ use mainstay_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::settle::SETTLE_JOB;
+use self::shown::moved;
+pub(crate) use self::{
+    settle::SETTLE_JOB,
+    shown::{CohortPart, SeasonPhase, SeasonShown},
+};
 use super::{Boards, boards::Board};
 use crate::{
     error::Error,
@@ -243,6 +248,19 @@ impl Boards {
         Ok((rules.name(tier).to_owned(), items, last))
     }
 
+    /// In which tier and cohort `owners` play a period; of a board without tiers nothing is read.
+    pub(super) async fn seats(
+        &self,
+        board: &Board,
+        period: i64,
+        owners: &[&str],
+    ) -> Result<HashMap<String, (String, i64)>, Error> {
+        if board.settings.tiers.is_none() || owners.is_empty() {
+            return Ok(HashMap::new());
+        }
+        seats_of(&mut *self.db().read().await?, board, period, owners.iter().copied()).await
+    }
+
     /// Owners of a cohort of a period, by name.
     ///
     /// # Errors
@@ -283,11 +301,7 @@ async fn next_tier(
 }
 
 fn season_view(rules: &Tiers, row: &PlayedRow) -> SeasonView {
-    let outcome = row.next_tier.map(|next| match next.cmp(&row.tier) {
-        std::cmp::Ordering::Greater => SeasonOutcome::Promoted,
-        std::cmp::Ordering::Equal => SeasonOutcome::Stayed,
-        std::cmp::Ordering::Less => SeasonOutcome::Relegated,
-    });
+    let outcome = row.next_tier.map(|next| moved(row.tier, next));
     SeasonView {
         period: row.period,
         tier: rules.name(row.tier).to_owned(),
@@ -307,6 +321,7 @@ pub(super) async fn seats_of(
     let Some(rules) = &board.settings.tiers else { return Ok(HashMap::new()) };
     let owners: Vec<String> = owners.map(str::to_owned).collect();
     let seats = store::tiers::seats_among(tx, board.no, period, &owners).await?;
-    let named = |SeatRow { owner, tier, cohort }| (owner, (rules.name(tier).to_owned(), cohort));
+    let named =
+        |SeatRow { owner, tier, cohort, .. }| (owner, (rules.name(tier).to_owned(), cohort));
     Ok(seats.into_iter().map(named).collect())
 }

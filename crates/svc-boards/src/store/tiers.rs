@@ -50,15 +50,18 @@ statements! {
                   on conflict (board_no, period, no) do update set members = excluded.members";
     /// How many play a season.
     PLAYERS = "select cast(coalesce(sum(members), 0) as bigint) from boards.cohort where board_no = $1 and period = $2";
+    /// How many play a season in each tier.
+    PLAYERS_BY_TIER = "select tier, cast(sum(members) as bigint) from boards.cohort where board_no = $1 and period = $2
+                       group by tier order by tier limit 100";
     /// Whether anybody ever had a seat.
     SEATED = "select period from boards.seat where board_no = $1 limit 1";
     /// Gives out a seat.
     ADD_SEAT = "insert into boards.seat (board_no, owner, period, tier, cohort) values ($1, $2, $3, $4, $5)";
     /// Seats of these owners in a season, each looked up by itself as entries are.
     SEATS_AMONG = "select s.* from unnest($3::text[]) as asked (owner) cross join lateral (
-                       select owner, tier, cohort from boards.seat
+                       select owner, tier, cohort, next_tier from boards.seat
                        where board_no = $1 and period = $2 and owner = asked.owner limit 1) s",
-        sqlite "select owner, tier, cohort from boards.seat
+        sqlite "select owner, tier, cohort, next_tier from boards.seat
                 where board_no = $1 and period = $2 and owner in (select value from json_each($3))";
     /// The last seats of these owners before a period: what they have earned, and in which season.
     EARNED_AMONG = "select e.owner, e.tier, n.no from unnest($3::text[]) as asked (owner) cross join lateral (
@@ -119,6 +122,8 @@ row! {
         pub(crate) owner: String,
         pub(crate) tier: i64,
         pub(crate) cohort: i64,
+        /// What they have earned, once that is known.
+        pub(crate) next_tier: Option<i64>,
     }
 }
 
@@ -246,6 +251,15 @@ pub(crate) async fn cohorts_after(
 pub(crate) async fn players(tx: &mut Tx, board_no: i64, period: i64) -> Result<i64, DbError> {
     let (players,): (i64,) = tx.one(&PLAYERS, params![board_no, period]).await?;
     Ok(players)
+}
+
+/// How many play a season in each tier that somebody plays in.
+pub(crate) async fn players_by_tier(
+    tx: &mut Tx,
+    board_no: i64,
+    period: i64,
+) -> Result<Vec<(i64, i64)>, DbError> {
+    tx.all(&PLAYERS_BY_TIER, params![board_no, period]).await
 }
 
 /// Whether anybody ever had a seat on a board.

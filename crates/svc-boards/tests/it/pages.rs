@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     admin, both_engines_held,
     competitions::{PATH, over},
-    make_board,
+    make_board, submit,
 };
 
 /// A page that is shown.
@@ -89,6 +89,119 @@ async fn the_ledger_shows_every_account_and_that_nothing_is_lost() {
             let refused = ada.get(path).header("accept", "text/html").await;
             assert_eq!(refused.status, 403, "{path}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_board_with_tiers_shows_its_season_and_who_of_a_cohort_moves_up_and_down() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let tiers = json!({
+            "names": ["low", "high"], "cohort_size": 3, "promote": { "count": 1 }, "relegate": { "count": 1 },
+        });
+        let league = json!({ "operator": "set", "reset": { "cron": "0 0 * * *" }, "tiers": tiers });
+        make_board(&keeper, "b", league).await;
+        submit(&keeper, "b", &[("Top", 9), (&ada.id, 5), ("End", 1), ("Lone", 4)]).await;
+        let board = words(&page(&ada, "/boards/b").await);
+        let said = "Up to 3 play in a cohort. At the end the first moves up, and the last moves down.";
+        assert!(board.contains("high0 players") && board.contains("low4 players"), "{board}");
+        assert!(board.contains(said) && board.contains("You, in cohort 1"), "{board}");
+        assert!(!board.contains("Moves up"), "among everybody nobody moves: {board}");
+        let own = words(&page(&ada, "/boards/b?cohort=me").await);
+        assert!(own.contains("3 entries in cohort 1 of low · the first moves up to high"), "{own}");
+        assert!(own.contains("TopMoves up") && own.contains("of 3") && !own.contains("Lone"), "{own}");
+        assert!(!own.contains("Moves down"), "nobody falls from the lowest tier: {own}");
+        let none = words(&page(&keeper, "/boards/b?cohort=me").await);
+        assert!(none.contains("You are in no cohort") && none.contains("gives you a place"), "{none}");
+        let stranger = house.stranger();
+        let second = words(&page(&stranger, "/boards/b?cohort=2").await);
+        assert!(second.contains("Cohort 2") && second.contains("Lone"), "{second}");
+        let past_the_end = words(&page(&ada, "/boards/b?cohort=1&from=9").await);
+        assert!(past_the_end.contains("Nobody is left here"), "{past_the_end}");
+        for (query, status) in
+            [("cohort=3", 404), ("cohort=x", 422), ("cohort=1&is=IN", 422), ("by=city&is=x", 422)]
+        {
+            let answer = ada.get(&format!("/boards/b?{query}")).header("accept", "text/html").await;
+            assert_eq!(answer.status, status, "{query}");
+        }
+        let led = stranger.get("/boards/b?cohort=me").header("accept", "text/html").await;
+        assert!(matches!(led.status, 303 | 401), "{}", led.status);
+
+        house.clock().advance_s(86_400);
+        house.work("boards.close_periods").await;
+        submit(&keeper, "b", &[("Top", 2), (&ada.id, 3)]).await;
+        let past = words(&page(&ada, "/boards/b?window=previous&cohort=me").await);
+        assert!(past.contains("It is over. You stayed in your tier."), "{past}");
+        assert!(past.contains("TopMoved up") && !past.contains("moves up to"), "{past}");
+        let high = words(&page(&stranger, "/boards/b?cohort=1").await);
+        assert!(high.contains("TopMoves down") && high.contains("of high"), "{high}");
+        // What a board without tiers has not, its page has not either.
+        make_board(&keeper, "plain", json!({})).await;
+        let plain = words(&page(&ada, "/boards/plain").await);
+        assert!(!plain.contains("Season") && !plain.contains("cohort"), "{plain}");
+        let answer = ada.get("/boards/plain?cohort=me").header("accept", "text/html").await;
+        assert_eq!(answer.status, 404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_large_cohort_is_shown_in_parts_and_its_last_are_marked_in_the_last_part() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        let tiers = json!({
+            "names": ["low", "high"], "cohort_size": 120, "promote": { "percent": 100 }, "relegate": { "count": 0 },
+        });
+        let league = |tiers: &Value| json!({ "operator": "set", "reset": { "cron": "0 0 * * *" }, "tiers": tiers });
+        make_board(&keeper, "b", league(&tiers)).await;
+        let names: Vec<String> = (0..105).map(|n| format!("O{n:03}")).collect();
+        let scores: Vec<(&str, i64)> = names.iter().map(|name| &**name).zip((1..).map(|n| -n)).collect();
+        submit(&keeper, "b", &scores).await;
+        let rules = json!({ "promote": { "count": 0 }, "relegate": { "count": 3 } });
+        let mut next = tiers;
+        for (name, value) in rules.as_object().unwrap() {
+            next[name] = value.clone();
+        }
+        keeper.patch("/api/v1/boards/b", json!({ "tiers": next })).await.expect(200);
+        house.clock().advance_s(86_400);
+        house.work("boards.close_periods").await;
+        submit(&keeper, "b", &scores).await;
+        let first = page(&keeper, "/boards/b?cohort=1").await;
+        assert!(words(&first).contains("O099") && !words(&first).contains("O100"));
+        assert!(!words(&first).contains("Moves down"), "they stand in the next part");
+        assert!(words(&first).contains("Show more of the cohort"), "{first}");
+        assert!(first.contains("/boards/b?cohort=1&amp;from=101"), "{first}");
+        let rest = page(&keeper, "/boards/b?cohort=1&from=101").await;
+        let said = words(&rest);
+        assert_eq!(said.matches("Moves down").count(), 3, "{said}");
+        assert!(said.contains("101O100") && said.contains("O102Moves down"), "{said}");
+        assert!(!said.contains("Show more of the cohort"), "there is no third part");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_board_with_slices_is_filtered_by_one() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        make_board(&keeper, "b", json!({ "slices": ["country", "team"] })).await;
+        let score = |owner: &str, points: i64, country: &str| {
+            json!({ "owner": owner, "scores": [points], "slices": { "country": country } })
+        };
+        let list = json!([score("Far", 9, "DE"), score(&ada.id, 5, "IN"), score("Near", 4, "IN")]);
+        keeper.post("/api/v1/boards/b/scores", list).await.expect(200);
+        let all = page(&ada, "/boards/b").await;
+        assert!(words(&all).contains("Far") && all.contains("name=\"by\""), "{all}");
+        let some = page(&ada, "/boards/b?by=country&is=IN").await;
+        let said = words(&some);
+        assert!(said.contains("2 entries of country IN") && !said.contains("Far"), "{said}");
+        assert!(said.contains("of 2") && said.contains("1@ada"), "{said}");
+        assert!(!some.contains("data-ranking=\"board:b\""), "what moves live is everybody's ranking");
+        let none = words(&page(&ada, "/boards/b?by=team&is=%3Cb%3E").await);
+        assert!(none.contains("Nobody on this board has team &lt;b&gt;."), "{none}");
+        let empty = words(&page(&ada, "/boards/b?by=country&is=").await);
+        assert!(empty.contains("Far"), "without a value it is everybody: {empty}");
     })
     .await;
 }

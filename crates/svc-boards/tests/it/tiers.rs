@@ -137,6 +137,40 @@ async fn owners_take_seats_in_their_order_and_the_first_and_last_of_a_cohort_mov
 }
 
 #[tokio::test]
+async fn the_answer_to_a_score_says_which_tier_and_cohort_its_owner_plays_in() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let mut settings = league(json!({ "cohort_size": 2 }));
+        settings["authoritative"] = json!(false);
+        make_board(&keeper, "b", settings).await;
+        let scores = format!("{BOARD}/scores");
+        let seat = |entry: &Value| (entry["tier"].clone(), entry["cohort"].clone());
+        let one = ada.post(&scores, json!({ "scores": [4] })).await.expect(200);
+        assert_eq!(seat(&one), (json!("bronze"), json!(1)));
+        let score = |owner: &str, score: i64| json!({ "owner": owner, "scores": [score] });
+        let odd = json!({ "owner": "odd", "scores": [] });
+        let list = json!([score("a", 9), odd, score("b", 5), score("a", 8), score("c", 7)]);
+        let send = async || keeper.post(&scores, list.clone()).once("a key").await.expect(200);
+        let answers = send().await;
+        let seats: Vec<_> =
+            answers["items"].as_array().unwrap().iter().map(|it| seat(&it["entry"])).collect();
+        let (first, second) = ((json!("bronze"), json!(1)), (json!("bronze"), json!(2)));
+        let none = (Value::Null, Value::Null);
+        assert_eq!(seats, [first.clone(), none.clone(), second.clone(), first, second]);
+        assert_eq!(answers["items"][1]["status"], 422);
+        next_season(house).await;
+        let up = keeper.post(&scores, score("a", 1)).await.expect(200);
+        assert_eq!(seat(&up), (json!("silver"), json!(1)));
+        // A repeat is of the season in which it came first.
+        assert_eq!(seat(&send().await["items"][3]["entry"]), (json!("bronze"), json!(1)));
+        make_board(&keeper, "plain", json!({})).await;
+        let plain = keeper.post("/api/v1/boards/plain/scores", score("a", 1)).await.expect(200);
+        assert_eq!(seat(&plain), none);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn whoever_leaves_out_a_season_stays_or_falls_as_the_board_says() {
     both_engines_held(async |house| {
         let keeper = admin(house).await;

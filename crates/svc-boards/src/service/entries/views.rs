@@ -44,15 +44,20 @@ pub(crate) struct EntryView {
 }
 
 impl EntryView {
-    /// What was recorded, with its rank.
-    pub(in crate::service) fn of(settings: &BoardSettings, recorded: Recorded, rank: u64) -> Self {
+    /// What was recorded, with its rank, and the tier and cohort of its owner's seat.
+    pub(in crate::service) fn of(
+        settings: &BoardSettings,
+        recorded: Recorded,
+        rank: u64,
+        seat: Option<&(String, i64)>,
+    ) -> Self {
         Self {
             rank,
             owner: recorded.owner,
             scores: settings.show_scores(&recorded.scores),
             updated_at: recorded.updated_at,
-            tier: None,
-            cohort: None,
+            tier: seat.map(|(tier, _)| tier.clone()),
+            cohort: seat.map(|(_, cohort)| *cohort),
             metadata: recorded.metadata,
         }
     }
