@@ -2,8 +2,8 @@
 //!
 //! A job is a row (name, key, payload, when); one of the same name and key replaces the one that waits, and begins
 //! after the one that runs. A worker leases the next due row for [`Job::deadline`], runs it and deletes it; a crash
-//! lets the lease run out and another worker takes it, on SQLite the same one as soon as it is there again. Jobs are therefore idempotent. A failed one is put back with a
-//! growing pause and its error.
+//! lets the lease run out and another worker takes it, on SQLite the same one as soon as it is there again. Jobs are
+//! therefore idempotent. A failed one is put back with a growing pause and its error.
 
 use std::{
     collections::HashMap,

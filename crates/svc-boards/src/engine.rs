@@ -122,8 +122,8 @@ impl Ranking {
     }
 
     /// Brings near the processor what the next [`Ranking::PREFETCH_MAX`] records of these owners, with these scores,
-    /// will look at: their ways to memory then overlap, which in a large ranking makes each cost half. Either may be empty;
-    /// what is beyond the most is passed over. Changes nothing.
+    /// will look at: their ways to memory then overlap, which in a large ranking makes each cost half. Either may be
+    /// empty; what is beyond the most is passed over. Changes nothing.
     pub fn prefetch<'a>(
         &self,
         owners: impl Iterator<Item = &'a str>,
