@@ -1,7 +1,7 @@
 //! A person's own page in a real browser: activity, goals, what was paid; with script and without.
 
 use mainstay_core::contract::ts::Ts;
-use mainstay_testkit::{Chromium, keys};
+use mainstay_testkit::{Chromium, keys, program::eventually};
 use serde_json::{Value, json};
 
 use crate::{
@@ -37,7 +37,7 @@ async fn active(site: &Site, person: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_sees_what_they_did_sets_a_goal_and_removes_it() {
+async fn somebody_sees_what_they_did_sets_a_goal_and_removes_it_and_takes_that_back() {
     let site = Site::open();
     let keeper = staff(&site, "admin", "keeper").await;
     let ada = site.person("ada").await;
@@ -102,14 +102,55 @@ async fn somebody_sees_what_they_did_sets_a_goal_and_removes_it() {
     )
     .await;
     page.goto(&site.url("/dashboard")).await.unwrap();
+    let goals = async || {
+        let all = site.call("GET", "/api/v1/activities/goals", &ada, Value::Null).await;
+        all["items"].as_array().unwrap().len()
+    };
     page.click("form[action$=remove] button").await.unwrap();
-    sees(&page, "document.querySelector('[data-flash]')?.textContent.includes('Goal removed')")
-        .await;
+    sees(&page, "document.querySelector('#goal-steps').hidden").await;
+    page.click(".toast button").await.unwrap();
+    sees(&page, "document.activeElement.id === 'goal-steps'").await;
+    assert_eq!(goals().await, 1);
+    page.click("form[action$=remove] button").await.unwrap();
+    sees(&page, "document.querySelector('#goal-steps').hidden").await;
+    // Whoever goes on to another page does not want it back.
+    page.goto(&site.url("/boards")).await.unwrap();
+    eventually("the goal is gone", async || goals().await == 0).await;
     page.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_script_a_goal_is_set_and_strangers_are_led_to_sign_in() {
+async fn somebody_says_which_of_their_sources_counts_first() {
+    let site = Site::open();
+    let ada = site.person("ada").await;
+    let (start, end) = morning(0);
+    for (source, value) in [("phone", 900), ("ring", 700), ("watch", 800)] {
+        let said = json!({
+            "source": source, "metric": "steps", "start": start, "end": end, "value": value,
+        });
+        site.call("POST", "/api/v1/activities", &ada, said).await;
+    }
+    let page = site.browser("ada").await;
+    page.goto(&site.url("/dashboard")).await.unwrap();
+    sees(&page, "document.querySelector('.today-value').textContent === '900'").await;
+    let order = |names: &str| {
+        format!(
+            "[...document.querySelectorAll('[aria-labelledby=sources] .name')].map((it) => it.textContent).join(' ') === '{names}'"
+        )
+    };
+    sees(&page, &order("phone ring watch")).await;
+    look(&site, &page, "dashboard", &[("/dashboard", "sources")]).await;
+    page.goto(&site.url("/dashboard")).await.unwrap();
+    page.click("[aria-label='Let watch count earlier']").await.unwrap();
+    sees(&page, &order("phone watch ring")).await;
+    page.click("[aria-label='Let watch count earlier']").await.unwrap();
+    sees(&page, &order("watch phone ring")).await;
+    sees(&page, "document.querySelector('.today-value').textContent === '800'").await;
+    page.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_script_a_goal_is_set_and_removed_and_strangers_are_led_to_sign_in() {
     let site = Site::open();
     let ada = site.person("ada").await;
     active(&site, &ada).await;
@@ -127,5 +168,8 @@ async fn without_script_a_goal_is_set_and_strangers_are_led_to_sign_in() {
     sees(&page, "document.querySelector('.meter.done')").await;
     let goals = site.call("GET", "/api/v1/activities/goals", &ada, Value::Null).await;
     assert_eq!(goals["items"][0]["per_day"], 1_000);
+    page.click("form[action$=remove] button").await.unwrap();
+    sees(&page, "document.querySelector('[data-flash]')?.textContent.includes('Goal removed')")
+        .await;
     page.close().await.unwrap();
 }

@@ -28,6 +28,8 @@ pub(crate) struct DashboardPage {
     /// Metrics and how much of them counts today.
     pub(crate) today: Vec<(String, i64)>,
     pub(crate) chart: Option<Chart>,
+    /// Who has said what they did, whose word counts first ahead.
+    pub(crate) sources: Vec<String>,
     pub(crate) goals: Vec<GoalView>,
     pub(crate) achievements: Vec<AchievementView>,
     pub(crate) competitions: Vec<CompetitionView>,
@@ -40,7 +42,7 @@ pub(crate) struct DashboardPage {
     pub(crate) errors: FormErrors,
 }
 
-/// A person's own page. Posts to `/dashboard/goals` and `/dashboard/goals/remove`.
+/// A person's own page. Posts to `/dashboard/goals`, `/dashboard/goals/remove` and `/dashboard/sources`.
 pub(crate) fn dashboard_page(shell: &Shell<'_>, view: &DashboardPage) -> Markup {
     shell.page(
         &Head { title: "Dashboard", active: "dashboard", ..Head::default() },
@@ -49,6 +51,7 @@ pub(crate) fn dashboard_page(shell: &Shell<'_>, view: &DashboardPage) -> Markup 
             (today(view))
             @if let Some(days) = &view.chart { (last_days(view, days)) }
             (goals(shell, view))
+            @if view.sources.len() > 1 { (sources(shell, view)) }
             (achievements(shell, view))
             (competitions(shell, view))
             (money(shell, view))
@@ -127,8 +130,9 @@ fn goals(shell: &Shell<'_>, view: &DashboardPage) -> Markup {
 fn goal_line(shell: &Shell<'_>, goal: &GoalView) -> Markup {
     let name = metric_name(&goal.metric);
     let done = goal.today >= goal.per_day;
+    let id = format!("goal-{}", goal.metric);
     html! {
-        li .stack-tight {
+        li .stack-tight id=(id) tabindex="-1" {
             div .entry-row {
                 div .who {
                     span .name { (name) }
@@ -143,7 +147,8 @@ fn goal_line(shell: &Shell<'_>, goal: &GoalView) -> Markup {
                         span .sr-only { " in a row" }
                     }
                 }
-                form method="post" action="/dashboard/goals/remove" data-swap {
+                form method="post" action="/dashboard/goals/remove" data-undo="Goal removed"
+                    data-api=(format!("DELETE /api/v1/activities/goals/{}", goal.metric)) data-gone=(id) {
                     (shell.hidden())
                     input type="hidden" name="metric" value=(goal.metric);
                     button .icon-button aria-label=(format!("Remove the goal for {name}")) { (icon("x")) }
@@ -153,6 +158,32 @@ fn goal_line(shell: &Shell<'_>, goal: &GoalView) -> Markup {
                 aria-label=(format!("{name} of today")) {}
             @if goal.longest_streak_days > 0 {
                 p .hint { "Longest streak: " (format::counted(goal.longest_streak_days, "day", "days")) }
+            }
+        }
+    }
+}
+
+/// In which order sources count: each but the first can be moved up.
+fn sources(shell: &Shell<'_>, view: &DashboardPage) -> Markup {
+    html! {
+        section .card aria-labelledby="sources" {
+            h2 #sources { "Sources" }
+            p .sub { "Where several tell of the same time, it counts once: as the first of them says." }
+            ol .plain-list {
+                @for (place, source) in view.sources.iter().enumerate() {
+                    li .device {
+                        div .who { span .name { (source) } }
+                        @if place > 0 {
+                            form method="post" action="/dashboard/sources" data-swap {
+                                (shell.hidden())
+                                input type="hidden" name="source" value=(source);
+                                button .icon-button aria-label=(format!("Let {source} count earlier")) {
+                                    (icon("arrow-up"))
+                                }
+                            }
+                        } @else { span .mark { "Counts first" } }
+                    }
+                }
             }
         }
     }

@@ -36,6 +36,7 @@ pub(super) fn routes(page: &Routes<Web>) -> Vec<Route> {
         page.get("/dashboard/transactions", transactions).signed_in(),
         form(page.post("/dashboard/goals", set_goal)),
         form(page.post("/dashboard/goals/remove", remove_goal)),
+        form(page.post("/dashboard/sources", raise_source)),
     ]
 }
 
@@ -61,14 +62,15 @@ impl Web {
         let (boards, user) = (&self.boards, caller.user);
         let recent = boards.recent(user, RECENT_DAYS).await?;
         let goals = boards.goals(user).await?;
-        let today: Vec<(String, i64)> = metrics_of(&recent, &goals)
-            .into_iter()
-            .map(|metric| (metric.to_owned(), recent.today_of(metric)))
-            .collect();
+        let metrics = metrics_of(&recent, &goals);
+        let today = metrics.iter().map(|metric| ((*metric).to_owned(), recent.today_of(metric)));
+        let today = today.collect();
+        let sources = boards.sources(user, &metrics).await?;
         let (items, _) = boards.competitions(Some(caller), true, None, None, SHOWN).await?;
         Ok(DashboardPage {
             chart: chart(&recent, &goals, asked),
             today,
+            sources,
             goals,
             achievements: boards.achievements(user).await?,
             competitions: items,
@@ -167,6 +169,24 @@ async fn set_goal(
             Ok(visit.page_as(REFUSED, dashboard_page(&visit.shell(), &view)))
         }
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SourceForm {
+    source: String,
+}
+
+async fn raise_source(
+    State(web): State<Web>,
+    caller: Caller,
+    Form(form): Form<SourceForm>,
+) -> Answer {
+    let recent = web.boards.recent(caller.user, RECENT_DAYS).await?;
+    let goals = web.boards.goals(caller.user).await?;
+    let metrics = metrics_of(&recent, &goals);
+    web.boards.raise_source(caller.user, &form.source, &metrics).await?;
+    Ok(web.site.go_and_say(HERE, "The order of your sources has changed."))
 }
 
 async fn remove_goal(State(web): State<Web>, caller: Caller, Form(form): Form<GoalForm>) -> Answer {

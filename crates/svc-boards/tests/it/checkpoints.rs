@@ -26,9 +26,9 @@ statements! {
     NEWEST = "select hash from boards.checkpoint where state = 1 order by seq desc limit 1";
 }
 
-/// A checkpoint after 20 submissions, with a clock that stands.
+/// A checkpoint after 20 submissions, when the test says so, with a clock that stands.
 fn small() -> Setup {
-    setup().set("boards.checkpoint_after", "20").holding_the_clock()
+    setup().set("boards.checkpoint_after", "20").holding_the_clock().holding_periodic_work()
 }
 
 async fn on_both(test: impl AsyncFn(Program)) {

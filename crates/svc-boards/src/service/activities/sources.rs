@@ -22,6 +22,45 @@ pub(super) const SOURCES_MAX: usize = 20;
 const INTERVALS_AT_ONCE: i64 = 5_000;
 
 impl Boards {
+    /// The sources that have said something of these metrics of a person, in the order in which they count: those of
+    /// [`Boards::priority`] first, the others by name.
+    pub(crate) async fn sources(
+        &self,
+        user: UserId,
+        metrics: &[&str],
+    ) -> Result<Vec<String>, Error> {
+        let mut tx = self.db().read().await?;
+        let mut all = store::activities::priority(&mut tx, user).await?;
+        let mut others = BTreeSet::new();
+        for metric in metrics {
+            let of = Of { user, metric };
+            others.extend(store::activities::sources(&mut tx, of, SOURCES_MAX as i64).await?);
+        }
+        others.retain(|source| !all.contains(source));
+        all.extend(others);
+        Ok(all)
+    }
+
+    /// Lets a source count before the one that counted just before it. What is first, or unknown, stays.
+    ///
+    /// # Errors
+    /// As [`Boards::set_priority`].
+    pub(crate) async fn raise_source(
+        &self,
+        user: UserId,
+        source: &str,
+        metrics: &[&str],
+    ) -> Result<(), Error> {
+        let mut all = self.sources(user, metrics).await?;
+        let found = all.iter().position(|known| known == source);
+        let Some((at, before)) = found.and_then(|at| Some((at, at.checked_sub(1)?))) else {
+            return Ok(());
+        };
+        all.swap(at, before);
+        all.truncate(SOURCES_MAX);
+        self.set_priority(user, all, None).await.map(drop)
+    }
+
     /// Says which sources of the caller count first. What was synced before is counted anew, some days in a commit; if
     /// that is interrupted, `boards.recount_activity` goes on with it.
     ///
