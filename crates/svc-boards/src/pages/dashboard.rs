@@ -166,7 +166,7 @@ fn goal_line(shell: &Shell<'_>, goal: &GoalView) -> Markup {
 /// In which order sources count: each but the first can be moved up.
 fn sources(shell: &Shell<'_>, view: &DashboardPage) -> Markup {
     html! {
-        section .card aria-labelledby="sources" {
+        section .card.stack aria-labelledby="sources" {
             h2 #sources { "Sources" }
             p .sub { "Where several tell of the same time, it counts once: as the first of them says." }
             ol .plain-list {
