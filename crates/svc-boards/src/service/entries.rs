@@ -128,7 +128,7 @@ impl Boards {
             }
         };
         let now = self.inner.clock.now();
-        let asked = Asked { slice, first: start.first(), len: limit };
+        let asked = Asked { list, first: start.first(), len: limit };
         // Tiers are of another moment than the ranking.
         let keep = matches!(start, Start::Now(_))
             && query.at.is_none()
@@ -137,7 +137,7 @@ impl Boards {
         if let Some(page) = shown.filter(|_| keep) {
             return Ok(EntriesPage { period: read.period.into(), ..page });
         }
-        let slice = asked.slice.as_ref();
+        let slice = slice.as_ref();
         let page = match (read.ranks.page(slice, &start, limit, now).await, &start) {
             // Of another instance, or of so many that it went: as it stood then it can be worked out again.
             (Err(Error::CursorExpired), Start::Frozen(name, first, None)) => {
@@ -149,7 +149,7 @@ impl Boards {
         let next = start.first() + page.found.ranked.len() as u64;
         let next_cursor = page.name.filter(|_| next < page.found.count).map(|frozen| {
             let last = page.found.ranked.last().filter(|_| frozen.version > 0).map(Last::of);
-            self.inner.cursors.seal(&list, &Mark { place: read.place, frozen, next, last })
+            self.inner.cursors.seal(&asked.list, &Mark { place: read.place, frozen, next, last })
         });
         let page = EntriesPage { next_cursor, ..self.show_page(&read, page.found).await? };
         if keep {

@@ -81,6 +81,13 @@ async fn a_page_that_was_shown_is_shown_again_only_while_nothing_of_it_has_chang
         keeper.delete(&format!("{ENTRIES}/cid")).await.expect(204);
         assert_eq!(owners_of(&page("limit=2").await), ["ada", "bea"]);
 
+        // The same page in other words, each of which is gone on with in its own.
+        for window in ["", "&window=current", "&window=1"] {
+            let cursor = page(&format!("limit=1{window}")).await["next_cursor"].clone();
+            let next = format!("{ENTRIES}?limit=1{window}&cursor={}", cursor.as_str().unwrap());
+            assert_eq!(owners_of(&reader.get(&next).await.expect(200)), ["bea"], "{window}");
+        }
+
         let cursor = page("limit=1").await["next_cursor"].clone();
         house.clock().advance_s(301);
         let young = page("limit=1").await["next_cursor"].clone();

@@ -2,7 +2,7 @@
 
 use mainstay_contract::ts::Ts;
 
-use super::{FROZEN_S, Slice};
+use super::FROZEN_S;
 use crate::service::entries::EntriesPage;
 
 /// Pages of one ranking that are kept.
@@ -13,7 +13,8 @@ const PAGE_BYTES_MAX: usize = 64 << 10;
 /// Which page of a ranking as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
-    pub(crate) slice: Option<Slice>,
+    /// The list that its cursor goes on with: what names the same page in other words has another one.
+    pub(crate) list: String,
     /// The first place, from 0.
     pub(crate) first: u64,
     /// The most entries.
