@@ -1,10 +1,12 @@
 //! Scores a second over HTTP, one by one and in lists, and pages of a board, beside Redis' `ZADD` and Nakama.
 //!
-//! Redis is asked by `redis-benchmark` with as many connections and no pipelining, in turn with us. It answers when its
-//! log is synced; so do we. Its set has as many members as our board has owners.
+//! Redis is asked by `redis-benchmark` with as many connections as we are sent lists by, and no pipelining, in turn with
+//! us. It answers when its log is synced; so do we. Its set has as many members as our board has owners.
 //!
 //! `--nakama PATH` names an executable of Nakama, which is then asked over HTTP, in turn too, by as many callers about
 //! as many owners; its Postgres syncs each commit. The first other word is how many seconds a round takes.
+//!
+//! Single scores are sent by few callers, who leave processors idle while the disk syncs, and by many, who do not.
 #![expect(clippy::print_stdout, reason = "printing figures is what benchmarks are for")]
 
 use std::{
@@ -26,6 +28,7 @@ use benches::{
 use mainstay_testkit::Postgres;
 
 const CALLERS: usize = 64;
+const MANY_CALLERS: usize = 256;
 const OWNERS: u64 = 10_000;
 const ROUNDS: u64 = 3;
 /// Scores of a list.
@@ -115,8 +118,12 @@ async fn measure(
         keeper.send("POST", "/api/v1/boards/bench/scores", &list(first)).await?;
     }
     let ours = Ours { engine, server, keeper, peers, time };
-    let zadds = ours.singles(table).await?;
-    ours.lists(&zadds, table).await?;
+    let mut first = 0;
+    for callers in [CALLERS, MANY_CALLERS] {
+        ours.singles(callers, first, table).await?;
+        first += (ROUNDS + 1) * CALLS_OF_A_ROUND;
+    }
+    ours.lists(table).await?;
     ours.pages(table).await
 }
 
@@ -154,43 +161,36 @@ struct Ours<'a> {
 }
 
 impl Ours<'_> {
-    /// Returns what Redis did in turn.
-    async fn singles(&self, table: &mut Table) -> anyhow::Result<Rounds> {
+    /// `first` is the number of the first call.
+    async fn singles(&self, callers: usize, first: u64, table: &mut Table) -> anyhow::Result<()> {
         let engine = self.engine;
-        let (mut ours, mut nakamas, mut zadds) =
-            (Measured::default(), Measured::default(), Rounds::default());
+        let (mut ours, mut nakamas) = (Measured::default(), Measured::default());
         for round in 0..=ROUNDS {
-            let first = round * CALLS_OF_A_ROUND;
+            let first = first + round * CALLS_OF_A_ROUND;
             let cpu_s = self.server.cpu_s()?;
-            let load = self.keeper.load(CALLERS, self.time, move |number| one(first + number));
+            let load = self.keeper.load(callers, self.time, move |number| one(first + number));
             let load = load.await?;
-            println!("{engine}, single scores: {load:?}");
+            println!("{engine}, single scores of {callers}: {load:?}");
             ours.failed += load.failed;
             if round > 0 {
                 ours.push(&load, self.server.cpu_s()? - cpu_s);
             }
-            if let Some(nakama) = &self.peers.nakama {
-                let cpu_s = nakama.cpu_s()?;
-                let load = nakama.write(CALLERS, self.time, move |number| score(first + number));
-                let load = load.await?;
-                println!("Nakama, single scores: {load:?}");
-                nakamas.failed += load.failed;
-                if round > 0 {
-                    nakamas.push(&load, nakama.cpu_s()? - cpu_s);
-                }
-            }
-            let zadd = self.peers.redis.zadds_per_s()?;
-            println!("Redis, ZADD, appendfsync always: {}/s", figure(zadd));
+            let Some(nakama) = &self.peers.nakama else { continue };
+            let cpu_s = nakama.cpu_s()?;
+            let load = nakama.write(callers, self.time, move |number| score(first + number));
+            let load = load.await?;
+            println!("Nakama, single scores of {callers}: {load:?}");
+            nakamas.failed += load.failed;
             if round > 0 {
-                zadds.push(zadd);
+                nakamas.push(&load, nakama.cpu_s()? - cpu_s);
             }
         }
-        let what = "over HTTP, single scores/s";
+        let what = format!("{callers} callers, over HTTP, single scores/s");
         let failed = ours.failed;
         let row = format!("{engine}, {what} ({failed} failed); p99 ms; µs of CPU each");
         table.row(row, &ours, "", None);
         let ratio = ours.per_s.median() / REPLACED_UPDATES_PER_S;
-        let row = format!("{engine}, single scores ÷ replaced system (14.7 k/s, kept nowhere)");
+        let row = format!("{engine}, {callers} callers ÷ replaced system (14.7 k/s, kept nowhere)");
         table.row(row, figure(ratio), "≥ 2", Some(ratio >= 2.0));
         if self.peers.nakama.is_some() {
             let failed = nakamas.failed;
@@ -199,16 +199,16 @@ impl Ours<'_> {
             );
             table.row(row, &nakamas, "", None);
             let ratio = ours.per_s.median() / nakamas.per_s.median();
-            let row = format!("{engine}, single scores ÷ Nakama's");
+            let row = format!("{engine}, {callers} callers ÷ Nakama's");
             table.row(row, figure(ratio), "≥ 10", Some(ratio >= 10.0));
         }
-        Ok(zadds)
+        Ok(())
     }
 
-    /// `zadds` is what Redis did.
-    async fn lists(&self, zadds: &Rounds, table: &mut Table) -> anyhow::Result<()> {
+    async fn lists(&self, table: &mut Table) -> anyhow::Result<()> {
         let (engine, sqlite) = (self.engine, self.engine == "SQLite");
-        let (mut lists, mut cpu_us) = (Rounds::default(), Rounds::default());
+        let (mut lists, mut cpu_us, mut zadds) =
+            (Rounds::default(), Rounds::default(), Rounds::default());
         for round in 0..=ROUNDS {
             let cpu = self.server.cpu_s()?;
             let load = self.keeper.load(CALLERS, self.time, |number| {
@@ -219,6 +219,11 @@ impl Ours<'_> {
             if round > 0 {
                 lists.push(load.per_s * LIST_LEN as f64);
                 cpu_us.push((self.server.cpu_s()? - cpu) * 1e6 / (load.answers * LIST_LEN) as f64);
+            }
+            let zadd = self.peers.redis.zadds_per_s()?;
+            println!("Redis, ZADD, appendfsync always: {}/s", figure(zadd));
+            if round > 0 {
+                zadds.push(zadd);
             }
         }
         let what = format!("{engine}, over HTTP, scores/s in lists of {LIST_LEN}; µs of CPU each");

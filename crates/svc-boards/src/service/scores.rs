@@ -5,7 +5,7 @@ mod rebuild;
 mod record;
 mod replay;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use mainstay_contract::ts::Ts;
 use mainstay_core::{
@@ -23,7 +23,7 @@ pub(crate) use self::{
     record::{record, remove, say_removed},
     replay::{Banned, Replay},
 };
-use super::{Boards, boards::Board, entries::EntryView};
+use super::{Boards, boards::Board, entries::EntryView, tiers::Seats};
 use crate::{
     error::Error,
     model::{
@@ -287,14 +287,17 @@ impl Boards {
         let sound = sound.filter_map(|(place, one)| Some((place, one.as_ref().ok()?.clone())));
         let (places, sound): (Vec<usize>, Vec<Submission>) = sound.unzip();
         let (place, outcomes) = self.take(board, places, sound.into(), once).await?;
-        let (board, ranks) = self.ranks_of(board.clone(), place).await?;
         let taken = outcomes.iter().filter_map(|(_, outcome)| match outcome {
             Outcome::Taken(recorded) => Some(&*recorded.owner),
             Outcome::Banned | Outcome::Overflow { .. } => None,
         });
         let taken: Vec<&str> = taken.collect();
-        let mut ranks = ranks.ranks_of(&taken).await?.into_iter();
-        let seats = self.seats(&board, place.period, &taken).await?;
+        // What is kept is not said to have failed: whoever sends it again would count it twice.
+        let (board, ranks, seats) = self.stand(board, place, &taken).await.unwrap_or_else(|error| {
+            tracing::warn!(board = board.id, %error, "scores are kept, but their ranks cannot be told");
+            (board.clone(), Vec::new(), HashMap::new())
+        });
+        let mut ranks = ranks.into_iter();
         let mut outcomes = outcomes.into_iter().peekable();
         let answers = checked.into_iter().enumerate().map(|(number, one)| {
             match (outcomes.next_if(|(at, _)| *at == number), one) {
@@ -309,6 +312,19 @@ impl Boards {
             }
         });
         Ok(answers.collect())
+    }
+
+    /// The board as it was written to, and the ranks and seats of these owners on it now.
+    async fn stand(
+        &self,
+        board: &Arc<Board>,
+        place: Place,
+        owners: &[&str],
+    ) -> Result<(Arc<Board>, Vec<u64>, Seats), Error> {
+        let (board, ranks) = self.ranks_of(board.clone(), place).await?;
+        let ranks = ranks.ranks_of(owners).await?;
+        let seats = self.seats(&board, place.period, owners).await?;
+        Ok((board, ranks, seats))
     }
 
     /// Writes what was found to be sound, which has these places in the caller's list; what became of each, by place.

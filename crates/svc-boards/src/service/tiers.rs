@@ -35,6 +35,9 @@ use crate::{
     },
 };
 
+/// In which tier and cohort owners play a period, by owner.
+pub(super) type Seats = HashMap<String, (String, i64)>;
+
 /// What a season brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -254,7 +257,7 @@ impl Boards {
         board: &Board,
         period: i64,
         owners: &[&str],
-    ) -> Result<HashMap<String, (String, i64)>, Error> {
+    ) -> Result<Seats, Error> {
         if board.settings.tiers.is_none() || owners.is_empty() {
             return Ok(HashMap::new());
         }
@@ -317,7 +320,7 @@ pub(super) async fn seats_of(
     board: &Board,
     period: i64,
     owners: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, (String, i64)>, Error> {
+) -> Result<Seats, Error> {
     let Some(rules) = &board.settings.tiers else { return Ok(HashMap::new()) };
     let owners: Vec<String> = owners.map(str::to_owned).collect();
     let seats = store::tiers::seats_among(tx, board.no, period, &owners).await?;

@@ -3,12 +3,18 @@
 use mainstay_contract::ts::Ts;
 use mainstay_core::{
     blobs::BlobHash,
-    db::{Cell, DbError, Tx},
+    db::{Cell, DbError, Sql, Tx},
     params, row, statements,
 };
 
 use super::scores::{Place, Slices, SubmissionKind};
 use crate::model::{operate::Operator, score};
+
+macro_rules! checkpoint_columns {
+    () => {
+        "(board_no, edition, period, seq, state, hash, size_bytes, entry_count, basis, newest_at, moved_at)"
+    };
+}
 
 statements! {
     /// The newest checkpoint of a period that stands for an instant.
@@ -26,12 +32,13 @@ statements! {
                 where h.no > $1 and h.last_seq - coalesce(c.seq, 0) >= $2 and b.deleted_at is null
                 order by h.no limit $3";
     /// Says that a checkpoint's bytes are being stored.
-    ADD_CHECKPOINT = "insert into boards.checkpoint
-        (board_no, edition, period, seq, state, hash, size_bytes, entry_count, basis, newest_at, moved_at)
-        values ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10) on conflict do nothing";
-    /// Says that they are stored.
-    KEEP_CHECKPOINT = "update boards.checkpoint set state = 1, moved_at = $6
-        where board_no = $1 and edition = $2 and period = $3 and seq = $4 and state = 0 and hash = $5";
+    ADD_CHECKPOINT = concat!("insert into boards.checkpoint ", checkpoint_columns!(), "
+        values ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10) on conflict do nothing");
+    /// Says that they are stored, also if its row is gone.
+    KEEP_CHECKPOINT = concat!("insert into boards.checkpoint ", checkpoint_columns!(), "
+        values ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10)
+        on conflict (board_no, edition, period, seq) do update set state = 1, moved_at = excluded.moved_at
+            where checkpoint.state = 0 and checkpoint.hash = excluded.hash");
     /// Takes a checkpoint out of use.
     LEAVE_CHECKPOINT = "update boards.checkpoint set state = 2, moved_at = $5
         where board_no = $1 and edition = $2 and period = $3 and seq = $4 and state = 1";
@@ -54,8 +61,15 @@ statements! {
     /// Forgets a checkpoint that is not in use.
     FORGET_CHECKPOINT = "delete from boards.checkpoint
         where board_no = $1 and edition = $2 and period = $3 and seq = $4 and state <> 1 and moved_at < $5";
-    /// Submissions after one, in order, each with the entry that its owner has now.
-    TOUCHED_AFTER = "select s.seq, s.owner, s.submitted_at, e.seq, e.scores, e.slices from boards.submission s
+    /// Submissions after one, in order, each with the entry that its owner has now. Each owner is looked up by itself, as
+    /// in `ENTRIES_AMONG`: else Postgres may go through all of a board for each submission.
+    TOUCHED_AFTER = "select s.seq, s.owner, s.submitted_at, e.seq, e.scores, e.slices from (
+            select seq, owner, submitted_at from boards.submission
+            where board_no = $1 and seq > $3 and seq < $4 and period = $5 order by seq limit $6) s
+        left join lateral (select seq, scores, slices from boards.entry
+            where board_no = $1 and edition = $2 and period = $5 and owner = s.owner limit 1) e on true
+        order by s.seq",
+        sqlite "select s.seq, s.owner, s.submitted_at, e.seq, e.scores, e.slices from boards.submission s
         left join boards.entry e
           on e.board_no = s.board_no and e.edition = $2 and e.period = s.period and e.owner = s.owner
         where s.board_no = $1 and s.seq > $3 and s.seq < $4 and s.period = $5 order by s.seq limit $6";
@@ -195,6 +209,16 @@ pub(crate) async fn advanced(
 
 /// Says that the bytes of a checkpoint are being stored; `false` if there is one of this place and number.
 pub(crate) async fn add(tx: &mut Tx, new: &NewCheckpoint, now: Ts) -> Result<bool, DbError> {
+    Ok(put(tx, &ADD_CHECKPOINT, new, now).await? == 1)
+}
+
+/// Says that they are stored: from now on it is used. If storing them took so long that what [`add`] said was erased,
+/// it is said again.
+pub(crate) async fn keep(tx: &mut Tx, new: &NewCheckpoint, now: Ts) -> Result<(), DbError> {
+    put(tx, &KEEP_CHECKPOINT, new, now).await.map(drop)
+}
+
+async fn put(tx: &mut Tx, how: &'static Sql, new: &NewCheckpoint, now: Ts) -> Result<u64, DbError> {
     let Place { board_no, edition, period } = new.place;
     let hash = new.hash.as_bytes().to_vec();
     let params = params![
@@ -209,14 +233,7 @@ pub(crate) async fn add(tx: &mut Tx, new: &NewCheckpoint, now: Ts) -> Result<boo
         new.newest_at,
         now
     ];
-    Ok(tx.execute(&ADD_CHECKPOINT, params).await? == 1)
-}
-
-/// Says that they are stored: from now on it is used.
-pub(crate) async fn keep(tx: &mut Tx, new: &NewCheckpoint, now: Ts) -> Result<(), DbError> {
-    let Place { board_no, edition, period } = new.place;
-    let hash = new.hash.as_bytes().to_vec();
-    tx.run(&KEEP_CHECKPOINT, params![board_no, edition, period, new.seq, hash, now]).await
+    tx.execute(how, params).await
 }
 
 /// Takes a checkpoint out of use.

@@ -3,13 +3,16 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use mainstay_core::{params, statements};
+use mainstay_core::{db::DbError, params, statements};
+use mainstay_testkit::program::Engine;
 
-use crate::{admin, both_engines, make_board, ranks, submit};
+use crate::{admin, both_engines, make_board, ranks, setup, submit};
 
 statements! {
     /// Facts that say that scores were taken.
     FACTS = "select count(*) from boards.outbox where name = 'boards.scores_recorded.v1'";
+    /// Leaves boards that can be written and not loaded.
+    DAMAGE = "alter table boards.checkpoint rename to elsewhere";
 }
 
 const SCORES: &str = "/api/v1/boards/b/scores";
@@ -37,6 +40,32 @@ async fn a_score_is_answered_with_its_rank() {
         assert_eq!(shown["metadata"]["level"], 3);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_score_that_is_kept_is_answered_also_if_its_rank_cannot_be_told() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = setup().start(engine).await;
+        let keeper = admin(&house).await;
+        make_board(&keeper, "b", json!({ "operator": "incr" })).await;
+        submit(&keeper, "b", &[("ada", 5)]).await;
+        let damage = house.db("boards").write(|tx| {
+            Box::pin(async move {
+                tx.execute(&DAMAGE, &[]).await?;
+                Ok::<_, DbError>(())
+            })
+        });
+        damage.await.unwrap();
+        let house = house.restart().await;
+        let keeper = keeper.at(&house);
+        keeper.get(ENTRIES).await.expect(503);
+        for sum in [2, 4] {
+            let new = json!({ "owner": "bea", "scores": [2] });
+            let entry = keeper.post(SCORES, new).await.expect(200);
+            assert_eq!((&entry["scores"], &entry["rank"]), (&json!([sum]), &json!(0)));
+        }
+        house.end().await;
+    }
 }
 
 #[tokio::test]
