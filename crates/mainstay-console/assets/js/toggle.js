@@ -66,8 +66,7 @@ function remove(form) {
   };
   const undo = () => { state = "undone"; removeEventListener("pagehide", send); target.hidden = false; target.focus(); say("Undone"); };
   addEventListener("pagehide", send);
-  setTimeout(send, 6000);
-  toast(form.dataset.undo, { label: "Undo", run: undo });
+  toast(form.dataset.undo, { label: "Undo", run: undo, otherwise: send });
 }
 
 async function copy(text, done, otherwise) {

@@ -139,12 +139,13 @@ export function say(text) {
   setTimeout(() => { place.textContent = text; }, 50);
 }
 
-/** A message that goes away by itself; `act` is `{label, run}`. Returns a function that removes it. */
+/** A message that goes away by itself; `act` is `{label, run, otherwise}`, of which `otherwise` is called when the message goes.
+    Returns a function that removes it. */
 export function toast(text, act, lasts = 6000) {
   const place = one("#toasts");
-  const close = () => { clearTimeout(timer); box.remove(); };
+  const close = () => { clearTimeout(timer); box.remove(); act?.otherwise?.(); };
   const box = make("div", { class: "toast" }, make("p", {}, text));
-  if (act) box.append(make("button", { type: "button", click: () => { close(); act.run(); } }, act.label));
+  if (act) box.append(make("button", { type: "button", click: () => { act.run(); close(); } }, act.label));
   place.append(box);
   while (place.children.length > 3) place.firstChild.remove();
   let timer = setTimeout(close, lasts);

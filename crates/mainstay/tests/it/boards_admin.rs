@@ -104,10 +104,26 @@ async fn a_rule_is_tried_on_what_was_told_then_made_changed_and_deleted() {
     page.click("button[value=try]").await.unwrap();
     sees(&page, "document.querySelector('#tried tbody tr')").await;
     crate::competitions::picture(&page, folder, "rule-tried").await;
-    page.resize(1280, 1600).await.unwrap();
-    page.click(".fold-line summary").await.unwrap();
-    page.click("form[action$=delete] button").await.unwrap();
-    told(&page, "Rule deleted").await;
+
+    // Deleting is taken back while the message stands, and done when the page is left.
+    let rules = async || site.call("GET", "/api/v1/boards/rules", &keeper, Value::Null).await;
+    page.resize(1280, 800).await.unwrap();
+    for (act, left) in [(Some(".toast button"), 2), (None, 1)] {
+        page.goto(&site.url("/admin/boards/rules")).await.unwrap();
+        page.click("#rule-likes form[action$=delete] button").await.unwrap();
+        sees(&page, "document.querySelector('.toast').textContent.includes('Rule deleted')").await;
+        sees(&page, "document.querySelector('#rule-likes').hidden").await;
+        assert_eq!(rules().await["items"].as_array().unwrap().len(), 2, "not yet");
+        if let Some(button) = act {
+            page.click(button).await.unwrap();
+            sees(&page, "!document.querySelector('#rule-likes').hidden").await;
+        }
+        page.goto(&site.url("/boards")).await.unwrap();
+        mainstay_testkit::program::eventually("what was deleted is gone", async || {
+            rules().await["items"].as_array().unwrap().len() == left
+        })
+        .await;
+    }
     page.close().await.unwrap();
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct RulesPage {
     pub(crate) next_cursor: Option<String>,
 }
 
-/// Rules.
+/// Rules. Posts to `/admin/boards/rules/{rule}/delete`.
 pub(crate) fn rules_page(shell: &Shell<'_>, view: &RulesPage) -> Markup {
     let here = Kept::Rules.href();
     let next = view.next_cursor.as_deref().map(|cursor| with_cursor(here, cursor));
@@ -47,7 +47,7 @@ pub(crate) fn rules_page(shell: &Shell<'_>, view: &RulesPage) -> Markup {
                     Some(("Make a rule", "/admin/boards/new-rule"))))
             } @else {
                 ul .card.plain-list.roomy data-list="rules" {
-                    @for rule in &view.rules { (line(rule)) }
+                    @for rule in &view.rules { (line(shell, rule)) }
                 }
                 (more(next.as_deref(), "Show more rules"))
             }
@@ -55,11 +55,12 @@ pub(crate) fn rules_page(shell: &Shell<'_>, view: &RulesPage) -> Markup {
     )
 }
 
-fn line(rule: &RuleView) -> Markup {
+fn line(shell: &Shell<'_>, rule: &RuleView) -> Markup {
     let href = format!("{}/{}", Kept::Rules.href(), rule.id);
+    let here = format!("rule-{}", rule.id);
     html! {
-        li tabindex="-1" data-item data-open=(href) {
-            a .tag-row href=(href) {
+        li .entry-row id=(here) tabindex="-1" data-item data-open=(href) {
+            a .tag-row.grow href=(href) {
                 span .tag-icon { (icon("scale")) }
                 span .who {
                     span .name { (rule.id) }
@@ -67,6 +68,15 @@ fn line(rule: &RuleView) -> Markup {
                 }
                 @if rule.declared { span .mark { "Configured" } }
                 @if !rule.errors.is_empty() { span .mark.bad { (error_count(rule.errors.len())) } }
+            }
+            @if !rule.declared {
+                form method="post" action=(format!("{href}/delete")) data-undo="Rule deleted"
+                    data-api=(format!("DELETE /api/v1/boards/rules/{}", rule.id)) data-gone=(here) {
+                    (shell.hidden())
+                    button .icon-button title="What it has scored stays." aria-label=(format!("Delete the rule {}", rule.id)) {
+                        (icon("trash-2"))
+                    }
+                }
             }
         }
     }
@@ -134,7 +144,7 @@ pub(crate) struct RulePage {
     pub(crate) tried: Option<Vec<Tried>>,
 }
 
-/// A rule. Posts to `/admin/boards/rules` with `act` `save` or `try`, and to `…/delete`.
+/// A rule. Posts to `/admin/boards/rules` with `act` `save` or `try`.
 pub(crate) fn rule_page(shell: &Shell<'_>, view: &RulePage) -> Markup {
     let form = &view.form;
     let title = if form.new { "New rule" } else { &form.id };
@@ -151,7 +161,6 @@ pub(crate) fn rule_page(shell: &Shell<'_>, view: &RulePage) -> Markup {
             (editor(shell, form))
             @if let Some(tried) = &view.tried { (trial(shell, tried)) }
             @if !view.failed.is_empty() { (failures(shell, &view.failed)) }
-            @if !form.new && !form.declared { (delete(shell, form)) }
         },
     )
 }
@@ -324,21 +333,6 @@ fn failures(shell: &Shell<'_>, failed: &[RuleErrorView]) -> Markup {
                 @for one in failed {
                     li { p { (one.message) }
                         p .hint { (format::time(one.at, shell.now)) " · " code { (one.fact) } } }
-                }
-            }
-        }
-    }
-}
-
-fn delete(shell: &Shell<'_>, form: &RuleForm) -> Markup {
-    html! {
-        section .card {
-            details .fold-line.danger {
-                summary { (icon("trash-2")) "Delete this rule" }
-                form .row method="post" action=(format!("{}/{}/delete", Kept::Rules.href(), form.id)) data-swap {
-                    (shell.hidden())
-                    p .hint.grow { "What it has scored stays." }
-                    button .button.danger { "Delete rule" }
                 }
             }
         }
