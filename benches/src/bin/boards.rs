@@ -1,6 +1,6 @@
 //! Scores a second over HTTP, one by one and in lists, and pages of a board, beside Redis' `ZADD` and Nakama.
 //!
-//! Redis is asked by `redis-benchmark` with as many connections as we are sent lists by, and no pipelining, in turn with
+//! Redis is asked by `redis-benchmark` with as many connections as lists are sent by, and no pipelining, in turn with
 //! us. It answers when its log is synced; so do we. Its set has as many members as our board has owners.
 //!
 //! `--nakama PATH` names an executable of Nakama, which is then asked over HTTP, in turn too, by as many callers about

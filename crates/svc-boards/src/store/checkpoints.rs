@@ -61,8 +61,8 @@ statements! {
     /// Forgets a checkpoint that is not in use.
     FORGET_CHECKPOINT = "delete from boards.checkpoint
         where board_no = $1 and edition = $2 and period = $3 and seq = $4 and state <> 1 and moved_at < $5";
-    /// Submissions after one, in order, each with the entry that its owner has now. Each owner is looked up by itself, as
-    /// in `ENTRIES_AMONG`: else Postgres may go through all of a board for each submission.
+    /// Submissions after one, in order, each with the entry that its owner has now. Each owner is looked up by itself,
+    /// as in `ENTRIES_AMONG`: else Postgres may go through all of a board for each submission.
     TOUCHED_AFTER = "select s.seq, s.owner, s.submitted_at, e.seq, e.scores, e.slices from (
             select seq, owner, submitted_at from boards.submission
             where board_no = $1 and seq > $3 and seq < $4 and period = $5 order by seq limit $6) s
