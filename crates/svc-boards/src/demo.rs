@@ -19,7 +19,7 @@ use mainstay_core::{
 use crate::{
     error::Error,
     model::competition::Phase,
-    service::{Boards, Deciding, EntriesQuery, Money, NewActivity, NewCompetition},
+    service::{Boards, Deciding, EntriesQuery, Join, Money, NewActivity, NewCompetition},
 };
 
 const DAY_S: i64 = 86_400;
@@ -112,10 +112,10 @@ pub async fn fill(boards: &Boards, clock: &Clock, people: &[Caller]) -> Result<(
     let mut chance = Chance(players.len() as u64);
     for (place, player) in players.iter().enumerate() {
         for id in ids.iter().take(2) {
-            boards.join_competition(player.user, *id, None, None).await?;
+            boards.join_competition(player.user, *id, Join::default(), None).await?;
         }
         if let Some(later) = ids.last().filter(|_| place % 3 == 1) {
-            boards.join_competition(player.user, *later, None, None).await?;
+            boards.join_competition(player.user, *later, Join::default(), None).await?;
         }
         boards.sync(player, walks(midnight, now, &mut chance), None).await?;
     }

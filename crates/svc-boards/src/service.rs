@@ -48,7 +48,7 @@ pub(crate) use self::{
     boards::{BoardView, EditBoard},
     checkpoints::{CHECKPOINT_JOB, FILL_JOB},
     competitions::{
-        After, CompetitionView, DayUpdate, Deciding, EditCompetition, LeaderboardEntry,
+        After, CompetitionView, DayUpdate, Deciding, EditCompetition, Join, LeaderboardEntry,
         NewCompetition, PayoutView, ResultsView,
     },
     dashboard::Recent,

@@ -1,7 +1,7 @@
 //! Competitions, results and prizes.
 
 use axum::extract::State;
-use mainstay_contract::boards::CompetitionId;
+use mainstay_contract::{boards::CompetitionId, ts::Ts};
 use mainstay_core::{
     auth::{Caller, Role, Scope},
     error::Code,
@@ -17,8 +17,8 @@ use crate::{
     error::Error,
     model::competition::Phase,
     service::{
-        After, Boards, CompetitionView, Deciding, EditCompetition, NewCompetition, PayoutView,
-        ResultsView,
+        After, Boards, CompetitionView, Deciding, EditCompetition, Join, NewCompetition,
+        PayoutView, ResultsView,
     },
 };
 
@@ -46,13 +46,12 @@ struct CompetitionsPage {
     next_cursor: Option<String>,
 }
 
-/// How somebody joins.
+/// What is approved.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Join {
-    /// In which team, where people play in teams.
-    #[schemars(length(max = 60))]
-    team: Option<String>,
+struct ApproveQuery {
+    /// The `proposed_at` that was looked at. If something else was proposed since, it is not approved.
+    proposed_at: Option<Ts>,
 }
 
 pub(super) fn routes(boards: &Boards) -> Vec<Route> {
@@ -118,6 +117,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .refuses(&[Code::Conflict]),
         r.post("/api/v1/competitions/{id}/payout/approve", approve)
             .about("Approve what another administrator has proposed, and pay it")
+            .query::<ApproveQuery>()
             .admins()
             .timeout_ms(30_000)
             .answers::<PayoutView>(200)
@@ -184,7 +184,7 @@ async fn join(
     Path(id): Path<CompetitionId>,
     body: Body<Join>,
 ) -> Result<Json<CompetitionView>, Error> {
-    boards.join_competition(caller.user, id, body.value.team, body.once).await.map(Json)
+    boards.join_competition(caller.user, id, body.value, body.once).await.map(Json)
 }
 
 async fn leave(
@@ -227,7 +227,9 @@ async fn approve(
     caller: Caller,
     Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
+    Query(query): Query<ApproveQuery>,
     body: NoBody,
 ) -> Result<Json<PayoutView>, Error> {
-    boards.approve_payout(Deciding { user: caller.user, origin }, id, body.once).await.map(Json)
+    let by = Deciding { user: caller.user, origin };
+    boards.approve_payout(by, id, query.proposed_at, body.once).await.map(Json)
 }

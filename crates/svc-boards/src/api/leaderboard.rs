@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
+    model::score::Written,
     service::{Boards, DayUpdate, EntriesQuery, LeaderboardEntry},
 };
 
@@ -26,7 +27,7 @@ struct TopQuery {
 /// A leaderboard.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Leaderboard {
-    /// The competition, or a board of one column.
+    /// The competition, or a board, of which the first column is told.
     competition_id: String,
     /// Best first.
     entries: Vec<LeaderboardEntry>,
@@ -42,8 +43,9 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
         r.post("/api/v1/leaderboard/update", update)
             .about("Set what one has done today")
             .details(
-                "Sets one's own UTC day; a later figure replaces an earlier one. The same as syncing that day as an interval of \
-                 the source `leaderboard`, so it counts in every competition of that metric.",
+                "Sets one's own UTC day, or what is left of it since the competition has begun; a later figure replaces an \
+                 earlier one. It is kept as an interval of the source `leaderboard`, so it counts in every competition of \
+                 that metric that had begun by then.",
             )
             .takes::<DayUpdate>(4 << 10)
             .answers::<LeaderboardEntry>(200)
@@ -62,7 +64,7 @@ async fn top(
     let entry = |entry: &crate::service::EntryView| LeaderboardEntry {
         rank: entry.rank,
         user_id: entry.owner.clone(),
-        score: entry.scores.first().and_then(|score| score.read(0).ok()).unwrap_or_default(),
+        score: entry.scores.first().cloned().unwrap_or(Written::Whole(0)),
     };
     let entries = page.items.iter().map(entry).collect();
     Ok(Json(Leaderboard { competition_id: competition, entries }))

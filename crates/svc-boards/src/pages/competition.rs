@@ -258,6 +258,7 @@ fn join(shell: &Shell<'_>, view: &CompetitionPage) -> Markup {
         } @else {
             form .stack method="post" action=(format!("/competitions/{}/join", it.id)) data-swap {
                 (shell.hidden())
+                input type="hidden" name="total_minor" value=(cost.minor);
                 (view.errors.summary(&["/team"]))
                 @if it.teams.is_some() {
                     (Field { label: "Your team", name: "team", value: &view.team, required: true,

@@ -159,6 +159,7 @@ fn acts(shell: &Shell<'_>, it: &CompetitionView, view: &PayoutView) -> Markup {
                 @if !own {
                     form method="post" action=(format!("{}/{}/approve", Kept::Prizes.href(), it.id)) data-swap {
                         (shell.hidden())
+                        input type="hidden" name="proposed_at" value=(view.proposed_at.to_string());
                         button .button.primary { (icon("check")) span { "Approve and pay " (sum(&view.total)) } }
                     }
                 }

@@ -76,6 +76,7 @@ pub(super) fn kind_words(kind: &str) -> &str {
         "entry_fee" => "Entry fee",
         "prize" => "Prize",
         "refund" => "Refund",
+        "forfeit" => "Nobody’s prizes",
         other => other,
     }
 }

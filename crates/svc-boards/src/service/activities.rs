@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     goals::{AchievementView, GoalView},
-    sync::{ACTIVITIES_MAX, NewActivity, set_day},
+    sync::{ACTIVITIES_MAX, NewActivity, day_begin, set_day},
 };
 use super::Boards;
 use crate::{
@@ -136,13 +136,17 @@ pub(crate) async fn total_in(
     Ok(whole.saturating_add(before).saturating_add(after))
 }
 
+/// The same of a part of one day, of which no more counts than of all of it.
 async fn part_of(tx: &mut Tx, of: Of<'_>, from: Ts, to: Ts) -> Result<i64, Error> {
     if to <= from {
         return Ok(0);
     }
+    let day = day_of(from);
+    let most = store::activities::sum(tx, of, day, day + 1).await?;
     let priority = store::activities::priority(tx, of.user).await?;
     let within = counted(&intervals_around(tx, of, (from, to)).await?, &priority);
-    Ok(within.into_iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, value)| value).sum())
+    let within = within.into_iter().filter(|(at, _)| (from..to).contains(at));
+    Ok(within.map(|(_, value)| value).sum::<i64>().min(most))
 }
 
 /// The same as [`around`], as counting needs it.

@@ -27,6 +27,7 @@ use self::showing::view;
 pub(crate) use self::{
     editing::EditCompetition,
     ending::ResultsView,
+    joining::Join,
     paying::PayoutView,
     scoring::{DayUpdate, LeaderboardEntry, activity_changed, ban_changed},
     showing::{After, CompetitionView},

@@ -37,6 +37,9 @@ statements! {
     NEAR = "select source, starts_at, ends_at, value, revision, updated_at from boards.activity
             where user_id = $1 and metric = $2 and starts_at < $4 and starts_at > $5 and ends_at > $3
             order by starts_at limit $6";
+    /// The first interval of a source that begins in a time.
+    FIRST_OF = "select starts_at from boards.activity where user_id = $1 and metric = $2 and source = $3
+                and starts_at >= $4 and starts_at < $5 order by starts_at limit 1";
     /// Keeps what a source says of an interval.
     SET = "insert into boards.activity (user_id, metric, source, starts_at, ends_at, value, revision, updated_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -70,6 +73,9 @@ statements! {
     /// What is kept of days.
     KEPT_DAYS = "select day, value, intervals from boards.activity_day
                  where user_id = $1 and metric = $2 and day >= $3 and day < $4 order by day";
+    /// Days on which the goal of then was reached.
+    REACHED = "select day from boards.activity_day
+               where user_id = $1 and metric = $2 and day >= $3 and goal_reached order by day";
     /// What counts of days.
     DAYS = "select day, value from boards.activity_day
             where user_id = $1 and metric = $2 and day >= $3 and day < $4 order by day";
@@ -191,6 +197,18 @@ pub(crate) async fn near(
     tx.all(&NEAR, params![of.user, of.metric, from, to, since, limit]).await
 }
 
+/// When the first interval of `source` begins that begins in [`from`, `to`).
+pub(crate) async fn first_of(
+    tx: &mut Tx,
+    of: Of<'_>,
+    source: &str,
+    (from, to): (Ts, Ts),
+) -> Result<Option<Ts>, DbError> {
+    let found: Option<(Ts,)> =
+        tx.optional(&FIRST_OF, params![of.user, of.metric, source, from, to]).await?;
+    Ok(found.map(|(starts_at,)| starts_at))
+}
+
 /// Keeps what a source says of an interval.
 pub(crate) async fn set(
     tx: &mut Tx,
@@ -248,6 +266,12 @@ pub(crate) async fn count_day(
 /// Notes that the goal was reached on a day; `true` if that is new.
 pub(crate) async fn reach(tx: &mut Tx, of: Of<'_>, day: i64) -> Result<bool, DbError> {
     Ok(tx.execute(&REACH, params![of.user, of.metric, day]).await? == 1)
+}
+
+/// Days from `from` on, in order, on which the goal of then was reached.
+pub(crate) async fn reached(tx: &mut Tx, of: Of<'_>, from: i64) -> Result<Vec<i64>, DbError> {
+    let rows: Vec<(i64,)> = tx.all(&REACHED, params![of.user, of.metric, from]).await?;
+    Ok(rows.into_iter().map(|(day,)| day).collect())
 }
 
 /// What is kept of the days in [`from`, `to`), in order; days without anything are left out.

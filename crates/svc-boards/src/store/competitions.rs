@@ -84,7 +84,9 @@ statements! {
     /// Counts an attempt.
     ATTEMPT = "update boards.participant set attempts = attempts + 1 where competition_id = $1 and user_id = $2";
     /// Keeps a result.
-    ADD_RESULT = "insert into boards.result (competition_id, place, rank, user_id, score) values ($1, $2, $3, $4, $5)";
+    ADD_RESULT = "insert into boards.result (competition_id, place, rank, user_id, score)
+                  select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::bigint[])",
+        sqlite "insert into boards.result (competition_id, place, rank, user_id, score) values ($1, $2, $3, $4, $5)";
     /// Results after a place.
     RESULTS = "select place, rank, user_id, score from boards.result
                where competition_id = $1 and place > $2 order by place limit $3";
@@ -355,14 +357,17 @@ pub(crate) async fn attempt(tx: &mut Tx, id: CompetitionId, user: UserId) -> Res
     tx.run(&ATTEMPT, params![id, user]).await
 }
 
-/// Keeps how somebody ended.
-pub(crate) async fn add_result(
+/// Keeps how everybody ended.
+pub(crate) async fn add_results(
     tx: &mut Tx,
     id: CompetitionId,
-    result: ResultRow,
+    results: &[ResultRow],
 ) -> Result<(), DbError> {
-    let ResultRow { place, rank, user, score } = result;
-    tx.run(&ADD_RESULT, params![id, place, rank, user, score]).await
+    let rows = results.iter().map(|one| {
+        let ResultRow { place, rank, user, score } = one;
+        vec![id.to_param(), place.to_param(), rank.to_param(), user.to_param(), score.to_param()]
+    });
+    tx.run_rows(&ADD_RESULT, rows.collect()).await
 }
 
 /// Results behind `place`, in order.

@@ -23,7 +23,7 @@ use crate::{
         competitions::{CompetitionsPage, Shown, competitions_page},
         results::{Prizes, ResultLine, Results},
     },
-    service::{After, CompetitionView, EntriesQuery, EntryView, PayoutView, StandingQuery},
+    service::{After, CompetitionView, EntriesQuery, EntryView, Join, PayoutView, StandingQuery},
 };
 
 /// As many as those who watch are told of.
@@ -237,6 +237,7 @@ async fn certificate(State(web): State<Web>, Path(id): Path<CompetitionId>) -> A
 #[serde(default)]
 struct JoinForm {
     team: Option<String>,
+    total_minor: Option<i64>,
 }
 
 async fn join(
@@ -246,7 +247,8 @@ async fn join(
     Path(id): Path<CompetitionId>,
     Form(form): Form<JoinForm>,
 ) -> Answer {
-    match web.boards.join_competition(caller.user, id, form.team.clone(), None).await {
+    let join = Join { team: form.team.clone(), total_minor: form.total_minor };
+    match web.boards.join_competition(caller.user, id, join, None).await {
         Ok(_joined) => Ok(after(&web, id, "You are in. Good luck!")),
         Err(error) => {
             let errors = said(error)?;

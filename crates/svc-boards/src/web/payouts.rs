@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use mainstay_console::visit::{Return, Visit};
-use mainstay_contract::{boards::CompetitionId, id::UserId};
+use mainstay_contract::{boards::CompetitionId, id::UserId, ts::Ts};
 use mainstay_core::{
     auth::Caller,
     http::{Form, Path, Query, Route, extract::Origin, route::Routes},
@@ -120,15 +120,22 @@ async fn propose(
     web.decided((&caller, visit), id, done, text).await
 }
 
+#[derive(Debug, Deserialize)]
+struct Seen {
+    /// The proposal that stood on the page.
+    proposed_at: Ts,
+}
+
 async fn approve(
     State(web): State<Web>,
     caller: Caller,
     visit: Visit,
     Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
-    Form(_form): Form<Return>,
+    Form(seen): Form<Seen>,
 ) -> Answer {
     let by = Deciding { user: caller.user, origin };
-    let done = web.boards.approve_payout(by, id, None).await.map(|_prizes| ());
+    let done = web.boards.approve_payout(by, id, Some(seen.proposed_at), None).await;
+    let done = done.map(|_prizes| ());
     web.decided((&caller, visit), id, done, "Approved. The prizes are paid.").await
 }

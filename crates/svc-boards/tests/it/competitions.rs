@@ -4,13 +4,19 @@ use futures_util::future::join_all;
 use mainstay_core::{
     auth::{Actor, Role},
     contract::ts::Ts,
+    statements,
 };
 use mainstay_testkit::program::{Client, Program};
 use serde_json::{Value, json};
 
-use crate::{admin, both_engines, both_engines_held};
+use crate::{admin, both_engines, both_engines_held, make_board};
 
 pub(crate) const PATH: &str = "/api/v1/competitions";
+
+statements! {
+    /// How many scores were kept in all.
+    SUBMISSIONS = "select count(*) from boards.submission";
+}
 
 /// Midnight of tomorrow.
 pub(crate) fn tomorrow(house: &Program) -> Ts {
@@ -196,6 +202,153 @@ async fn an_update_sets_ones_own_day_and_nobody_elses() {
     .await;
 }
 
+#[tokio::test]
+async fn an_update_counts_from_the_first_moment_also_if_that_is_in_the_middle_of_a_day() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let midnight = tomorrow(house);
+        let times = |from_s: i64, to_s: i64| json!({ "starts_at": midnight.plus_s(from_s), "ends_at": midnight.plus_s(to_s) });
+        let early = compete(house, &keeper, times(36_000, 64_800)).await;
+        let late = compete(house, &keeper, times(50_400, 3 * 86_400)).await;
+        let body = |id: &str, steps: i64| json!({ "competition_id": id, "steps": steps });
+        for id in [&early, &late] {
+            join(&ada, id).await;
+        }
+        turn_to(house, midnight, 43_200);
+        let update = "/api/v1/leaderboard/update";
+        let entry = ada.post(update, body(&early, 3_000)).await.expect(200);
+        assert_eq!(entry, json!({ "rank": 1, "user_id": ada.id, "score": 3_000 }));
+        // What was set of today has begun before the other one: it cannot be told how much of it came since.
+        turn_to(house, midnight, 54_000);
+        let refused = ada.post(update, body(&late, 4_000)).await.expect_problem(409, "conflict");
+        assert!(refused["detail"].as_str().unwrap().contains("POST /api/v1/activities"), "{refused}");
+        assert_eq!(board(&ada, &late).await, [(ada.id.clone(), 0, 1)]);
+        ada.post(update, body(&early, 4_500)).await.expect(200);
+        assert_eq!(board(&ada, &early).await[0].1, 4_500);
+        turn_to(house, midnight, 86_400 + 600);
+        ada.post(update, body(&late, 200)).await.expect(200);
+        assert_eq!(board(&ada, &late).await[0].1, 200);
+        assert_eq!(board(&ada, &early).await[0].1, 4_500);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_an_update_speaks_for_the_leaderboard_and_nobody_for_who_is_banned() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let begins = tomorrow(house);
+        let id = compete(house, &keeper, json!({ "attempts_max": 1 })).await;
+        join(&ada, &id).await;
+        turn_to(house, begins, 7_200);
+        let ban = format!("/api/v1/boards/{id}/bans/{}", ada.id);
+        keeper.put(&ban).json(&json!({ "reason": "a bot" })).await.expect(200);
+        let update = "/api/v1/leaderboard/update";
+        let body = json!({ "competition_id": id, "steps": 10 });
+        ada.post(update, body.clone()).await.expect_problem(403, "forbidden");
+        keeper.delete(&ban).await.expect(204);
+        let entry = ada.post(update, body.clone()).await.expect(200);
+        assert_eq!(entry["score"], 10, "it used no attempt and left nothing");
+        ada.post(update, body).await.expect_problem(409, "conflict");
+        // The way around the attempts.
+        let mut same =
+            json!({ "source": "leaderboard", "metric": "steps", "start": begins, "value": 99 });
+        same["end"] = json!(begins.plus_s(86_400));
+        let refused = ada.post("/api/v1/activities", same).await.expect_problem(422, "invalid");
+        assert_eq!(refused["errors"][0]["code"], "reserved");
+        assert_eq!(board(&ada, &id).await, [(ada.id.clone(), 10, 1)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sync_keeps_nothing_for_a_competition_that_it_does_not_touch() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let begins = tomorrow(house);
+        let id = compete(house, &keeper, json!({})).await;
+        join(&ada, &id).await;
+        let kept = async || -> i64 {
+            let mut tx = house.db("boards").read().await.unwrap();
+            let (count,): (i64,) = tx.one(&SUBMISSIONS, &[]).await.unwrap();
+            count
+        };
+        assert_eq!(kept().await, 1, "the first score is 0");
+        turn_to(house, begins, -60);
+        sync(&ada, begins.plus_s(-7_200), 50).await;
+        assert_eq!(kept().await, 1, "it ended before the competition begins");
+        turn_to(house, begins, 7_200);
+        sync(&ada, begins, 70).await;
+        assert_eq!(kept().await, 2);
+        // A second source that says nothing new of the same time.
+        let same = json!({
+            "source": "zz", "metric": "steps", "start": begins, "end": begins.plus_s(1_800), "value": 9,
+        });
+        ada.post("/api/v1/activities", same).await.expect(200);
+        assert_eq!(kept().await, 2, "the score is the same");
+        assert_eq!(board(&ada, &id).await, [(ada.id.clone(), 70, 1)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_order_of_sources_reaches_a_score_also_if_the_day_stays_the_same() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let midnight = tomorrow(house);
+        let noon = midnight.plus_s(43_200);
+        let id = compete(house, &keeper, json!({ "starts_at": noon })).await;
+        join(&ada, &id).await;
+        turn_to(house, midnight, 46_800);
+        let whole = json!({ "start": midnight, "end": midnight.plus_s(86_400), "value": 240 });
+        let half = json!({ "start": noon, "end": midnight.plus_s(86_400), "value": 120 });
+        for (source, mut said) in [("a", whole), ("b", half)] {
+            said["source"] = json!(source);
+            said["metric"] = json!("steps");
+            ada.post("/api/v1/activities", said).await.expect(200);
+        }
+        assert_eq!(board(&ada, &id).await[0].1, 0);
+        let order = json!({ "priority": ["b", "a"] });
+        ada.put("/api/v1/activities/sources").json(&order).await.expect(200);
+        assert_eq!(board(&ada, &id).await[0].1, 120);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_pays_something_else_than_they_agreed_to() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let money = |minor: i64| json!({ "minor": minor, "currency": "INR" });
+        let id = compete(house, &keeper, json!({ "fee": money(100), "convenience_fee": money(5) }))
+            .await;
+        let path = format!("{PATH}/{id}");
+        keeper.patch(&path, json!({ "fee": money(900) })).await.expect(200);
+        let join = format!("{path}/join");
+        let refused = ada.post(&join, json!({ "total_minor": 105 })).await;
+        let refused = refused.expect_problem(409, "conflict");
+        assert!(refused["detail"].as_str().unwrap().contains("905"), "{refused}");
+        ada.post(&join, json!({ "total_minor": 905 })).await.expect(200);
+        keeper.delete(&path).await.expect(204);
+        let refused = ada.delete(&join).await.expect_problem(409, "conflict");
+        assert!(refused["detail"].as_str().unwrap().contains("called off"), "{refused}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guide_twos_page_shows_scores_with_their_decimals() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "columns": [{ "name": "time", "scale": 2 }] })).await;
+        let score = json!({ "owner": "ada", "scores": ["12.50"] });
+        keeper.post("/api/v1/boards/b/scores", score).await.expect(200);
+        let top = keeper.get("/api/v1/leaderboard/b").await.expect(200);
+        assert_eq!(top["entries"], json!([{ "rank": 1, "user_id": "ada", "score": "12.50" }]));
+    })
+    .await;
+}
+
 /// A competition with money that three people are in and that is over: Ada and Bea are tied.
 pub(crate) async fn over(house: &Program, keeper: &Client) -> (String, [Client; 3]) {
     let begins = tomorrow(house);
@@ -292,9 +445,11 @@ async fn prizes_are_paid_once_after_a_second_administrator_has_approved() {
         assert_eq!((&proposed["prizes"], &proposed["paid_at"]), (&expected, &Value::Null));
         assert_eq!(keeper.post(&path, Value::Null).await.expect(200), proposed);
         keeper.post(&format!("{path}/approve"), Value::Null).await.expect_problem(409, "conflict");
-        let approvals = (0..64).map(|_| {
-            second.post(&format!("{path}/approve"), Value::Null).into_future()
-        });
+        let at = |at: &Value| format!("{path}/approve?proposed_at={}", at.as_str().unwrap());
+        let other = json!(house.clock().now().plus_s(-60));
+        second.post(&at(&other), Value::Null).await.expect_problem(409, "conflict");
+        let seen = at(&proposed["proposed_at"]);
+        let approvals = (0..64).map(|_| second.post(&seen, Value::Null).into_future());
         for answer in join_all(approvals).await {
             let paid = answer.expect(200);
             assert_eq!((&paid["approved_by"], &paid["prizes"]), (&json!(second.id), &expected));

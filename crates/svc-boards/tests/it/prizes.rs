@@ -107,6 +107,29 @@ async fn whoever_is_banned_gets_no_prize_and_those_behind_move_up() {
 }
 
 #[tokio::test]
+async fn what_nobody_may_win_goes_to_the_house() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        let second = house.person_as(Role::Admin, "second").await;
+        let (id, people) = over(house, &keeper).await;
+        for person in &people {
+            let ban = format!("/api/v1/boards/{id}/bans/{}", person.id);
+            keeper.put(&ban).json(&json!({ "reason": "a bot" })).await.expect(200);
+        }
+        let payout = format!("{PATH}/{id}/payout");
+        let proposed = keeper.post(&payout, Value::Null).await.expect(200);
+        assert_eq!(proposed["prizes"], json!([]));
+        assert_eq!(balance(&keeper, &format!("pool:{id}")).await, 9_000);
+        for _ in 0..2 {
+            second.post(&format!("{payout}/approve"), Value::Null).await.expect(200);
+        }
+        assert_eq!(balance(&keeper, &format!("pool:{id}")).await, 0);
+        assert_eq!(balance(&keeper, "house:fees").await, 3 * 5_001);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn prizes_of_very_many_who_are_tied_are_paid_in_parts_and_each_once() {
     let house = setup().holding_the_clock().holding_periodic_work();
     let test = async |house: &Program| {

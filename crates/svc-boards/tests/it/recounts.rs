@@ -129,6 +129,45 @@ async fn another_order_of_sources_earns_what_it_makes_of_a_day() {
 }
 
 #[tokio::test]
+async fn no_order_of_sources_makes_more_of_a_day_than_is_plausible() {
+    both_engines(async |house| {
+        let ada = house.person("ada").await;
+        let day = yesterday(house);
+        ada.post(PATH, said(day, "a", 0, 1_440, 0)).await.expect(200);
+        // All of it lies behind what the first source covers.
+        for quarter in 0..4 {
+            ada.post(PATH, said(day, "b", quarter * 360, 360, 150_000)).await.expect(200);
+        }
+        assert_eq!(total(&ada, day).await, 0);
+        order(&ada, &["b"]).await;
+        assert_eq!(total(&ada, day).await, 150_000);
+        ada.post(PATH, said(day, "b", 0, 360, 149_999)).await.expect(200);
+        ada.post(PATH, said(day, "c", 0, 60, 25_000)).await.expect(200);
+        assert!(total(&ada, day).await <= 150_000);
+        assert_eq!(told(house).await, total(&ada, day).await);
+        order(&ada, &["a"]).await;
+        assert_eq!(total(&ada, day).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_goal_of_today_earns_nothing_for_days_that_are_over() {
+    both_engines(async |house| {
+        let ada = house.person("ada").await;
+        let day = yesterday(house);
+        for back in 0..8 {
+            ada.post(PATH, said(day.plus_s(-back * DAY_S), "watch", 600, 60, 5)).await.expect(200);
+        }
+        ada.put(&format!("{PATH}/goals/steps")).json(&json!({ "per_day": 1 })).await.expect(200);
+        ada.post(PATH, said(day, "watch", 700, 60, 5)).await.expect(200);
+        let earned = ada.get(&format!("{PATH}/achievements")).await.expect(200);
+        assert_eq!(earned["items"], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_goal_is_reached_once_a_day_whatever_is_synced_later() {
     both_engines(async |house| {
         let ada = house.person("ada").await;

@@ -181,7 +181,10 @@ pub(super) async fn achieve(tx: &mut Tx, of: Of<'_>, touched: &BTreeSet<i64>) ->
             tx.emit(&GoalReachedV1 { user, metric, day, per_day }, &[]).await?;
         }
     }
-    let row = goal.map_or(0, |goal| streak(&days, goal, today).longest);
+    // By the goals of then: a lower one of today earns nothing for days that are over.
+    let reached = store::activities::reached(tx, of, today - OLDEST_DAYS).await?;
+    let reached: Vec<(i64, i64)> = reached.into_iter().map(|day| (day, 1)).collect();
+    let row = streak(&reached, 1, today).longest;
     for (code, _, feat) in ACHIEVEMENTS {
         let done = match feat {
             Feat::InADay(metric, least) => metric == of.metric && best >= least,

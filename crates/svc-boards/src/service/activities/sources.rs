@@ -11,7 +11,7 @@ use mainstay_core::{
 use super::{goals, intervals_around, sync::recounted};
 use crate::{
     error::Error,
-    model::activity::{counted, day_of, day_start, is_name},
+    model::activity::{counted, day_of, day_start, is_name, limits::ActivityLimits},
     service::{Boards, competitions},
     store::{self, activities::Of},
 };
@@ -109,15 +109,16 @@ impl Boards {
 
     /// Counts some days anew; `false` once all are.
     async fn recount_some(&self, user: UserId) -> Result<bool, Error> {
+        let limits = self.inner.config.activity;
         self.db()
             .write_locking(&store::activities::LOCK_PERSON, params![user], None, move |tx| {
-                Box::pin(async move { recount_in(tx, user).await })
+                Box::pin(async move { recount_in(tx, user, &limits).await })
             })
             .await
     }
 }
 
-async fn recount_in(tx: &mut Tx, user: UserId) -> Result<bool, Error> {
+async fn recount_in(tx: &mut Tx, user: UserId, limits: &ActivityLimits) -> Result<bool, Error> {
     let now = tx.now();
     let priority = store::activities::lock_person(tx, user, now).await?;
     let Some((metric, day)) = store::activities::recount(tx, user).await? else { return Ok(false) };
@@ -135,20 +136,23 @@ async fn recount_in(tx: &mut Tx, user: UserId) -> Result<bool, Error> {
         last = *day;
     }
     let of = Of { user, metric: &metric };
-    let changed = recount(tx, of, &priority, (first, last)).await?;
+    let changed = recount(tx, of, &priority, limits.in_a_day(&metric), (first, last)).await?;
     if !changed.is_empty() {
         goals::achieve(tx, of, &changed).await?;
-        competitions::activity_changed(tx, user, &metric).await?;
     }
+    // Also of a day whose sum is the same: what counts before and after the start of a competition may be another.
+    competitions::activity_changed(tx, of, (first, last)).await?;
     store::activities::move_recount(tx, user, Some((&metric, last))).await?;
     Ok(true)
 }
 
-/// Counts the known days from the first to the last of these anew; those of which something else counts.
+/// Counts the known days from the first to the last of these anew; those of which something else counts. Of a day counts
+/// `most` at most: what one source covered when it was synced may count in another order.
 async fn recount(
     tx: &mut Tx,
     of: Of<'_>,
     priority: &[String],
+    most: i64,
     (first, last): (i64, i64),
 ) -> Result<BTreeSet<i64>, Error> {
     let time = (day_start(first), day_start(last + 1));
@@ -158,7 +162,7 @@ async fn recount(
     }
     let mut changed = BTreeSet::new();
     for (day, kept) in store::activities::kept_days(tx, of, (first, last + 1)).await? {
-        let value = sums.get(&day).copied().unwrap_or_default();
+        let value = sums.get(&day).copied().unwrap_or_default().min(most);
         if value != kept.value {
             store::activities::count_day(tx, of, day, value).await?;
             recounted(tx, of, day, value - kept.value, value).await?;

@@ -76,6 +76,17 @@ struct Sync {
 }
 
 impl NewActivity {
+    /// Whether its source is free to be used.
+    fn check_free(&self) -> Result<(), Error> {
+        match &*self.source {
+            LEADERBOARD_SOURCE => {
+                let detail = "`leaderboard` is what `POST /api/v1/leaderboard/update` says. Name what has measured it.";
+                Err(Error::invalid("/source", "reserved", detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether it can be taken, whatever is known already.
     ///
     /// # Errors
@@ -131,6 +142,7 @@ impl Boards {
         let mut groups: Vec<(UserId, Vec<(usize, Sync)>)> = Vec::new();
         for (place, new) in list.into_iter().enumerate() {
             let checked = new.map_err(Error::from).and_then(|new| {
+                new.check_free()?;
                 let user = new.user_id.unwrap_or(caller.user);
                 if user != caller.user && !is_server(caller) {
                     return Err(Error::Forbidden("People sync their own activity.".into()));
@@ -178,6 +190,7 @@ impl Boards {
         user: UserId,
         new: NewActivity,
     ) -> Result<Result<ActivityView, Problem>, Error> {
+        new.check_free()?;
         let sync = new.check(&self.inner.config.activity, self.inner.clock.now())?;
         let mut results = self.sync_person(user, vec![(0, sync)], None).await?;
         let result = results.remove(&0).ok_or(Error::NotFound)?;
@@ -282,7 +295,9 @@ async fn sync_in(
         let days = take(tx, of, timeline, limits, &list, &mut answers).await?;
         if !days.is_empty() {
             goals::achieve(tx, of, &days).await?;
-            competitions::activity_changed(tx, user, metric).await?;
+        }
+        if let (Some(first), Some(last)) = (days.first(), days.last()) {
+            competitions::activity_changed(tx, of, (*first, *last)).await?;
         }
     }
     Ok(answers)
@@ -415,29 +430,36 @@ pub(super) async fn recounted(
     Ok(tx.emit(&fact, &[]).await?)
 }
 
-/// Sets what a person has done in the day that begins at `day_start`, as one interval of the source `leaderboard`.
+/// When what the source `leaderboard` says of a person's day begins: with the day, or at `since` if that is later; or
+/// where it has begun when it was said before.
+pub(crate) async fn day_begin(tx: &mut Tx, of: Of<'_>, day: i64, since: Ts) -> Result<Ts, Error> {
+    let time = (day_start(day), day_start(day + 1));
+    let known = store::activities::first_of(tx, of, LEADERBOARD_SOURCE, time).await?;
+    Ok(known.unwrap_or(time.0.max(since)))
+}
+
+/// Sets what a person has done from `start` to the end of its day, as one interval of the source `leaderboard`.
 ///
 /// # Errors
 /// `Invalid` if it is not plausible.
 pub(crate) async fn set_day(
     tx: &mut Tx,
-    user: UserId,
-    metric: &str,
-    day_start: Ts,
+    of: Of<'_>,
+    start: Ts,
     value: i64,
     limits: &ActivityLimits,
 ) -> Result<(), Error> {
     let new = NewActivity {
         user_id: None,
         source: LEADERBOARD_SOURCE.into(),
-        metric: metric.into(),
-        start: day_start,
-        end: day_start.plus_micros(DAY_US),
+        metric: of.metric.into(),
+        start,
+        end: day_start(day_of(start) + 1),
         value,
         revision: None,
     };
     let sync = new.check(limits, tx.now())?;
-    let mut answers = sync_in(tx, user, limits, &[(0, sync)]).await?;
+    let mut answers = sync_in(tx, of.user, limits, &[(0, sync)]).await?;
     match answers.remove(&0) {
         Some(Err(said)) => Err(said.into_problem().into()),
         Some(Ok(_)) | None => Ok(()),

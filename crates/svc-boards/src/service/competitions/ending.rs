@@ -24,7 +24,7 @@ use crate::{
 /// Entries that are read at a time.
 const BATCH: i64 = 5_000;
 /// Results that a certificate names; all of them are in the list.
-const CERTIFIED_MAX: i64 = 100;
+const CERTIFIED_MAX: usize = 100;
 /// What a certificate says that it is.
 const CERTIFICATE_TYPE: &str = "mainstay-results+jws";
 
@@ -158,21 +158,19 @@ async fn settle(tx: &mut Tx, mut row: CompetitionRow, signer: &Signer) -> Result
         after = last;
     }
     let ranked = loader.finish().range(0, usize::MAX);
-    let (mut first, mut lines, mut result_count) = (Vec::new(), String::new(), 0);
+    let (mut results, mut lines) = (Vec::with_capacity(ranked.len()), String::new());
     for entry in ranked {
         // Owners of a competition's board are people.
         let Ok(user) = entry.owner.parse::<UserId>() else { continue };
         let rank = i64::try_from(entry.rank).unwrap_or(i64::MAX);
         let score = entry.scores.first().copied().unwrap_or_default();
-        result_count += 1;
-        let place = result_count as i64;
-        let result = ResultRow { place, rank, user, score };
-        store::competitions::add_result(tx, row.id, result).await?;
+        let place = results.len() as i64 + 1;
+        results.push(ResultRow { place, rank, user, score });
         lines.push_str(&format!("{rank} {user} {score}\n"));
-        if place <= CERTIFIED_MAX {
-            first.push(ResultView::from(result));
-        }
     }
+    store::competitions::add_results(tx, row.id, &results).await?;
+    let first: Vec<ResultView> =
+        results.iter().take(CERTIFIED_MAX).copied().map(ResultView::from).collect();
     let certificate = Certificate {
         competition: row.id,
         name: &row.name,
@@ -181,7 +179,7 @@ async fn settle(tx: &mut Tx, mut row: CompetitionRow, signer: &Signer) -> Result
         ends_at: row.ends_at,
         participant_count: row.participant_count,
         results: &first,
-        result_count,
+        result_count: results.len(),
         results_sha256: BlobHash::of(lines.as_bytes()).to_string(),
     };
     let certificate = signer.sign(CERTIFICATE_TYPE, &certificate).map_err(Problem::from)?;

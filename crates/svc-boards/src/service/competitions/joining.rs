@@ -8,6 +8,8 @@ use mainstay_core::{
     db::{Json, Once, Tx},
     params,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::{CAPACITY_MAX, CompetitionView, scoring, view};
 use crate::{
@@ -27,26 +29,38 @@ const OPEN_MAX: usize = 100;
 /// People who get their money back in one commit.
 const REFUNDS_AT_ONCE: i64 = 500;
 
+/// How somebody joins.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Join {
+    /// In which team, where people play in teams.
+    #[schemars(length(max = 60))]
+    pub(crate) team: Option<String>,
+    /// What they agree to pay in all, in minor units. If it costs something else by now, they are told so and do not
+    /// join.
+    pub(crate) total_minor: Option<i64>,
+}
+
 impl Boards {
     /// Joins a competition, in a team where people play in teams, and pays for it. Joining twice changes nothing.
     ///
     /// # Errors
     /// `NotFound`; `Forbidden` for whoever is banned from its board; `Conflict` after the time for it, when it is full,
-    /// called off, or the team is full, and for whoever is in a hundred others of the metric; `Invalid` for a team that
-    /// cannot be.
+    /// called off, or the team is full, when it costs something else than was agreed to, and for whoever is in a hundred
+    /// others of the metric; `Invalid` for a team that cannot be.
     pub(crate) async fn join_competition(
         &self,
         user: UserId,
         id: CompetitionId,
-        team: Option<String>,
+        join: Join,
         once: Option<Once>,
     ) -> Result<CompetitionView, Error> {
         // The person first: their activity stands still while it is counted, else a sync at the same time would be
         // missed by both.
         self.db()
             .write_locking(&store::activities::LOCK_PERSON, params![user], once, move |tx| {
-                let team = team.clone();
-                Box::pin(async move { join_in(tx, user, id, team).await })
+                let join = join.clone();
+                Box::pin(async move { join_in(tx, user, id, join).await })
             })
             .await
     }
@@ -54,7 +68,7 @@ impl Boards {
     /// Leaves a competition before it begins, and has the money back. Leaving twice changes nothing.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` once it has begun.
+    /// `NotFound`; `Conflict` once it has begun, and when it is called off.
     pub(crate) async fn leave_competition(
         &self,
         user: UserId,
@@ -70,10 +84,18 @@ impl Boards {
                     else {
                         return view(tx, row, Some(user)).await;
                     };
-                    if phase(row.state, row.starts_at, row.ends_at, tx.now()) != Phase::Upcoming {
-                        return Err(Error::conflict(
-                            "It has begun: whoever takes part stays until it ends.",
-                        ));
+                    match phase(row.state, row.starts_at, row.ends_at, tx.now()) {
+                        Phase::Upcoming => {}
+                        Phase::Cancelled => {
+                            return Err(Error::conflict(
+                                "It has been called off: whoever paid has the money back without leaving.",
+                            ));
+                        }
+                        Phase::Active | Phase::Completed => {
+                            return Err(Error::conflict(
+                                "It has begun: whoever takes part stays until it ends.",
+                            ));
+                        }
                     }
                     store::competitions::leave(tx, id, user).await?;
                     row.participant_count -= 1;
@@ -93,7 +115,7 @@ async fn join_in(
     tx: &mut Tx,
     user: UserId,
     id: CompetitionId,
-    team: Option<String>,
+    Join { team, total_minor }: Join,
 ) -> Result<CompetitionView, Error> {
     let now = tx.now();
     store::activities::lock_person(tx, user, now).await?;
@@ -101,6 +123,13 @@ async fn join_in(
     if store::competitions::participant(tx, id, user).await?.is_none() {
         let team = team_of(&row, team)?;
         may_join(tx, &row, team.as_deref()).await?;
+        let total = row.fee + row.convenience_fee;
+        if total_minor.is_some_and(|agreed| agreed != total) {
+            return Err(Error::conflict(format!(
+                "It costs {total} {} in minor units now. Look at it again, and join if you agree.",
+                row.currency
+            )));
+        }
         let board_no = scoring::board(tx, &row.id.to_string()).await?.no;
         if !store::boards::banned_among(tx, board_no, &[user.to_string()]).await?.is_empty() {
             return Err(Error::Forbidden("You are banned from this competition.".into()));
@@ -157,13 +186,18 @@ async fn may_join(tx: &mut Tx, row: &CompetitionRow, team: Option<&str>) -> Resu
         return Err(Error::conflict(format!("People could join until {}.", row.join_until)));
     }
     if row.participant_count >= row.capacity.unwrap_or(CAPACITY_MAX) {
-        return Err(Error::conflict("It is full. Somebody may still leave before it begins."));
+        return Err(Error::conflict(match now < row.starts_at {
+            true => "It is full. Somebody may still leave before it begins.",
+            false => "It is full, and nobody leaves once it has begun.",
+        }));
     }
     if let (Some(team), Some(Json(teams))) = (team, &row.teams) {
         let size_max = teams.size_max.unwrap_or(TEAM_SIZE_MAX);
         let members = store::competitions::team(tx, row.id, team).await?;
         if members.len() >= size_max as usize {
-            return Err(Error::conflict(format!("This team has its {size_max} members.")));
+            return Err(Error::conflict(format!(
+                "This team has its {size_max} members. Name another one, or a new one."
+            )));
         }
     }
     Ok(())

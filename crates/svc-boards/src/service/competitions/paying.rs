@@ -19,7 +19,7 @@ use crate::{
     model::{competition::state, prize::split_pool},
     service::{
         Boards,
-        ledger::{Money, NewTransfer, account_of, pool_of, transfer},
+        ledger::{HOUSE_FEES, Money, NewTransfer, account_of, pool_of, transfer},
     },
     store::{
         self,
@@ -98,15 +98,16 @@ impl Boards {
     }
 
     /// Approves what another administrator has proposed, and pays it with that: once, however often and by how many it
-    /// is asked for.
+    /// is asked for. What nobody may win goes to the house.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` if nothing is proposed, or by the same administrator, or other prizes follow from the
-    /// results now.
+    /// `NotFound`; `Conflict` if nothing is proposed, or at another time than `proposed_at`, or by the same
+    /// administrator, or other prizes follow from the results now.
     pub(crate) async fn approve_payout(
         &self,
         by: Deciding,
         id: CompetitionId,
+        proposed_at: Option<Ts>,
         once: Option<Once>,
     ) -> Result<PayoutView, Error> {
         self.db()
@@ -120,6 +121,11 @@ impl Boards {
                     ))?;
                     if payout.approved_by.is_some() {
                         return view(tx, &row).await;
+                    }
+                    if proposed_at.is_some_and(|seen| seen != payout.proposed_at) {
+                        return Err(Error::conflict(
+                            "Other prizes were proposed meanwhile. Look at them, and approve those.",
+                        ));
                     }
                     if payout.proposed_by == by.user {
                         return Err(Error::conflict(
@@ -248,9 +254,28 @@ async fn pay_some(tx: &mut Tx, row: &CompetitionRow, payout: PayoutRow) -> Resul
         let fact = PrizePaidV1 { competition: row.id, user, minor, currency };
         tx.emit(&fact, &[]).await?;
     }
+    if prizes.is_empty() {
+        forfeit(tx, row).await?;
+    }
     let paid = paid + some.count();
     let all_at = (paid >= prizes.len()).then(|| tx.now());
     Ok(store::competitions::paid(tx, row.id, paid as i64, all_at).await?)
+}
+
+/// Gives the house what is in a pool that nobody may win: everybody who took part is banned.
+async fn forfeit(tx: &mut Tx, row: &CompetitionRow) -> Result<(), Error> {
+    let pool = pool_of(row.id);
+    let left = store::ledger::balance(tx, &pool, &row.currency).await?;
+    if left == 0 {
+        return Ok(());
+    }
+    let new = NewTransfer {
+        kind: "forfeit",
+        reference: row.id.to_string(),
+        currency: &row.currency,
+        entries: vec![(pool, -left), (HOUSE_FEES.to_owned(), left)],
+    };
+    transfer(tx, new).await
 }
 
 async fn view(tx: &mut Tx, row: &CompetitionRow) -> Result<PayoutView, Error> {

@@ -15,14 +15,15 @@ use crate::{
     model::{
         activity::{day_of, day_start, limits::ActivityLimits},
         competition::{Phase, Teams, phase, state},
+        score::Written,
     },
     service::{
         Boards,
-        activities::{set_day, total_in},
+        activities::{day_begin, set_day, total_in},
         boards::Board,
         scores::{Submission, is_server, record, remove},
     },
-    store::{self, competitions::CompetitionRow},
+    store::{self, activities::Of, competitions::CompetitionRow},
 };
 
 /// Somebody's day, as guide 2 has it.
@@ -34,7 +35,7 @@ pub(crate) struct DayUpdate {
     pub(crate) user_id: Option<UserId>,
     /// In which competition.
     pub(crate) competition_id: CompetitionId,
-    /// Steps of today, UTC.
+    /// Steps of today, UTC; on the day on which the competition begins, since then.
     #[serde(default)]
     pub(crate) steps: Option<i64>,
     /// Metres of today.
@@ -46,21 +47,21 @@ pub(crate) struct DayUpdate {
 }
 
 /// An entry as guide 2 has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct LeaderboardEntry {
     /// From 1; those who are tied share it.
     pub(crate) rank: u64,
     /// Whose.
     pub(crate) user_id: String,
-    /// The score.
-    pub(crate) score: i64,
+    /// The score: a whole number, or a text with its decimals on a board whose scores have some.
+    pub(crate) score: Written,
 }
 
 impl Boards {
     /// Sets what somebody has done today, and answers with how they stand.
     ///
     /// # Errors
-    /// `Forbidden` for another's day; `NotFound` for a competition that they are not in; `Conflict` if it does not
+    /// `Forbidden` for another's day, and for whoever is banned from it; `NotFound` for a competition that they are not in; `Conflict` if it does not
     /// run, or all attempts are used; `Invalid` for figures that cannot be.
     pub(crate) async fn update_day(
         &self,
@@ -91,11 +92,10 @@ impl Boards {
             .await?;
         let board = self.any_board(&id.to_string()).await?;
         let stands = self.entry_of(board, &user.to_string(), &Default::default()).await?;
-        let score = stands.entry.scores.first().and_then(|score| score.read(0).ok());
         Ok(LeaderboardEntry {
             rank: stands.entry.rank,
             user_id: stands.entry.owner,
-            score: score.unwrap_or_default(),
+            score: stands.entry.scores.first().cloned().unwrap_or(Written::Whole(0)),
         })
     }
 }
@@ -116,21 +116,43 @@ async fn update_in(
         return Err(Error::conflict("It does not run now, so nothing counts for it."));
     }
     if row.attempts_max.is_some_and(|most| participant.attempts >= most) {
-        return Err(Error::conflict("All attempts are used."));
+        return Err(Error::conflict(
+            "All attempts are used: what is set of today stays as it is for this competition.",
+        ));
     }
-    let today = day_start(day_of(now));
+    let board_no = board(tx, &id.to_string()).await?.no;
+    if !store::boards::banned_among(tx, board_no, &[user.to_string()]).await?.is_empty() {
+        return Err(Error::Forbidden("This person is banned from this competition.".into()));
+    }
     for (metric, value) in figures {
-        set_day(tx, user, metric, today, *value, limits).await?;
+        let of = Of { user, metric };
+        let start = day_begin(tx, of, day_of(now), row.starts_at).await?;
+        if start < row.starts_at {
+            return Err(Error::conflict(format!(
+                "What was set of today begins before this competition does, at {}, so it cannot count here. Send what \
+                 was done since then with `POST /api/v1/activities`.",
+                row.starts_at
+            )));
+        }
+        set_day(tx, of, start, *value, limits).await?;
     }
     Ok(store::competitions::attempt(tx, id, user).await?)
 }
 
-/// A person's activity changed: their scores in what they are in follow, in the same transaction. What is synced late
-/// counts until the results are final.
-pub(crate) async fn activity_changed(tx: &mut Tx, user: UserId, metric: &str) -> Result<(), Error> {
-    for row in store::competitions::running_of_user(tx, user, metric).await? {
-        if let Some(participant) = store::competitions::participant(tx, row.id, user).await? {
-            score(tx, &row, user, participant.team.as_deref()).await?;
+/// A person's activity changed in some of the days from the first to the last: their scores in what they are in then
+/// follow, in the same transaction. What is synced late counts until the results are final.
+pub(crate) async fn activity_changed(
+    tx: &mut Tx,
+    of: Of<'_>,
+    (first, last): (i64, i64),
+) -> Result<(), Error> {
+    let (from, to) = (day_start(first), day_start(last + 1));
+    for row in store::competitions::running_of_user(tx, of.user, of.metric).await? {
+        if row.starts_at >= to || row.ends_at <= from {
+            continue;
+        }
+        if let Some(participant) = store::competitions::participant(tx, row.id, of.user).await? {
+            score(tx, &row, of.user, participant.team.as_deref()).await?;
         }
     }
     Ok(())
@@ -155,7 +177,8 @@ pub(crate) async fn ban_changed(
     }
 }
 
-/// Sets somebody's score to what counts of their activity, and their team's to what follows from that.
+/// Sets somebody's score to what counts of their activity, and their team's to what follows from that. Nothing is kept
+/// of a score that stays as it is.
 pub(super) async fn score(
     tx: &mut Tx,
     row: &CompetitionRow,
@@ -163,6 +186,9 @@ pub(super) async fn score(
     team: Option<&str>,
 ) -> Result<(), Error> {
     let total = total_in(tx, user, &row.metric, row.starts_at, row.ends_at).await?;
+    if scores_of(tx, row, &[user]).await? == [total] {
+        return Ok(());
+    }
     let board = board(tx, &row.id.to_string()).await?;
     record(tx, &board, &[Submission::of(user.to_string(), vec![total])]).await?;
     score_team(tx, row, team).await
