@@ -79,6 +79,8 @@ statements! {
     /// Everybody who takes part, after one.
     PARTICIPANTS = "select user_id, team, attempts, joined_at from boards.participant
                     where competition_id = $1 and user_id > $2 order by user_id limit $3";
+    /// How many take part, after one.
+    PARTICIPANTS_AFTER = "select count(*) from boards.participant where competition_id = $1 and user_id > $2";
     /// Members of a team.
     TEAM = "select user_id from boards.participant where competition_id = $1 and team = $2 order by user_id limit 1000";
     /// Counts an attempt.
@@ -340,6 +342,16 @@ pub(crate) async fn participants(
     limit: i64,
 ) -> Result<Vec<ParticipantRow>, DbError> {
     tx.all(&PARTICIPANTS, params![id, after, limit]).await
+}
+
+/// How many take part after `after`, by id.
+pub(crate) async fn participants_after(
+    tx: &mut Tx,
+    id: CompetitionId,
+    after: UserId,
+) -> Result<i64, DbError> {
+    let (count,): (i64,) = tx.one(&PARTICIPANTS_AFTER, params![id, after]).await?;
+    Ok(count)
 }
 
 /// Members of a team.

@@ -161,6 +161,15 @@ async fn teams_score_by_their_members() {
             .map(|one| json!([one["owner"], one["scores"][0]]))
             .collect();
         assert_eq!(scores, [json!(["Reds", 500]), json!(["Blues", 450])]);
+        turn_to(house, begins, 3 * 86_400);
+        house.work("boards.settle_competitions").await;
+        let results = keeper.get(&format!("{PATH}/{id}/results")).await.expect(200);
+        let jwks = house.stranger().get("/.well-known/jwks.json").await.expect(200);
+        let signed = verified(results["certificate"].as_str().unwrap(), &jwks);
+        let expected = json!([
+            { "rank": 1, "team": "Reds", "score": 500 }, { "rank": 2, "team": "Blues", "score": 450 },
+        ]);
+        assert_eq!((&signed["teams"], &signed["result_count"]), (&expected, &json!(4)));
     })
     .await;
 }
@@ -437,11 +446,11 @@ async fn prizes_are_paid_once_after_a_second_administrator_has_approved() {
         ada.post(&path, json!({})).await.expect_problem(403, "forbidden");
         second.post(&format!("{path}/approve"), Value::Null).await.expect_problem(409, "conflict");
         let proposed = keeper.post(&path, Value::Null).await.expect(200);
-        // 3 × ₹50.01, 60 % of each rounded down: 9,000; the tied share 90 % of it.
+        // 60 % of 3 × ₹50.01, rounded down: 9,001; the tied share what the third leaves.
         let prize = |person: &Client, minor: i64| {
             json!({ "user_id": person.id, "amount": { "minor": minor, "currency": "INR" } })
         };
-        let expected = json!([prize(&ada, 4_050), prize(&bea, 4_050), prize(&cid, 900)]);
+        let expected = json!([prize(&ada, 4_051), prize(&bea, 4_050), prize(&cid, 900)]);
         assert_eq!((&proposed["prizes"], &proposed["paid_at"]), (&expected, &Value::Null));
         assert_eq!(keeper.post(&path, Value::Null).await.expect(200), proposed);
         keeper.post(&format!("{path}/approve"), Value::Null).await.expect_problem(409, "conflict");
@@ -458,7 +467,7 @@ async fn prizes_are_paid_once_after_a_second_administrator_has_approved() {
             let page = person.get("/api/v1/ledger/balances").await.expect(200);
             page["items"][0]["balance"]["minor"].as_i64().unwrap()
         };
-        assert_eq!(balance(&ada).await, 4_050 - 5_201);
+        assert_eq!(balance(&ada).await, 4_051 - 5_201);
         assert_eq!(balance(&cid).await, 900 - 5_201);
         let all = keeper.get("/api/v1/ledger/balances").await.expect(200);
         let sum: i64 = all["items"].as_array().unwrap().iter()

@@ -59,7 +59,7 @@ async fn the_ledger_sums_to_zero_while_many_join_leave_and_are_refunded() {
                 shown["participant_count"].as_i64().unwrap(),
                 shown["fee"]["minor"].as_i64().unwrap(),
             );
-            assert_eq!(shown["pool"]["minor"].as_i64().unwrap(), count * (fee * 60 / 100));
+            assert_eq!(shown["pool"]["minor"].as_i64().unwrap(), count * fee * 60 / 100);
             keeper.delete(&format!("/api/v1/competitions/{id}")).await.expect(204);
             keeper.delete(&format!("/api/v1/competitions/{id}")).await.expect(204);
         }

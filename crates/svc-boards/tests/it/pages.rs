@@ -62,7 +62,7 @@ async fn pages_show_what_people_did_won_and_paid() {
         let prizes = words(&page(&second, "/admin/boards/prizes").await);
         assert!(prizes.contains("Calculated by @keeper") && prizes.contains("Paid"), "{prizes}");
         let shown = words(&page(&ada, &format!("/competitions/{id}")).await);
-        assert!(shown.contains("You won ₹") && shown.contains("Prizes paid₹90.00"), "{shown}");
+        assert!(shown.contains("You won ₹") && shown.contains("Prizes paid₹90.01"), "{shown}");
     })
     .await;
 }

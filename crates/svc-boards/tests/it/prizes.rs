@@ -92,11 +92,11 @@ async fn whoever_is_banned_gets_no_prize_and_those_behind_move_up() {
         let proposed = second.post(&path, Value::Null).await.expect(200);
         let prize = |person: &Client, minor| json!({ "user_id": person.id, "amount": inr(minor) });
         // Two are left for three places: what nobody has a place for goes to the best.
-        assert_eq!(proposed["prizes"], json!([prize(&bea, 6_300), prize(&cid, 2_700)]));
+        assert_eq!(proposed["prizes"], json!([prize(&bea, 6_301), prize(&cid, 2_700)]));
         assert_eq!(proposed["proposed_by"], second.id);
         second.post(&approve, Value::Null).await.expect_problem(409, "conflict");
         keeper.post(&approve, Value::Null).await.expect(200);
-        assert_eq!(paid(house).await, (2, 2, 9_000));
+        assert_eq!(paid(house).await, (2, 2, 9_001));
         let after = second.post(&path, Value::Null).await.expect(200);
         assert_eq!(
             (&after["prizes"], &after["approved_by"]),
@@ -119,7 +119,7 @@ async fn what_nobody_may_win_goes_to_the_house() {
         let payout = format!("{PATH}/{id}/payout");
         let proposed = keeper.post(&payout, Value::Null).await.expect(200);
         assert_eq!(proposed["prizes"], json!([]));
-        assert_eq!(balance(&keeper, &format!("pool:{id}")).await, 9_000);
+        assert_eq!(balance(&keeper, &format!("pool:{id}")).await, 9_001);
         for _ in 0..2 {
             second.post(&format!("{payout}/approve"), Value::Null).await.expect(200);
         }

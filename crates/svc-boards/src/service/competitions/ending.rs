@@ -9,9 +9,9 @@ use mainstay_core::{auth::Signer, blobs::BlobHash, db::Tx, error::Problem, param
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{say_changed, scoring};
+use super::{say_changed, scoring, teams_board};
 use crate::{
-    engine::Loader,
+    engine::{Loader, Ranked},
     error::Error,
     model::competition::state,
     service::Boards,
@@ -46,8 +46,9 @@ pub(crate) struct ResultsView {
     pub(crate) items: Vec<ResultView>,
     /// Asks for the next page; absent at the end.
     pub(crate) next_cursor: Option<String>,
-    /// A compact JWS (EdDSA) by a key of the JWK set, over the competition, its first hundred results, and the SHA-256
-    /// of them all: of a line `rank user_id score` for each, ended by `\n`.
+    /// A compact JWS (EdDSA) by a key of the JWK set, over the competition, its first hundred results, the SHA-256 of
+    /// them all, of a line `rank user_id score` for each, ended by `\n`; and its first hundred teams, where there are
+    /// teams.
     pub(crate) certificate: String,
 }
 
@@ -65,6 +66,20 @@ struct Certificate<'a> {
     result_count: usize,
     /// Of all of them, a line for each.
     results_sha256: String,
+    /// The first hundred teams, where people play in teams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    teams: Option<Vec<TeamResult>>,
+}
+
+/// How a team ended.
+#[derive(Serialize)]
+struct TeamResult {
+    /// From 1; those that are tied share it.
+    rank: u64,
+    /// Its name.
+    team: String,
+    /// Its score.
+    score: i64,
 }
 
 impl Boards {
@@ -138,9 +153,10 @@ impl From<ResultRow> for ResultView {
     }
 }
 
-async fn settle(tx: &mut Tx, mut row: CompetitionRow, signer: &Signer) -> Result<(), Error> {
-    let board = scoring::board(tx, &row.id.to_string()).await?;
-    // Nobody writes the board any more: whoever does holds the competition, too.
+/// Everybody on a board of the competition, best first. Nobody writes it any more: whoever does holds the competition,
+/// too.
+async fn standing(tx: &mut Tx, id: &str) -> Result<Vec<Ranked>, Error> {
+    let board = scoring::board(tx, id).await?;
     let head = store::boards::lock_head(tx, board.no).await?.ok_or(Error::NotFound)?;
     let mut loader = Loader::new(board.settings.order());
     let mut after = String::new();
@@ -157,7 +173,24 @@ async fn settle(tx: &mut Tx, mut row: CompetitionRow, signer: &Signer) -> Result
         }
         after = last;
     }
-    let ranked = loader.finish().range(0, usize::MAX);
+    Ok(loader.finish().range(0, usize::MAX))
+}
+
+/// The first teams, where people play in teams.
+async fn teams(tx: &mut Tx, row: &CompetitionRow) -> Result<Option<Vec<TeamResult>>, Error> {
+    if row.teams.is_none() {
+        return Ok(None);
+    }
+    let first = standing(tx, &teams_board(row.id)).await?.into_iter().take(CERTIFIED_MAX);
+    let teams = first.map(|entry| {
+        let score = entry.scores.first().copied().unwrap_or_default();
+        TeamResult { rank: entry.rank, team: entry.owner.to_string(), score }
+    });
+    Ok(Some(teams.collect()))
+}
+
+async fn settle(tx: &mut Tx, mut row: CompetitionRow, signer: &Signer) -> Result<(), Error> {
+    let ranked = standing(tx, &row.id.to_string()).await?;
     let (mut results, mut lines) = (Vec::with_capacity(ranked.len()), String::new());
     for entry in ranked {
         // Owners of a competition's board are people.
@@ -181,6 +214,7 @@ async fn settle(tx: &mut Tx, mut row: CompetitionRow, signer: &Signer) -> Result
         results: &first,
         result_count: results.len(),
         results_sha256: BlobHash::of(lines.as_bytes()).to_string(),
+        teams: teams(tx, &row).await?,
     };
     let certificate = signer.sign(CERTIFICATE_TYPE, &certificate).map_err(Problem::from)?;
     row.certificate = Some(certificate);

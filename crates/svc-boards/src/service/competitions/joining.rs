@@ -98,12 +98,13 @@ impl Boards {
                         }
                     }
                     store::competitions::leave(tx, id, user).await?;
+                    let payers = row.participant_count;
                     row.participant_count -= 1;
                     store::competitions::count(tx, &row).await?;
                     scoring::forget(tx, &row, user, participant.team.as_deref()).await?;
                     let left = moved(&row, user, participant.team);
                     tx.emit(&CompetitionJoinedV1 { joined: false, ..left }, &[]).await?;
-                    ledger::transfer(tx, fees(&row, user, true)).await?;
+                    ledger::transfer(tx, fees(&row, user, Way::Back { payers })).await?;
                     view(tx, row, Some(user)).await
                 })
             })
@@ -147,7 +148,8 @@ async fn join_in(
         scoring::score(tx, &row, user, team.as_deref()).await?;
         tx.emit(&moved(&row, user, team), &[]).await?;
         // Last, because everybody who pays waits for the house's accounts.
-        ledger::transfer(tx, fees(&row, user, false)).await?;
+        let fees = fees(&row, user, Way::In { payers: row.participant_count });
+        ledger::transfer(tx, fees).await?;
     }
     view(tx, row, Some(user)).await
 }
@@ -203,23 +205,29 @@ async fn may_join(tx: &mut Tx, row: &CompetitionRow, team: Option<&str>) -> Resu
     Ok(())
 }
 
+/// Which way somebody's money goes; and how many have paid, they among them.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    In { payers: i64 },
+    Back { payers: i64 },
+}
+
 /// What somebody pays to take part, or gets back.
-fn fees(row: &CompetitionRow, user: UserId, back: bool) -> NewTransfer<'_> {
-    let sign = if back { -1 } else { 1 };
-    // Rounded down: what is left of a unit stays with the house.
-    let pool = row.fee * row.pool_percent / 100;
+fn fees(row: &CompetitionRow, user: UserId, way: Way) -> NewTransfer<'_> {
+    let (kind, sign, payers) = match way {
+        Way::In { payers } => ("entry_fee", 1, payers),
+        Way::Back { payers } => ("refund", -1, payers),
+    };
+    // Of what all have paid together, rounded down: what is left of a unit is with the house until it is whole.
+    let of_all = |payers: i64| row.fee * payers * row.pool_percent / 100;
+    let pool = of_all(payers) - of_all(payers - 1);
     let entries = vec![
         (account_of(user), -sign * (row.fee + row.convenience_fee)),
         (pool_of(row.id), sign * pool),
         (HOUSE_FEES.to_owned(), sign * (row.fee - pool)),
         (HOUSE_CONVENIENCE.to_owned(), sign * row.convenience_fee),
     ];
-    NewTransfer {
-        kind: if back { "refund" } else { "entry_fee" },
-        reference: row.id.to_string(),
-        currency: &row.currency,
-        entries,
-    }
+    NewTransfer { kind, reference: row.id.to_string(), currency: &row.currency, entries }
 }
 
 /// Gives the next of those who took part in what was called off their money back, and notes who had it last: in the
@@ -227,8 +235,9 @@ fn fees(row: &CompetitionRow, user: UserId, back: bool) -> NewTransfer<'_> {
 pub(super) async fn refund_some(tx: &mut Tx, row: &CompetitionRow) -> Result<(), Error> {
     let after = row.refunded_to.unwrap_or(UserId::from_bits(0));
     let some = store::competitions::participants(tx, row.id, after, REFUNDS_AT_ONCE).await?;
-    for participant in &some {
-        ledger::transfer(tx, fees(row, participant.user, true)).await?;
+    let left = store::competitions::participants_after(tx, row.id, after).await?;
+    for (participant, payers) in some.iter().zip((1..=left).rev()) {
+        ledger::transfer(tx, fees(row, participant.user, Way::Back { payers })).await?;
     }
     let full = some.len() as i64 == REFUNDS_AT_ONCE;
     let last = some.last().filter(|_| full).map(|last| last.user);
