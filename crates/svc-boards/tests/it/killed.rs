@@ -5,6 +5,7 @@
 
 mod builds;
 mod checkpoints;
+mod money;
 mod seasons;
 
 use std::{

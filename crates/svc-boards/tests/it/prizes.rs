@@ -35,7 +35,8 @@ async fn balance(reader: &Client, account: &str) -> i64 {
     page["items"][0]["balance"]["minor"].as_i64().unwrap()
 }
 
-async fn paid(house: &Program) -> (i64, i64, i64) {
+/// How many prizes were paid, to how many, and what they come to.
+pub(crate) async fn paid(house: &Program) -> (i64, i64, i64) {
     let mut tx = house.db("boards").read().await.unwrap();
     tx.one(&PAID, &[]).await.unwrap()
 }
@@ -168,7 +169,7 @@ async fn prizes_of_very_many_who_are_tied_are_paid_in_parts_and_each_once() {
 }
 
 /// Adds results of people who did nothing, like everybody here.
-async fn tied(house: &Program, id: CompetitionId, count: i64) {
+pub(crate) async fn tied(house: &Program, id: CompetitionId, count: i64) {
     house
         .db("boards")
         .write(move |tx| {
