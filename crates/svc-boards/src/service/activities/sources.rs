@@ -146,8 +146,8 @@ async fn recount_in(tx: &mut Tx, user: UserId, limits: &ActivityLimits) -> Resul
     Ok(true)
 }
 
-/// Counts the known days from the first to the last of these anew; those of which something else counts. Of a day counts
-/// `most` at most: what one source covered when it was synced may count in another order.
+/// Counts the known days from the first to the last of these anew; those of which something else counts. Of a day
+/// counts `most` at most: what one source covered when it was synced may count in another order.
 async fn recount(
     tx: &mut Tx,
     of: Of<'_>,

@@ -46,8 +46,8 @@ impl Boards {
     ///
     /// # Errors
     /// `NotFound`; `Forbidden` for whoever is banned from its board; `Conflict` after the time for it, when it is full,
-    /// called off, or the team is full, when it costs something else than was agreed to, and for whoever is in a hundred
-    /// others of the metric; `Invalid` for a team that cannot be.
+    /// called off, or the team is full, when it costs something else than was agreed to, and for whoever is in a
+    /// hundred others of the metric; `Invalid` for a team that cannot be.
     pub(crate) async fn join_competition(
         &self,
         user: UserId,

@@ -61,8 +61,9 @@ impl Boards {
     /// Sets what somebody has done today, and answers with how they stand.
     ///
     /// # Errors
-    /// `Forbidden` for another's day, and for whoever is banned from it; `NotFound` for a competition that they are not in; `Conflict` if it does not
-    /// run, or all attempts are used; `Invalid` for figures that cannot be.
+    /// `Forbidden` for another's day, and for whoever is banned from it; `NotFound` for a competition that they are not
+    /// in; `Conflict` if it does not run, all attempts are used, or what was set of today begins before it; `Invalid`
+    /// for figures that cannot be.
     pub(crate) async fn update_day(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! Money that goes to very many, in several commits, and the program ends somewhere in each of them: everybody has what is
+//! Money goes to very many, in several commits, and the program ends somewhere in each of them: everybody has what is
 //! theirs, once.
 
 use mainstay_core::auth::Role;
