@@ -191,16 +191,15 @@ impl Ranking {
     }
 
     /// At most `len` entries of a snapshot of this ranking, from the place `first` on. The snapshot has the order and
-    /// the scores; the names are here.
-    pub fn range_of(&self, snapshot: &Snapshot, first: u64, len: usize) -> Vec<Ranked> {
+    /// the scores; the names are here. `None` for a snapshot of another ranking.
+    pub fn range_of(&self, snapshot: &Snapshot, first: u64, len: usize) -> Option<Vec<Ranked>> {
         match (self, &snapshot.0) {
             (Self::One(tree), Frozen::One(frozen)) => tree.range_of(frozen, first, len),
             (Self::Two(tree), Frozen::Two(frozen)) => tree.range_of(frozen, first, len),
             (Self::Three(tree), Frozen::Three(frozen)) => tree.range_of(frozen, first, len),
             (Self::Four(tree), Frozen::Four(frozen)) => tree.range_of(frozen, first, len),
             (Self::Five(tree), Frozen::Five(frozen)) => tree.range_of(frozen, first, len),
-            // Of another ranking.
-            _ => Vec::new(),
+            _ => None,
         }
     }
 

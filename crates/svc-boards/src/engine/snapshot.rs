@@ -53,8 +53,8 @@ pub(super) struct FrozenTree<const N: usize> {
     distinct: Vec<u64>,
     len: u64,
     as_of: u64,
-    /// Keeps the numbers of owners who leave from being given to others.
-    _held: Arc<()>,
+    /// Keeps the numbers of owners who leave from being given to others, in the ranking that it is of.
+    held: Arc<()>,
 }
 
 /// A group of one moment. Snapshots between which it does not change have it together.
@@ -94,7 +94,12 @@ impl<const N: usize> FrozenTree<N> {
     pub(super) fn new(groups: Vec<Arc<FrozenGroup<N>>>, as_of: u64, held: Arc<()>) -> Self {
         let (before, len) = running(groups.iter().map(|group| group.len));
         let (distinct, _) = running(groups.iter().map(|group| group.distinct));
-        Self { groups, before, distinct, len, as_of, _held: held }
+        Self { groups, before, distinct, len, as_of, held }
+    }
+
+    /// Whether it is of the ranking that holds this.
+    pub(super) fn is_of(&self, held: &Arc<()>) -> bool {
+        Arc::ptr_eq(&self.held, held)
     }
 
     /// Where the entry at `place` is.

@@ -221,11 +221,16 @@ impl BoardSettings {
         }
     }
 
-    /// The scores of a submission in their columns' units.
+    /// The scores of a submission that are taken by `operator`, in their columns' units.
     ///
     /// # Errors
     /// Every fault, with pointers below `at`.
-    pub fn read_scores(&self, scores: &[Written], at: &str) -> Result<Vec<i64>, Vec<Fault>> {
+    pub fn read_scores(
+        &self,
+        scores: &[Written],
+        operator: Operator,
+        at: &str,
+    ) -> Result<Vec<i64>, Vec<Fault>> {
         if scores.len() != self.columns.len() {
             let detail = format!("Send {} scores, one for each column.", self.columns.len());
             return Err(vec![Fault::new(format!("{at}/scores"), "columns", detail)]);
@@ -233,7 +238,7 @@ impl BoardSettings {
         let mut faults = Vec::new();
         let mut read = Vec::with_capacity(scores.len());
         for (place, (column, written)) in self.columns.iter().zip(scores).enumerate() {
-            match read_score(column, written, self.operator) {
+            match read_score(column, written, operator) {
                 Ok(score) => read.push(score),
                 Err((code, detail)) => {
                     faults.push(Fault::new(format!("{at}/scores/{place}"), code, detail));
@@ -351,7 +356,7 @@ mod tests {
         );
         let read = |json: &str| {
             let written: Vec<Written> = serde_json::from_str(json).unwrap_or_default();
-            board.read_scores(&written, "")
+            board.read_scores(&written, board.operator, "")
         };
         assert_eq!(read(r#"[7, "1.250"]"#), Ok(vec![7, 1_250]));
         assert_eq!(

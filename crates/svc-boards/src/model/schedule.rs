@@ -10,6 +10,8 @@ use mainstay_core::error::Faults;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// By how much clocks go back at most, in hours.
+const REPEATED_HOURS_MAX: i64 = 2;
 /// The longest pattern, in bytes.
 const CRON_BYTES_MAX: usize = 100;
 
@@ -58,9 +60,13 @@ impl Reset {
         let (Some(cron), Some(zone)) = self.parts() else { return None };
         // Patterns know whole seconds; what is left of one would be carried into the result.
         let second = now.as_micros().div_euclid(1_000_000);
-        let now = DateTime::<Utc>::from_timestamp(second, 0)?.with_timezone(&zone);
-        let next = cron.find_next_occurrence(&now, false).ok()?;
-        Some(Ts::from_micros(next.with_timezone(&Utc).timestamp_micros()))
+        // In an hour that comes for the second time, what is found is in the first: it is asked for from later on.
+        (0..=REPEATED_HOURS_MAX).find_map(|hours| {
+            let from = DateTime::<Utc>::from_timestamp(second + hours * 3_600, 0)?;
+            let next = cron.find_next_occurrence(&from.with_timezone(&zone), false).ok()?;
+            let next = next.with_timezone(&Utc).timestamp();
+            (next > second).then(|| Ts::from_micros(next * 1_000_000))
+        })
     }
 }
 
@@ -101,6 +107,7 @@ mod tests {
         let autumn = at("2026-10-24T12:00:00Z");
         assert_eq!(autumn, "2026-10-25T00:30:00.000000Z", "the first of the two");
         assert_eq!(at(&autumn), "2026-10-26T01:30:00.000000Z", "and not the second");
+        assert_eq!(at("2026-10-25T01:10:00Z"), "2026-10-26T01:30:00.000000Z", "nor the past");
     }
 
     #[test]

@@ -282,7 +282,8 @@ impl Boards {
         once: Option<Once>,
     ) -> Result<BoardView, Error> {
         if !board::is_board_id(id) {
-            return Err(Error::NotFound);
+            let detail = "Name a board in 1 to 128 letters, digits, `-`, `_`, `.` and `:`.";
+            return Err(Error::invalid("", "name", detail));
         }
         let faults = settings.faults();
         if !faults.is_empty() {

@@ -39,6 +39,8 @@ pub(crate) use self::{filling::FILL_JOB, keeping::CHECKPOINT_JOB};
 const CHECKPOINT_BYTES_MAX: u64 = 2 << 30;
 /// A store that takes longer is of no use: the records are there.
 const FETCH_WITHIN: Duration = Duration::from_secs(60);
+/// A board with no more submissions is small.
+const SMALL_SEQ_MAX: i64 = 100_000;
 /// Bans that are read at a time.
 const BANS_BATCH: i64 = 5_000;
 
@@ -118,6 +120,18 @@ impl Checkpoints {
     /// The records.
     pub(crate) fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Forgets what was known of a log that was replaced.
+    pub(crate) fn forget_begins(&self) {
+        self.begins().clear();
+    }
+
+    /// Whether a place is loaded in a moment: not many can have submitted something.
+    pub(crate) async fn is_small(&self, place: Place) -> bool {
+        let head = async { store::boards::head(&mut *self.db.read().await?, place.board_no).await };
+        // What cannot be known is found out by loading it.
+        matches!(head.await, Ok(Some(head)) if head.last_seq <= SMALL_SEQ_MAX)
     }
 
     fn begins(&self) -> MutexGuard<'_, HashMap<(i64, i64), i64>> {

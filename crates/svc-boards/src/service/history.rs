@@ -8,7 +8,10 @@ pub(super) mod walk;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use mainstay_contract::ts::Ts;
@@ -46,12 +49,15 @@ type Kept = HashMap<(Place, Ts), (Ts, Arc<Standing>)>;
 /// Instants that were asked for a short while ago.
 pub(super) struct History {
     kept: Mutex<Kept>,
+    /// How often something was forgotten.
+    forgotten: AtomicU64,
     room: Semaphore,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { kept: Mutex::default(), room: Semaphore::new(AT_ONCE) }
+        let forgotten = AtomicU64::new(0);
+        Self { kept: Mutex::default(), forgotten, room: Semaphore::new(AT_ONCE) }
     }
 }
 
@@ -62,13 +68,18 @@ impl History {
         kept.get(&(place, at)).map(|(_, standing)| standing.clone())
     }
 
-    fn keep(&self, place: Place, at: Ts, now: Ts, standing: &Arc<Standing>) {
+    /// Keeps what was worked out since `forgotten` was read, unless something was forgotten meanwhile: it may still have
+    /// who was taken from it.
+    fn keep(&self, key: (Place, Ts), now: Ts, standing: &Arc<Standing>, forgotten: u64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert((place, at), (now, standing.clone()));
+        if self.forgotten.load(Ordering::Relaxed) != forgotten {
+            return;
+        }
+        kept.insert(key, (now, standing.clone()));
         let entries = |kept: &Kept| kept.values().map(|(_, standing)| standing.len()).sum::<u64>();
         // What was found just now stays, however large.
         while kept.len() > 1 && (kept.len() > KEPT_MAX || entries(&kept) > KEPT_ENTRIES_MAX) {
-            let others = kept.iter().filter(|(key, _)| **key != (place, at));
+            let others = kept.iter().filter(|(other, _)| **other != key);
             let oldest = others.min_by_key(|(_, (since, _))| *since).map(|(key, _)| *key);
             if oldest.and_then(|oldest| kept.remove(&oldest)).is_none() {
                 break;
@@ -87,6 +98,7 @@ impl History {
     /// Forgets the instants of a board, from which somebody was taken.
     pub(super) fn forget(&self, board_no: i64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        self.forgotten.fetch_add(1, Ordering::Relaxed);
         kept.retain(|(place, _), _| place.board_no != board_no);
     }
 }
@@ -184,10 +196,11 @@ impl Boards {
             return Ok(known);
         }
         let _room = history.enter()?;
+        let forgotten = history.forgotten.load(Ordering::Relaxed);
         let mut walk = self.walk(board, place).await?;
         walk.advance_to(at).await?;
         let standing = Arc::new(Standing::of(walk.finish()));
-        history.keep(place, at, now, &standing);
+        history.keep((place, at), now, &standing, forgotten);
         Ok(standing)
     }
 

@@ -10,7 +10,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -67,6 +67,8 @@ pub(crate) struct Watched {
     boards: Mutex<HashMap<i64, BoardWatch>>,
     /// Rung when something happened on one of them.
     bell: Notify,
+    /// Which log they were told of; 0 before the first time.
+    epoch: AtomicU64,
 }
 
 /// A board that somebody watches.
@@ -174,6 +176,17 @@ impl Watched {
         };
         if self.owe(no, due) {
             self.bell.notify_one();
+        }
+    }
+
+    /// When the records are another log, what everybody watches is looked up again.
+    fn heed_epoch(&self, epoch: u64) {
+        // None before the first time.
+        let before = self.epoch.swap(epoch, Ordering::Relaxed);
+        if before != 0 && before != epoch {
+            for watch in self.boards().values_mut() {
+                watch.due = watch.due.max(Due::Renewal);
+            }
         }
     }
 
@@ -308,16 +321,21 @@ impl Boards {
         let place = board.place(head);
         let (board, ranks) = self.ranks_of(board, place).await?;
         ranks.watch().await?;
-        if let Some(watch) = self.inner.watched.boards().get_mut(&no) {
-            let before = watch.ranks.replace(ranks.clone());
-            if let Some(before) = before.filter(|before| !before.is(&ranks)) {
-                before.unwatch();
-            }
-            for watcher in watch.watchers.values() {
-                let sees = board.may_see(watcher.caller.as_ref());
-                watcher.sees.store(sees, Ordering::Relaxed);
-            }
+        let mut boards = self.inner.watched.boards();
+        let Some(watch) = boards.get_mut(&no) else {
+            // The last of them has gone meanwhile.
+            ranks.unwatch();
+            return Ok(Some(ranks));
+        };
+        let before = watch.ranks.replace(ranks.clone());
+        if let Some(before) = before.filter(|before| !before.is(&ranks)) {
+            before.unwatch();
         }
+        for watcher in watch.watchers.values() {
+            let sees = board.may_see(watcher.caller.as_ref());
+            watcher.sees.store(sees, Ordering::Relaxed);
+        }
+        drop(boards);
         Ok(Some(ranks))
     }
 
@@ -325,6 +343,7 @@ impl Boards {
     pub(crate) async fn tell(&self) -> Result<(), Error> {
         let rung = self.inner.watched.bell.notified();
         drop(tokio::time::timeout(QUIET, rung).await);
+        self.inner.watched.heed_epoch(self.log().epochs().log_epoch());
         let mut failed = Ok(());
         for (no, id, due) in self.inner.watched.take_due() {
             let told = self.tell_of(no, &id, due).await;
@@ -394,10 +413,12 @@ impl Boards {
         let around = ranks.around_each(&owners, AROUND).await?;
         let mut messages = Vec::new();
         if let Some(watch) = self.inner.watched.boards().get_mut(&board.no) {
-            for (user, ranked) in users.into_iter().zip(around).filter(|(_, it)| !it.is_empty()) {
+            for (user, ranked) in users.into_iter().zip(around) {
                 let around: Vec<LiveEntry> =
                     ranked.iter().map(|one| LiveEntry::of(board, one)).collect();
-                if watch.mine.get(&user) != Some(&around) {
+                // Who has no entry is told so only if they had one.
+                let before = watch.mine.get(&user).map(Vec::as_slice).unwrap_or_default();
+                if before != around {
                     messages.push((mine_of(board.no, user), json!({ "around": around })));
                     watch.mine.insert(user, around);
                 }

@@ -56,10 +56,11 @@ impl Boards {
     pub(crate) async fn close_periods(&self) -> Result<(), Error> {
         let now = self.inner.clock.now();
         let due = store::boards::due(&mut *self.db().read().await?, now).await?;
+        let mut failed = None;
         for id in due {
-            self.close_period(&id).await?;
+            failed = self.close_period(&id).await.err().or(failed);
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Ends the period of a board if its time has come; nothing if there is no such board.

@@ -35,12 +35,13 @@ impl Boards {
         let boards = retention::with_old_periods(&mut tx, before, BOARDS_STEP).await?;
         let deleted = retention::deleted_boards(&mut tx, BOARDS_STEP).await?;
         drop(tx);
+        let mut failed = None;
         for no in boards {
             let lock = params![no];
             let work = self.db().write_queued(&store::boards::LOCK_HEAD, lock, move |tx| {
                 Box::pin(async move { forget_old(tx, no, days).await })
             });
-            work.await?;
+            failed = work.await.err().or(failed);
         }
         let work = self.db().write(move |tx| {
             let deleted = deleted.clone();
@@ -52,7 +53,8 @@ impl Boards {
                 Ok::<_, Error>(retention::forget_boards(tx).await?)
             })
         });
-        work.await
+        work.await?;
+        failed.map_or(Ok(()), Err)
     }
 
     /// Erases what periods of a board held that are forgotten.

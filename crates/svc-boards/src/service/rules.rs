@@ -66,6 +66,11 @@ impl From<RuleErrorRow> for RuleErrorView {
     }
 }
 
+/// Why a rule cannot be called so.
+fn no_name() -> Error {
+    Error::invalid("", "name", "Name a rule in 1 to 64 letters, digits, `-`, `_` and `.`.")
+}
+
 /// A rule with the errors that are kept of it.
 async fn view(tx: &mut Tx, row: RuleRow) -> Result<RuleView, Error> {
     let RuleRow { id, settings: Json(settings), since, updated_at, .. } = row;
@@ -132,7 +137,7 @@ impl Boards {
         once: Option<Once>,
     ) -> Result<RuleView, Error> {
         if !is_rule_id(id) {
-            return Err(Error::NotFound);
+            return Err(no_name());
         }
         self.made_here(id)?;
         settings.compile("").map_err(|faults| Error::Invalid(faults.into_vec()))?;

@@ -5,12 +5,12 @@ mod rebuild;
 mod record;
 mod replay;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use mainstay_contract::ts::Ts;
 use mainstay_core::{
     auth::{Caller, Scope},
-    db::Once,
+    db::{DbError, Once},
     error::{Code, Fault, Problem},
     params,
 };
@@ -37,6 +37,8 @@ use crate::{
     },
 };
 
+/// How long an answer to a score waits for its rank.
+const STAND_WITHIN: Duration = Duration::from_secs(5);
 /// The most scores in one request.
 pub(crate) const SCORES_MAX: usize = 10_000;
 /// The longest metadata and evidence, in bytes of JSON.
@@ -194,7 +196,8 @@ pub(crate) fn check(
         let detail = format!("Use 1 to {OWNER_BYTES_MAX} bytes without control characters.");
         faults.push(Fault::new("/owner", "characters", detail));
     }
-    let scores = settings.read_scores(&new.scores, "").unwrap_or_else(|more| {
+    let operator = new.operator.unwrap_or(settings.operator);
+    let scores = settings.read_scores(&new.scores, operator, "").unwrap_or_else(|more| {
         faults.extend(more);
         Vec::new()
     });
@@ -293,7 +296,10 @@ impl Boards {
         });
         let taken: Vec<&str> = taken.collect();
         // What is kept is not said to have failed: whoever sends it again would count it twice.
-        let (board, ranks, seats) = self.stand(board, place, &taken).await.unwrap_or_else(|error| {
+        let stand = tokio::time::timeout(STAND_WITHIN, self.stand(board, place, &taken)).await;
+        let late =
+            |_elapsed| Err(DbError::Unavailable("the ranking is being loaded".into()).into());
+        let (board, ranks, seats) = stand.unwrap_or_else(late).unwrap_or_else(|error| {
             tracing::warn!(board = board.id, %error, "scores are kept, but their ranks cannot be told");
             (board.clone(), Vec::new(), HashMap::new())
         });

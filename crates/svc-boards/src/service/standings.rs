@@ -27,6 +27,7 @@ use mainstay_contract::{
     ts::Ts,
 };
 use mainstay_core::{
+    cache::Epochs,
     clock::Clock,
     db::{DbError, Emitted},
     events::Log,
@@ -49,17 +50,22 @@ use crate::{
     store::scores::Place,
 };
 
-/// Places that are loaded at a time; the others wait.
+/// Places that are loaded at a time, and as many small ones; the others wait.
 const LOADS_MAX: usize = 4;
 
 /// Every place in memory.
 pub(crate) struct Standings {
     checkpoints: Arc<Checkpoints>,
+    epochs: Arc<Epochs>,
+    /// Which log the places are of.
+    epoch: AtomicU64,
     clock: Clock,
     /// How many entries may be in memory.
     entries_max: u64,
     places: Mutex<HashMap<Place, Arc<Standing>>>,
     loads: Semaphore,
+    /// Boards that are loaded in a moment do not wait for those that are not.
+    small_loads: Semaphore,
 }
 
 /// The entries of one period of a board.
@@ -105,9 +111,34 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Standings {
     /// Nothing is in memory yet.
-    pub(crate) fn new(checkpoints: Arc<Checkpoints>, clock: Clock, entries_max: u64) -> Arc<Self> {
+    pub(crate) fn new(
+        checkpoints: Arc<Checkpoints>,
+        epochs: Arc<Epochs>,
+        clock: Clock,
+        entries_max: u64,
+    ) -> Arc<Self> {
+        let epoch = AtomicU64::new(epochs.log_epoch());
         let (places, loads) = (Mutex::default(), Semaphore::new(LOADS_MAX));
-        Arc::new(Self { checkpoints, clock, entries_max, places, loads })
+        let small_loads = Semaphore::new(LOADS_MAX);
+        Arc::new(Self {
+            checkpoints,
+            epochs,
+            epoch,
+            clock,
+            entries_max,
+            places,
+            loads,
+            small_loads,
+        })
+    }
+
+    /// When the records are another log, as after a restore or a failover, what is in memory is of the old one.
+    fn heed_epoch(&self) {
+        let epoch = self.epochs.log_epoch();
+        if self.epoch.swap(epoch, Ordering::Relaxed) != epoch {
+            held(&self.places).clear();
+            self.checkpoints.forget_begins();
+        }
     }
 
     /// Applies every fact of `log` from now on.
@@ -129,6 +160,7 @@ impl Standings {
         settings: &BoardSettings,
         place: Place,
     ) -> Result<Arc<Standing>, Error> {
+        self.heed_epoch();
         let (standing, new) = self.find(place);
         standing.used_at.store(self.clock.now().as_micros(), Ordering::Relaxed);
         if new {
@@ -169,15 +201,27 @@ impl Standings {
     }
 
     async fn load(&self, place: Place, settings: &BoardSettings, standing: &Arc<Standing>) {
+        let loads = match self.checkpoints.is_small(place).await {
+            true => &self.small_loads,
+            false => &self.loads,
+        };
         // Never closed; and without a permit it would only wait for nobody.
-        let _permit = self.loads.acquire().await.ok();
+        let _permit = loads.acquire().await.ok();
         let result = self.checkpoints.load(place, settings).await;
         let result = result.map(|sliced| standing.begin(sliced)).map_err(Arc::new);
         match result {
             Ok(()) => self.make_room(place),
-            Err(_) => drop(held(&self.places).remove(&place)),
+            Err(_) => self.forget(place, standing),
         }
         standing.loaded.send_replace(Some(result));
+    }
+
+    /// Drops a place, unless it is another one by now.
+    fn forget(&self, place: Place, standing: &Arc<Standing>) {
+        let mut places = held(&self.places);
+        if places.get(&place).is_some_and(|known| Arc::ptr_eq(known, standing)) {
+            places.remove(&place);
+        }
     }
 
     /// Drops what was asked for longest ago, as long as there is more than may be; `kept` stays, and what is watched.
@@ -208,6 +252,7 @@ impl Standings {
 
     /// Applies a fact to what is in memory; other places learn of it when they are loaded.
     fn apply(&self, fact: &Emitted) {
+        self.heed_epoch();
         if let Some(told) = fact.read::<ScoresRecordedV1>() {
             let ScoresRecordedV1 { board_no, edition, period, entries, .. } = told;
             let changes = entries.into_iter().map(Change::Put);

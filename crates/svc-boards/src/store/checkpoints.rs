@@ -46,10 +46,14 @@ statements! {
     LEAVE_OUTDATED = "update boards.checkpoint set state = 2, moved_at = $1 where state = 1 and not exists (
         select 1 from boards.head h join boards.board b on b.no = h.no
         where h.no = checkpoint.board_no and h.edition = checkpoint.edition and b.deleted_at is null)";
-    /// Takes out of use what is older than ranks are kept and not the newest of its period.
+    /// Takes out of use what is older than ranks are kept, but for the newest of that in each period: from it on the
+    /// first instants that are kept are found.
     LEAVE_OLD = "update boards.checkpoint set state = 2, moved_at = $1 where state = 1 and newest_at < $2 and exists (
         select 1 from boards.checkpoint d where d.board_no = checkpoint.board_no and d.edition = checkpoint.edition
-        and d.period = checkpoint.period and d.seq > checkpoint.seq and d.state = 1)";
+        and d.period = checkpoint.period and d.seq > checkpoint.seq and d.state = 1 and d.newest_at < $2)";
+    /// The newest checkpoint of a period that has nothing from an instant on.
+    NEWEST_BEFORE = "select coalesce(max(seq), 0) from boards.checkpoint
+        where board_no = $1 and edition = $2 and period = $3 and state = 1 and newest_at < $4";
     /// Checkpoints of a period that are in use, the oldest first.
     CHECKPOINTS = "select seq, entry_count from boards.checkpoint
                    where board_no = $1 and edition = $2 and period = $3 and state = 1 order by seq limit 10000";
@@ -243,7 +247,7 @@ pub(crate) async fn leave(tx: &mut Tx, place: Place, seq: i64, now: Ts) -> Resul
 }
 
 /// Takes out of use what nothing is loaded from any more: of deleted boards and earlier builds; and what has nothing
-/// later than `old`, but for the newest of each period.
+/// later than `old`, but for the newest of that in each period.
 pub(crate) async fn leave_outdated(tx: &mut Tx, old: Ts, now: Ts) -> Result<(), DbError> {
     tx.run(&LEAVE_OUTDATED, params![now]).await?;
     tx.run(&LEAVE_OLD, params![now, old]).await
@@ -253,6 +257,13 @@ pub(crate) async fn leave_outdated(tx: &mut Tx, old: Ts, now: Ts) -> Result<(), 
 pub(crate) async fn list(tx: &mut Tx, place: Place) -> Result<Vec<(i64, i64)>, DbError> {
     let Place { board_no, edition, period } = place;
     tx.all(&CHECKPOINTS, params![board_no, edition, period]).await
+}
+
+/// The number of a period's newest checkpoint that has nothing from `at` on; 0 if there is none.
+pub(crate) async fn newest_before(tx: &mut Tx, place: Place, at: Ts) -> Result<i64, DbError> {
+    let Place { board_no, edition, period } = place;
+    let (seq,): (i64,) = tx.one(&NEWEST_BEFORE, params![board_no, edition, period, at]).await?;
+    Ok(seq)
 }
 
 /// Whether there is a checkpoint of this place and number, in use or not.

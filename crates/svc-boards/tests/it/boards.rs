@@ -51,7 +51,8 @@ async fn only_administrators_make_boards_and_odd_settings_are_refused() {
         assert_eq!(at, ["/title", "/columns", "/reset/cron"]);
         for id in ["a%20b", "a%2Fb"] {
             let answer = keeper.put(&put(id)).json(&settings(json!({}))).await;
-            answer.expect_problem(404, "not_found");
+            let said = answer.expect_problem(422, "invalid");
+            assert_eq!(said["errors"][0]["code"], "name");
         }
         let reserved = keeper.put(&put("rules")).json(&settings(json!({}))).await;
         reserved.expect_problem(405, "method_not_allowed");

@@ -1,11 +1,19 @@
 //! Reading boards: pages that stand still, neighbourhoods, several owners, slices.
 
-use mainstay_testkit::program::Engine;
+use mainstay_core::{db::DbError, params, statements};
+use mainstay_testkit::program::{Engine, eventually};
 use serde_json::{Value, json};
 
 use crate::{admin, both_engines, both_engines_held, make_board, ranks, setup, submit};
 
 const ENTRIES: &str = "/api/v1/boards/b/entries";
+
+statements! {
+    /// Takes a score back to what it was before.
+    LOSE = "update boards.entry set scores = $1 where owner = 'ada'";
+    /// Makes the records another log.
+    REPLACE = "update boards.log set epoch = epoch + 1";
+}
 
 fn owners_of(page: &Value) -> Vec<String> {
     ranks(page).into_iter().map(|(owner, _)| owner).collect()
@@ -219,6 +227,66 @@ async fn what_was_read_longest_ago_makes_room_for_what_is_read_now() {
         house.clock().advance_s(1);
         assert_eq!((read("a").await, loads().await), (400, before + 3));
         assert_eq!((read("b").await, loads().await), (400, before + 3), "c went");
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn pages_of_a_slice_go_on_also_when_everybody_has_left_it_and_others_have_come() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = setup().holding_the_clock().start(engine).await;
+        let keeper = admin(&house).await;
+        make_board(&keeper, "b", json!({ "operator": "set", "slices": ["country"] })).await;
+        let go = async |owner: &str, score: i64, country: &str| {
+            let one =
+                json!({ "owner": owner, "scores": [score], "slices": { "country": country } });
+            keeper.post("/api/v1/boards/b/scores", one).await.expect(200);
+            house.clock().advance_s(1);
+        };
+        go("ada", 5, "IN").await;
+        go("bea", 4, "IN").await;
+        let path = format!("{ENTRIES}?slice=country:IN&limit=1");
+        let first = keeper.get(&path).await.expect(200);
+        assert_eq!(owners_of(&first), ["ada"]);
+        let next = format!("{path}&cursor={}", first["next_cursor"].as_str().unwrap());
+        for comers in [&[][..], &[("cid", 9), ("dan", 8), ("eve", 7)][..]] {
+            for owner in ["ada", "bea"] {
+                go(owner, 1, "FR").await;
+            }
+            for (owner, score) in comers {
+                go(owner, *score, "IN").await;
+            }
+            let page = keeper.get(&next).await.expect(200);
+            assert_eq!(
+                (ranks(&page), &page["next_cursor"]),
+                (vec![("bea".into(), 2)], &Value::Null)
+            );
+        }
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_memory_is_read_anew_when_the_records_are_another_log() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = setup().start(engine).await;
+        let keeper = admin(&house).await;
+        make_board(&keeper, "b", json!({ "operator": "set" })).await;
+        submit(&keeper, "b", &[("ada", 5), ("bea", 4)]).await;
+        let read = async || keeper.get(ENTRIES).await.expect(200)["items"][0]["scores"].clone();
+        assert_eq!(read().await, json!([5]));
+        // As after a standby has taken over that did not have the newest score.
+        let replace = house.db("boards").write(|tx| {
+            Box::pin(async move {
+                tx.execute(&LOSE, params![[&[0x80], &[0; 6][..], &[3]].concat()]).await?;
+                tx.execute(&REPLACE, &[]).await?;
+                Ok::<_, DbError>(())
+            })
+        });
+        replace.await.unwrap();
+        eventually("what is in memory is read anew", async || read().await == json!([4])).await;
+        submit(&keeper, "b", &[("bea", 2)]).await;
+        assert_eq!(read().await, json!([3]));
         house.end().await;
     }
 }

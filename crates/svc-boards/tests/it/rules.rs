@@ -349,7 +349,7 @@ async fn a_rule_is_made_read_listed_changed_and_deleted_by_administrators() {
             let second = keeper.get(&next).await.expect(200);
             assert_eq!((&second["items"][0]["id"], &second["next_cursor"]), (&json!("like"), &Value::Null));
             keeper.put(RULES).await.expect_problem(405, "method_not_allowed");
-            keeper.put(&format!("{RULES}/a%20b")).json(&like_rule(json!({}))).await.expect_problem(404, "not_found");
+            keeper.put(&format!("{RULES}/a%20b")).json(&like_rule(json!({}))).await.expect_problem(422, "invalid");
             keeper.delete(&path).await.expect(204);
             keeper.delete(&path).await.expect_problem(404, "not_found");
         })

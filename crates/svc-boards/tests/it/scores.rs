@@ -69,6 +69,22 @@ async fn a_score_that_is_kept_is_answered_also_if_its_rank_cannot_be_told() {
 }
 
 #[tokio::test]
+async fn another_operator_for_one_score_says_what_it_may_be() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "operator": "incr" })).await;
+        let one = |operator: &str, score: i64| json!({ "owner": "ada", "operator": operator, "scores": [score] });
+        let refused = keeper.post(SCORES, one("decr", -5)).await.expect_problem(422, "invalid");
+        assert_eq!(refused["errors"][0]["code"], "out_of_range");
+        make_board(&keeper, "b", json!({ "operator": "decr" })).await;
+        let entry = keeper.post(SCORES, one("set", -5)).await.expect(200);
+        assert_eq!(entry["scores"], json!([-5]));
+        keeper.post(SCORES, one("decr", -5)).await.expect_problem(422, "invalid");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_list_is_taken_in_order_with_a_result_for_each() {
     both_engines(async |house| {
         let keeper = admin(house).await;

@@ -47,8 +47,11 @@ impl<const N: usize> Tree<N> {
         frozen: &FrozenTree<N>,
         first: u64,
         len: usize,
-    ) -> Vec<Ranked> {
-        let Some(path) = frozen.find(first).filter(|_| len > 0) else { return Vec::new() };
+    ) -> Option<Vec<Ranked>> {
+        if !frozen.is_of(&self.snapshots) {
+            return None;
+        }
+        let Some(path) = frozen.find(first).filter(|_| len > 0) else { return Some(Vec::new()) };
         let (block, at) = (frozen.block(path), path.at);
         let rank = match self.order.ties() {
             Ties::Earliest | Ties::Owner => first + 1,
@@ -57,7 +60,7 @@ impl<const N: usize> Tree<N> {
                 frozen.distinct_before(path) + distinct_up_to(block, at, frozen.last_before(path))
             }
         };
-        self.list(frozen.blocks_from(path), at, len, (first, rank))
+        Some(self.list(frozen.blocks_from(path), at, len, (first, rank)))
     }
 
     /// At most `len` entries of these blocks, without the first `skip`; the first one has this place and rank.

@@ -96,8 +96,13 @@ impl Boards {
         let mut going: Option<(i64, Walk)> = None;
         for _ in 0..AT_ONCE_MAX {
             let mut tx = self.db().read().await?;
-            let kept = store::checkpoints::list(&mut tx, place).await?;
+            let mut kept = store::checkpoints::list(&mut tx, place).await?;
+            // Of what is older nothing is told any more.
+            let oldest =
+                store::checkpoints::newest_before(&mut tx, place, self.told_since()).await?;
             drop(tx);
+            kept.retain(|(seq, _)| *seq >= oldest);
+            let begin = begin.max(oldest);
             let Some(Gap { after, apart, next }) = gap(&kept, (begin, end), at_least) else {
                 return Ok(false);
             };

@@ -91,7 +91,7 @@ impl Boards {
         }
         let settings = match asked.rule {
             Some(settings) if is_rule_id(id) => settings,
-            Some(_) => return Err(Error::NotFound),
+            Some(_) => return Err(super::no_name()),
             None => self.rule(id).await?.settings,
         };
         let compiled = settings.compile("/rule");

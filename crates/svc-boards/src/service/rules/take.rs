@@ -16,7 +16,6 @@ use super::ERRORS_MAX;
 use crate::{
     error::Error,
     model::{
-        board::BoardSettings,
         operate::Operator,
         rule::{Decided, Rule, RuleSettings},
         score::Written,
@@ -224,10 +223,10 @@ pub(super) fn submission(
     if board.competition.is_some() {
         return Err(format!("only its competition scores on the board `{}`", board.id));
     }
-    let mut settings: BoardSettings = board.settings.clone();
-    settings.operator = operator.unwrap_or(settings.operator);
+    let settings = &board.settings;
+    let by = operator.unwrap_or(settings.operator);
     let written: Vec<Written> = decided.values.into_iter().map(Written::Whole).collect();
-    let scores = settings.read_scores(&written, "").map_err(|faults| worded(&faults))?;
+    let scores = settings.read_scores(&written, by, "").map_err(|faults| worded(&faults))?;
     let mut submission = Submission::of(decided.owner, scores);
     submission.operator = operator;
     submission.cause = Some(decided.cause);

@@ -101,7 +101,8 @@ impl Rankings {
         clock: Clock,
         entries_max: u64,
     ) -> Self {
-        let standings = Standings::new(checkpoints.clone(), clock, entries_max);
+        let standings =
+            Standings::new(checkpoints.clone(), log.epochs().clone(), clock, entries_max);
         standings.follow(log);
         Self::Memory(standings)
     }
@@ -416,10 +417,10 @@ fn page_here(
         }
     };
     let ranked = standing.look(|sliced| {
-        let ranking = sliced.ranking(slice);
-        ranking.map(|ranking| ranking.range_of(&snapshot, first, len))
+        // Of a slice that everybody has left since, or of one that was empty in between, the names are gone.
+        sliced.ranking(slice)?.range_of(&snapshot, first, len)
     });
-    let ranked = ranked.flatten().unwrap_or_default();
+    let ranked = ranked.flatten().ok_or_else(expired)?;
     let found = Found { ranked, count: snapshot.len(), as_of: name.as_of };
     Ok(Page { found, name: Some(name) })
 }
