@@ -141,18 +141,26 @@ async fn a_reader_is_told_how_they_stand_and_nobody_else_is() {
         submit(&keeper, "b", &[(&ada.id, 1), ("bea", 2)]).await;
         let mut hers = ada.listen("board:b").await;
         submit(&keeper, "b", &[("cid", 3)]).await;
-        let around = loop {
-            let message = hers.next().await;
-            if message["type"] == "mine" {
-                break message["data"]["around"].clone();
-            }
-        };
+        let around = mine(&mut hers).await;
         let own =
             around.as_array().unwrap().iter().find(|entry| entry["owner"] == *ada.id).unwrap();
         assert_eq!((&own["rank"], &own["scores"]), (&json!(3), &json!([1])));
         assert_eq!(around.as_array().unwrap().len(), 3);
+        // Whoever is taken off the board is told that they are nowhere.
+        keeper.delete(&format!("/api/v1/boards/b/entries/{}", ada.id)).await.expect(204);
+        assert_eq!(mine(&mut hers).await, json!([]));
     })
     .await;
+}
+
+/// What a reader is told next of how they stand.
+async fn mine(stream: &mut Listener) -> Value {
+    loop {
+        let message = stream.next().await;
+        if message["type"] == "mine" {
+            return message["data"]["around"].clone();
+        }
+    }
 }
 
 #[tokio::test]
