@@ -68,8 +68,8 @@ impl History {
         kept.get(&(place, at)).map(|(_, standing)| standing.clone())
     }
 
-    /// Keeps what was worked out since `forgotten` was read, unless something was forgotten meanwhile: it may still have
-    /// who was taken from it.
+    /// Keeps what was worked out since `forgotten` was read, unless something was forgotten meanwhile: it may still
+    /// have who was taken from it.
     fn keep(&self, key: (Place, Ts), now: Ts, standing: &Arc<Standing>, forgotten: u64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if self.forgotten.load(Ordering::Relaxed) != forgotten {

@@ -311,30 +311,32 @@ async fn a_checkpoint_that_takes_long_to_store_is_known_all_the_same() {
 #[tokio::test]
 async fn the_last_checkpoint_before_the_past_that_is_told_stays_and_nothing_older_is_made_again() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let house = small().set("boards.history_days", "2").start(engine).await;
+        let house = small().set("boards.history_days", "1").start(engine).await;
         let mut dice = Dice::of(18);
         let keeper = admin(&house).await;
         make(&keeper, "incr").await;
-        // Five days with 600 submissions each, of which a checkpoint may stand for 200.
+        // Three days, each with almost three times as many submissions as may lie between two checkpoints.
         let mut shown: Vec<(Ts, Vec<Value>)> = Vec::new();
-        for _ in 0..5 {
-            for _ in 0..6 {
-                play(&keeper, &mut dice, 100).await;
+        for _ in 0..3 {
+            for _ in 0..3 {
+                play(&keeper, &mut dice, 190).await;
                 keep(&house).await;
-                house.clock().advance_s(4 * 3_600);
+                shown.push((house.clock().now(), see(&keeper, "").await));
+                house.clock().advance_s(8 * 3_600);
             }
-            shown.push((house.clock().now(), see(&keeper, "").await));
             house.work("boards.erase_checkpoints").await;
         }
         all_done(&house).await;
+        // The past that is told begins between the seventh and the eighth.
+        house.clock().advance_s(4 * 3_600);
+        house.work("boards.erase_checkpoints").await;
         let kept = rows(&house).await;
-        assert!(kept.iter().filter(|(_, state)| *state == 1).count() >= 6, "{kept:?}");
-        house.clock().advance_s(1);
+        assert_eq!(kept.iter().filter(|(_, state)| *state == 1).count(), 3, "{kept:?}");
         let before = loads(&house, "past");
-        let (at, then) = &shown[3];
-        assert_eq!(see(&keeper, &format!("&at={at}")).await, *then);
-        let first_told = house.clock().now().plus_s(-2 * 86_400 + 60);
-        see(&keeper, &format!("&at={first_told}")).await;
+        for at in [shown[7].0, shown[6].0.plus_s(4 * 3_600 + 60)] {
+            let then = shown.iter().rfind(|(shown_at, _)| *shown_at <= at).unwrap();
+            assert_eq!(see(&keeper, &format!("&at={at}")).await, then.1);
+        }
         assert_eq!(loads(&house, "past"), before + 2, "each from a checkpoint");
         // What is older is not made again, only to be erased again.
         for _ in 0..3 {

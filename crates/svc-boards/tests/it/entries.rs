@@ -248,6 +248,7 @@ async fn pages_of_a_slice_go_on_also_when_everybody_has_left_it_and_others_have_
         let path = format!("{ENTRIES}?slice=country:IN&limit=1");
         let first = keeper.get(&path).await.expect(200);
         assert_eq!(owners_of(&first), ["ada"]);
+        house.clock().advance_s(1);
         let next = format!("{path}&cursor={}", first["next_cursor"].as_str().unwrap());
         for comers in [&[][..], &[("cid", 9), ("dan", 8), ("eve", 7)][..]] {
             for owner in ["ada", "bea"] {
