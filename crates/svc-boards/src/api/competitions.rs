@@ -88,7 +88,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
         r.delete("/api/v1/competitions/{id}", cancel)
             .about("Call a competition off and give the money back")
             .details("The first 500 people have it back with that, the others within seconds.")
-            .access(keepers)
+            .admins()
             .timeout_ms(60_000)
             .answers_empty(204)
             .refuses(&[Code::Conflict]),

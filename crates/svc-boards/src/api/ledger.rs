@@ -76,8 +76,11 @@ async fn entries(
     let before = boards.open_cursor(&name, query.cursor.as_deref())?;
     let before = before.unwrap_or(TransferId::from_bits(u128::MAX));
     let account = query.account.as_deref();
-    let items = boards.ledger_entries(&caller, account, before, limit).await?;
-    let last = items.last().filter(|_| items.len() == limit);
+    // One more says whether there are more.
+    let mut items = boards.ledger_entries(&caller, account, before, limit + 1).await?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().filter(|_| more);
     let next_cursor = last.map(|last| boards.seal_cursor(&name, &last.transfer_id));
     Ok(Json(EntriesPage { items, next_cursor }))
 }
@@ -92,8 +95,10 @@ async fn balances(
     let after: Option<(String, String)> = boards.open_cursor(&name, query.cursor.as_deref())?;
     let (account, currency) = after.unwrap_or_default();
     let asked = query.account.as_deref();
-    let items = boards.balances(&caller, asked, (&account, &currency), limit).await?;
-    let last = items.last().filter(|_| items.len() == limit);
+    let mut items = boards.balances(&caller, asked, (&account, &currency), limit + 1).await?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().filter(|_| more);
     let next_cursor = last.map(|last| {
         let place = (last.account.clone(), last.balance.currency.clone());
         boards.seal_cursor(&name, &place)

@@ -54,14 +54,28 @@ fn parts(minor: i64, currency: &str) -> (String, String) {
     ((size / unit).to_string(), rest)
 }
 
+/// A whole number as it was typed, with or without commas between thousands or lakhs; `None` where a comma stands
+/// anywhere else, as for decimals.
+pub fn ungrouped(text: &str) -> Option<String> {
+    let mut groups = text.split(',').rev();
+    let last = groups.next()?;
+    let others: Vec<&str> = groups.collect();
+    let first = others.last().map_or(last, |first| first);
+    let grouped = others.is_empty() || last.len() == 3;
+    let between = others.iter().take(others.len().saturating_sub(1));
+    let fits = grouped && between.clone().all(|group| (2..=3).contains(&group.len()));
+    let begins = others.is_empty() || (1..=3).contains(&first.len());
+    (fits && begins).then(|| text.replace(',', ""))
+}
+
 /// The minor units of what was typed, such as `50`, `50.5` or `1,234.50`; `None` for anything else, and for more
 /// decimals than the currency has.
 pub fn read(text: &str, currency: &str) -> Option<i64> {
-    let text = text.trim().replace(',', "");
-    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let (whole, rest) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let whole = ungrouped(whole)?;
     let places = decimals(currency) as usize;
     let plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !plain(whole) || !plain(rest) || rest.len() > places {
+    if whole.is_empty() || !plain(&whole) || !plain(rest) || rest.len() > places {
         return None;
     }
     format!("{whole}{rest:0<places$}").parse().ok()
@@ -86,6 +100,10 @@ mod tests {
         for (text, minor) in [("50", 5_000), ("50.5", 5_050), (" 1,234.50 ", 123_450), ("0", 0)] {
             assert_eq!(read(text, "INR"), Some(minor), "{text}");
             assert_eq!(read(&typed(minor, "INR"), "INR"), Some(minor));
+        }
+        assert_eq!(read("1,23,456.50", "INR"), Some(12_345_650), "lakhs");
+        for text in ["49,90", "1,2,3", ",500", "1234,567", "1.5,0", "1,,000"] {
+            assert_eq!(read(text, "INR"), None, "{text}");
         }
         for text in ["", ".", ".5", "-1", "1.234", "1e3", "₹5", "99999999999999999999"] {
             assert_eq!(read(text, "INR"), None, "{text}");

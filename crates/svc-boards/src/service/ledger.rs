@@ -5,7 +5,12 @@ use mainstay_contract::{
     id::UserId,
     ts::Ts,
 };
-use mainstay_core::{auth::Caller, db::Tx, error::Problem, ids};
+use mainstay_core::{
+    auth::{Caller, Role},
+    db::Tx,
+    error::Problem,
+    ids,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +116,7 @@ impl Boards {
         let own = account_of(caller.user);
         match account {
             None => Ok(own),
-            Some(account) if account == own || super::scores::is_server(caller) => {
+            Some(account) if account == own || caller.acts_as(Role::Admin) => {
                 Ok(account.to_owned())
             }
             Some(_) => Err(Error::NotFound),
@@ -155,7 +160,7 @@ impl Boards {
         limit: usize,
     ) -> Result<Vec<BalanceView>, Error> {
         let account = match account {
-            None if super::scores::is_server(caller) => None,
+            None if caller.acts_as(Role::Admin) => None,
             account => Some(Self::may_look_into(caller, account)?),
         };
         let mut tx = self.db().read().await?;

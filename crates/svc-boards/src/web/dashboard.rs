@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{Answer, FORM_BYTES_MAX, PAGE_LEN, REFUSED, Web, said};
 use crate::{
     error::Error,
-    model::activity::is_name,
+    model::{activity::is_name, money::ungrouped},
     pages::{
         chart::{Chart, whole_days},
         dashboard::{DashboardPage, SPANS, dashboard_page},
@@ -148,16 +148,16 @@ async fn set_goal(
     Form(form): Form<GoalForm>,
 ) -> Answer {
     let metric = form.metric.trim().to_lowercase();
-    let typed = form.per_day.trim().replace(',', "");
-    let done = match (is_name(&metric), typed.parse::<i64>()) {
+    let typed = ungrouped(form.per_day.trim()).and_then(|typed| typed.parse::<i64>().ok());
+    let done = match (is_name(&metric), typed) {
         (false, _) => {
             let detail = "Name an activity in small letters, such as `steps`.";
             Err(Error::invalid("/metric", "characters", detail))
         }
-        (true, Err(_odd)) => {
+        (true, None) => {
             Err(Error::invalid("/per_day", "malformed", "Write a whole number, such as 8000."))
         }
-        (true, Ok(per_day)) => web.boards.set_goal(caller.user, &metric, per_day, None).await,
+        (true, Some(per_day)) => web.boards.set_goal(caller.user, &metric, per_day, None).await,
     };
     match done {
         Ok(_goal) => Ok(web.site.go_and_say(HERE, "Goal set.")),

@@ -100,7 +100,12 @@ impl Web {
             Err(error) => error,
         };
         let refused = Some((id, said(error)?));
-        let view = PayoutsPage { refused, ..self.payouts(caller, None).await? };
+        let mut view = PayoutsPage { refused, ..self.payouts(caller, None).await? };
+        if !view.items.iter().any(|item| item.competition.id == id) {
+            // It is on a later page.
+            let competition = self.boards.competition(Some(caller), id).await?;
+            view.items.insert(0, self.ended(competition).await?);
+        }
         let visit = visit.at(PRIZES);
         Ok(visit.page_as(REFUSED, payouts_page(&visit.shell(), &view)))
     }

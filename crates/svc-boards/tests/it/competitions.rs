@@ -191,7 +191,9 @@ async fn an_update_sets_ones_own_day_and_nobody_elses() {
             let entry = ada.post(update, body(steps)).await.expect(200);
             assert_eq!(entry, json!({ "rank": 1, "user_id": ada.id, "score": steps }));
         }
-        let mut others = body(90_000);
+        // More than an hour and five minutes allow.
+        ada.post(update, body(30_000)).await.expect_problem(422, "invalid");
+        let mut others = body(20_000);
         others["user_id"] = json!(bea.id);
         ada.post(update, others.clone()).await.expect_problem(403, "forbidden");
         let entry = keeper.post(update, others).await.expect(200);
@@ -238,6 +240,46 @@ async fn an_update_counts_from_the_first_moment_also_if_that_is_in_the_middle_of
         ada.post(update, body(&late, 200)).await.expect(200);
         assert_eq!(board(&ada, &late).await[0].1, 200);
         assert_eq!(board(&ada, &early).await[0].1, 4_500);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_update_for_one_competition_puts_nothing_from_before_it_began_into_another() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let midnight = tomorrow(house);
+        let whole = compete(house, &keeper, json!({})).await;
+        let late = compete(house, &keeper, json!({ "starts_at": midnight.plus_s(36_000) })).await;
+        for id in [&whole, &late] {
+            join(&ada, id).await;
+        }
+        turn_to(house, midnight, 43_200);
+        let update = "/api/v1/leaderboard/update";
+        let body = |id: &str, steps: i64| json!({ "competition_id": id, "steps": steps });
+        ada.post(update, body(&late, 0)).await.expect(200);
+        // Steps of the whole day.
+        ada.post(update, body(&whole, 6_000)).await.expect_problem(409, "conflict");
+        assert_eq!(board(&ada, &late).await[0].1, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_over_yet_counts_no_more_than_the_time_up_to_now_allows() {
+    both_engines_held(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let begins = tomorrow(house);
+        let id = compete(house, &keeper, json!({ "ends_at": begins.plus_s(3_600) })).await;
+        join(&ada, &id).await;
+        turn_to(house, begins, 60);
+        let until = |value: i64| json!({
+            "source": "watch", "metric": "steps", "start": begins, "end": begins.plus_s(86_400), "value": value,
+        });
+        let path = "/api/v1/activities";
+        ada.post(path, until(150_000)).await.expect_problem(422, "invalid");
+        ada.post(path, until(2_000)).await.expect(200);
+        assert_eq!(board(&ada, &id).await[0].1, 2_000);
     })
     .await;
 }

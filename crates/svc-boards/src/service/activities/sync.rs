@@ -111,9 +111,14 @@ impl NewActivity {
             let detail = format!("Activity is taken for {OLDEST_DAYS} days.");
             faults.push(Fault::new("/start", "too_old", detail));
         }
-        let most = limits.in_interval(&self.metric, length_us);
+        // Nobody has done more by now than the time up to now allows.
+        let until_now_us = now.micros_since(self.start) + AHEAD_US_MAX;
+        let most = limits.in_interval(&self.metric, length_us.min(until_now_us));
         if !(0..=most).contains(&self.value) {
-            let detail = format!("0 to {most} {} are plausible in this time.", self.metric);
+            let detail = format!(
+                "0 to {most} {} are plausible in this time, as far as it is over.",
+                self.metric
+            );
             faults.push(Fault::new("/value", "implausible", detail));
         }
         if !faults.is_empty() {

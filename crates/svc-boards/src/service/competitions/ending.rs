@@ -139,8 +139,11 @@ impl Boards {
                 return Err(Error::conflict(said));
             }
         };
-        let rows = store::competitions::results(&mut tx, id, after, limit as i64).await?;
-        let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.place);
+        // One more says whether there are more.
+        let mut rows = store::competitions::results(&mut tx, id, after, limit as i64 + 1).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = rows.last().filter(|_| more).map(|row| row.place);
         let next_cursor = last.map(|last| self.seal_cursor(&format!("results {id}"), &last));
         let items = rows.into_iter().map(ResultView::from).collect();
         Ok(ResultsView { items, next_cursor, certificate })

@@ -14,7 +14,10 @@ use serde::Deserialize;
 use super::{CAPACITY_MAX, CompetitionView, scoring, view};
 use crate::{
     error::Error,
-    model::competition::{Phase, TEAM_SIZE_MAX, phase, state},
+    model::{
+        board::{OWNER_BYTES_MAX, is_owner},
+        competition::{Phase, TEAM_SIZE_MAX, phase, state},
+    },
     service::{
         Boards,
         ledger::{self, HOUSE_CONVENIENCE, HOUSE_FEES, NewTransfer, account_of, pool_of},
@@ -168,12 +171,16 @@ fn team_of(row: &CompetitionRow, team: Option<String>) -> Result<Option<String>,
         }
         (Some(_), Some(team))
             if (1..=TEAM_CHARS_MAX).contains(&team.chars().count())
-                && crate::model::board::is_owner(&team) =>
+                && is_owner(&team)
+                && team.parse::<UserId>().is_err() =>
         {
             Ok(Some(team))
         }
         (Some(_), _) => {
-            let detail = format!("Name your team in 1 to {TEAM_CHARS_MAX} characters.");
+            let detail = format!(
+                "Name your team in 1 to {TEAM_CHARS_MAX} characters and at most {OWNER_BYTES_MAX} bytes, and not like \
+                 somebody's id."
+            );
             Err(Error::invalid("/team", "required", detail))
         }
     }

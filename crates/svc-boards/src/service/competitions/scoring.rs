@@ -118,7 +118,7 @@ async fn update_in(
     }
     if row.attempts_max.is_some_and(|most| participant.attempts >= most) {
         return Err(Error::conflict(
-            "All attempts are used: what is set of today stays as it is for this competition.",
+            "All attempts are used. What is synced with `POST /api/v1/activities` counts all the same.",
         ));
     }
     let board_no = board(tx, &id.to_string()).await?.no;
@@ -127,12 +127,12 @@ async fn update_in(
     }
     for (metric, value) in figures {
         let of = Of { user, metric };
+        let wanted = day_start(day_of(now)).max(row.starts_at);
         let start = day_begin(tx, of, day_of(now), row.starts_at).await?;
-        if start < row.starts_at {
+        if start != wanted {
             return Err(Error::conflict(format!(
-                "What was set of today begins before this competition does, at {}, so it cannot count here. Send what \
-                 was done since then with `POST /api/v1/activities`.",
-                row.starts_at
+                "What was set of today counts from {start} on, for another competition, and not from {wanted} on. Send \
+                 what was done since then with `POST /api/v1/activities`."
             )));
         }
         set_day(tx, of, start, *value, limits).await?;
