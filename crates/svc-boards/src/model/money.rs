@@ -57,15 +57,15 @@ fn parts(minor: i64, currency: &str) -> (String, String) {
 /// A whole number as it was typed, with or without commas between thousands or lakhs; `None` where a comma stands
 /// anywhere else, as for decimals.
 pub fn ungrouped(text: &str) -> Option<String> {
-    let mut groups = text.split(',').rev();
-    let last = groups.next()?;
-    let others: Vec<&str> = groups.collect();
-    let first = others.last().map_or(last, |first| first);
-    let grouped = others.is_empty() || last.len() == 3;
-    let between = others.iter().take(others.len().saturating_sub(1));
-    let fits = grouped && between.clone().all(|group| (2..=3).contains(&group.len()));
-    let begins = others.is_empty() || (1..=3).contains(&first.len());
-    (fits && begins).then(|| text.replace(',', ""))
+    let groups: Vec<&str> = text.split(',').collect();
+    let fits = match &*groups {
+        [first, between @ .., last] => {
+            let between = between.iter().all(|group| (2..=3).contains(&group.len()));
+            (1..=3).contains(&first.len()) && between && last.len() == 3
+        }
+        _whole => true,
+    };
+    fits.then(|| groups.concat())
 }
 
 /// The minor units of what was typed, such as `50`, `50.5` or `1,234.50`; `None` for anything else, and for more

@@ -24,6 +24,7 @@ mod retention;
 mod rules;
 mod scores;
 mod tiers;
+mod updates;
 mod weak_points;
 
 use futures_util::FutureExt as _;

@@ -435,12 +435,10 @@ pub(super) async fn recounted(
     Ok(tx.emit(&fact, &[]).await?)
 }
 
-/// When what the source `leaderboard` says of a person's day begins: with the day, or at `since` if that is later; or
-/// where it has begun when it was said before.
-pub(crate) async fn day_begin(tx: &mut Tx, of: Of<'_>, day: i64, since: Ts) -> Result<Ts, Error> {
+/// When what the source `leaderboard` says of a person's day begins, if it has said something.
+pub(crate) async fn day_begin(tx: &mut Tx, of: Of<'_>, day: i64) -> Result<Option<Ts>, Error> {
     let time = (day_start(day), day_start(day + 1));
-    let known = store::activities::first_of(tx, of, LEADERBOARD_SOURCE, time).await?;
-    Ok(known.unwrap_or(time.0.max(since)))
+    Ok(store::activities::first_of(tx, of, LEADERBOARD_SOURCE, time).await?)
 }
 
 /// Sets what a person has done from `start` to the end of its day, as one interval of the source `leaderboard`.

@@ -17,6 +17,7 @@ use crate::{
     model::{
         board::{OWNER_BYTES_MAX, is_owner},
         competition::{Phase, TEAM_SIZE_MAX, phase, state},
+        money,
     },
     service::{
         Boards,
@@ -130,8 +131,8 @@ async fn join_in(
         let total = row.fee + row.convenience_fee;
         if total_minor.is_some_and(|agreed| agreed != total) {
             return Err(Error::conflict(format!(
-                "It costs {total} {} in minor units now. Look at it again, and join if you agree.",
-                row.currency
+                "It costs {} now, {total} in minor units. Look at it again, and join if you agree.",
+                money::shown(total, &row.currency)
             )));
         }
         let board_no = scoring::board(tx, &row.id.to_string()).await?.no;

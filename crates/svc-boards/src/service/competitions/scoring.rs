@@ -62,8 +62,8 @@ impl Boards {
     ///
     /// # Errors
     /// `Forbidden` for another's day, and for whoever is banned from it; `NotFound` for a competition that they are not
-    /// in; `Conflict` if it does not run, all attempts are used, or what was set of today begins before it; `Invalid`
-    /// for figures that cannot be.
+    /// in; `Conflict` if it does not run, all attempts are used, or what was set of today begins at another time;
+    /// `Invalid` for figures that cannot be.
     pub(crate) async fn update_day(
         &self,
         caller: &Caller,
@@ -125,13 +125,12 @@ async fn update_in(
     if !store::boards::banned_among(tx, board_no, &[user.to_string()]).await?.is_empty() {
         return Err(Error::Forbidden("This person is banned from this competition.".into()));
     }
+    let start = day_start(day_of(now)).max(row.starts_at);
     for (metric, value) in figures {
         let of = Of { user, metric };
-        let wanted = day_start(day_of(now)).max(row.starts_at);
-        let start = day_begin(tx, of, day_of(now), row.starts_at).await?;
-        if start != wanted {
+        if let Some(other) = day_begin(tx, of, day_of(now)).await?.filter(|known| *known != start) {
             return Err(Error::conflict(format!(
-                "What was set of today counts from {start} on, for another competition, and not from {wanted} on. Send \
+                "What was set of today counts from {other} on, for another competition, and not from {start} on. Send \
                  what was done since then with `POST /api/v1/activities`."
             )));
         }

@@ -25,6 +25,16 @@ fn still() -> Setup {
     setup().holding_the_clock().holding_periodic_work()
 }
 
+async fn empty() -> (Place, LossyStorage) {
+    let place = Place::empty(Engine::Sqlite).await;
+    let storage = LossyStorage::over(&place.folder).unwrap();
+    (place, storage)
+}
+
+fn fee(minor: i64) -> Value {
+    json!({ "fee": { "minor": minor, "currency": "INR" } })
+}
+
 /// How many have their money back and how often; and the same of prizes.
 async fn moved(house: &Program) -> Vec<i64> {
     let (refunds, prizes) = (refunds(house).await, paid(house).await);
@@ -63,12 +73,10 @@ async fn everybody_has_their_money_back_once_whatever_is_killed() {
     if let Some(place) = Place::inherited() {
         return live(&place, &still(), moved).await;
     }
-    let place = Place::empty(Engine::Sqlite).await;
-    let storage = LossyStorage::over(&place.folder).unwrap();
+    let (place, storage) = empty().await;
     let house = place.start(&still()).await;
     let first = keeper(&house).await;
-    let fee = json!({ "fee": { "minor": 7, "currency": "INR" } });
-    let id = compete(&house, &first, fee).await;
+    let id = compete(&house, &first, fee(7)).await;
     crowd(&house, &id, PEOPLE).await;
     house.end().await;
     let path = format!("{PATH}/{id}");
@@ -88,14 +96,12 @@ async fn everybody_has_their_prize_once_whatever_is_killed() {
     if let Some(place) = Place::inherited() {
         return live(&place, &still(), moved).await;
     }
-    let place = Place::empty(Engine::Sqlite).await;
-    let storage = LossyStorage::over(&place.folder).unwrap();
+    let (place, storage) = empty().await;
     let house = place.start(&still()).await;
     let first = keeper(&house).await;
     let second = house.person_as(Role::Admin, "second").await;
     let begins = tomorrow(&house);
-    let fee = json!({ "fee": { "minor": 1_000_001, "currency": "INR" } });
-    let id = compete(&house, &first, fee).await;
+    let id = compete(&house, &first, fee(1_000_001)).await;
     first.post(&format!("{PATH}/{id}/join"), json!({})).await.expect(200);
     turn_to(&house, begins, 3 * 86_400);
     house.work("boards.settle_competitions").await;
