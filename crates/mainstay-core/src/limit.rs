@@ -132,6 +132,12 @@ impl Limiter {
 
     /// Whether `caller` (a hash of a key, a user or an address) may send one more request at `now_us`.
     pub fn check(&self, class: &LimitClass, caller: u64, now_us: i64) -> Decision {
+        self.check_many(class, caller, 1, now_us)
+    }
+
+    /// Whether `caller` may send `count` more requests together at `now_us`: all of them, or none is counted. More than
+    /// the burst are never allowed.
+    pub fn check_many(&self, class: &LimitClass, caller: u64, count: u32, now_us: i64) -> Decision {
         let now = now_us.saturating_mul(1_000);
         let limit = class.limit;
         let key = self.key(class, caller);
@@ -141,9 +147,10 @@ impl Limiter {
         let place = self.place(&mut places, key, now);
         // More than a full depth ahead cannot be unless the clock went back; then the debt is not carried along.
         let full_at = place.full_at.clamp(now, now.saturating_add(limit.depth_ns()));
-        let debt_if_allowed = full_at - now + limit.interval_ns;
+        let cost = limit.interval_ns.saturating_mul(i64::from(count));
+        let debt_if_allowed = (full_at - now).saturating_add(cost);
         if debt_if_allowed <= limit.depth_ns() {
-            place.full_at = full_at + limit.interval_ns;
+            place.full_at = full_at + cost;
             limit.decide(true, debt_if_allowed, 0)
         } else {
             limit.decide(false, full_at - now, debt_if_allowed - limit.depth_ns())
@@ -214,13 +221,14 @@ mod tests {
     struct Leaky(HashMap<u64, (i128, i128)>);
 
     impl Leaky {
-        fn check(&mut self, limit: Limit, caller: u64, now_us: i64) -> (bool, u32) {
+        fn check(&mut self, limit: Limit, caller: u64, count: u32, now_us: i64) -> (bool, u32) {
             let now = i128::from(now_us) * 1_000;
             let (drop, full) = (i128::from(limit.interval_ns), i128::from(limit.depth_ns()));
             let (level, at) = self.0.get(&caller).copied().unwrap_or((0, now));
             let level = (level - (now - at)).max(0);
-            let allowed = level + drop <= full;
-            let level = if allowed { level + drop } else { level };
+            let asked = drop * i128::from(count);
+            let allowed = level + asked <= full;
+            let level = if allowed { level + asked } else { level };
             self.0.insert(caller, (level, now));
             let remaining = u32::try_from((full - level) / drop).unwrap_or(u32::MAX);
             (allowed, remaining)
@@ -237,15 +245,15 @@ mod tests {
         #[test]
         fn decisions_equal_those_of_a_leaking_bucket(
             limit in limits(),
-            calls in proptest::collection::vec((0_u64..3, 0_i64..200_000), 1..200),
+            calls in proptest::collection::vec((0_u64..3, 1_u32..6, 0_i64..200_000), 1..200),
         ) {
             let limiter = Limiter::new(1_024);
             let class = limiter.class("read", limit);
             let (mut model, mut now) = (Leaky::default(), 1_000_000_000);
-            for (caller, pause_us) in calls {
+            for (caller, count, pause_us) in calls {
                 now += pause_us;
-                let decision = limiter.check(&class, caller, now);
-                let wanted = model.check(limit, caller, now);
+                let decision = limiter.check_many(&class, caller, count, now);
+                let wanted = model.check(limit, caller, count, now);
                 prop_assert_eq!((decision.allowed, decision.remaining), wanted);
             }
             prop_assert_eq!(limiter.displaced(), 0);
@@ -272,6 +280,24 @@ mod tests {
                 let again = limiter.check(&class, 1, recovered);
                 prop_assert!(again.allowed);
             }
+        }
+
+        #[test]
+        fn who_waits_as_told_is_allowed_all_of_a_list(
+            limit in limits(),
+            (before, asked) in (0_u32..80, 1_u32..80),
+        ) {
+            let limiter = Limiter::new(64);
+            let class = limiter.class("read", limit);
+            let (before, asked) = (before.min(limit.burst()), asked.min(limit.burst()));
+            prop_assert!(limiter.check_many(&class, 1, before, 5).allowed);
+            let first = limiter.check_many(&class, 1, asked, 5);
+            prop_assert_eq!(first.allowed, before + asked <= limit.burst());
+            if !first.allowed {
+                let later = 5 + i64::from(first.retry_after_s) * 1_000_000;
+                prop_assert!(limiter.check_many(&class, 1, asked, later).allowed);
+            }
+            prop_assert!(!limiter.check_many(&class, 2, limit.burst() + 1, 5).allowed);
         }
     }
 

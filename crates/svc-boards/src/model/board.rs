@@ -164,6 +164,18 @@ impl BoardSettings {
         self.columns.iter().map(|column| column.direction)
     }
 
+    /// These settings, save for what decides which entries follow from submissions and how they are ordered, which is
+    /// that of `others`. Both have as many columns.
+    pub fn ranked_as(&self, others: &Self) -> Self {
+        let mut settings = self.clone();
+        (settings.operator, settings.ties) = (others.operator, others.ties);
+        settings.slices.clone_from(&others.slices);
+        for (column, other) in settings.columns.iter_mut().zip(&others.columns) {
+            column.direction = other.direction;
+        }
+        settings
+    }
+
     /// How its entries are ordered.
     pub fn order(&self) -> engine::Order {
         let directions = self.directions().map(|direction| match direction {

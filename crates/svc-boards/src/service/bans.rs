@@ -341,11 +341,10 @@ async fn take_away(
     budget: &mut Budget,
 ) -> Result<(), Error> {
     let mut head = hold(tx, board.no).await?;
-    let places = store::bans::periods_of(tx, board.no, head, owner).await?;
+    let places = store::bans::periods_of(tx, board.no, head.edition, owner).await?;
     let caused = store::bans::caused(tx, board.no, owner).await?;
-    // What is being built may hold what it must not.
-    let building = store::bans::lock_build(tx, board.no).await?.is_some();
-    if places.is_empty() && !caused && !building {
+    let building = store::bans::lock_build(tx, board.no).await?;
+    if places.is_empty() && !caused && building.is_none() {
         return Ok(());
     }
     store::bans::mark(tx, owner, board.no).await?;
@@ -355,8 +354,13 @@ async fn take_away(
         say_removed(tx, board, place, owner, head.last_seq).await?;
     }
     store::boards::move_head(tx, board.no, head).await?;
-    if caused || building {
+    if caused {
         budget.build(tx, board).await?;
+    } else if let Some(build) = building {
+        // It goes on without them.
+        for place in store::bans::periods_of(tx, board.no, build.edition, owner).await? {
+            store::scores::remove_entry(tx, place, owner).await?;
+        }
     }
     team_follows(tx, board, owner).await
 }

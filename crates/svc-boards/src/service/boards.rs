@@ -9,7 +9,7 @@ use mainstay_contract::{
 use mainstay_core::{
     auth::Caller,
     cache::{Loaded, Stamp, Tag},
-    db::{DbError, Once, Tx},
+    db::{DbError, Json, Once, Tx},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,23 +45,37 @@ pub(crate) struct Board {
     pub(crate) created_at: Ts,
     pub(crate) updated_at: Ts,
     pub(crate) version: i64,
-    /// The build of its entries that follows from these settings.
+    /// The build of its entries that is shown.
     pub(crate) edition: i64,
+    /// The settings that this was made under. Others than `settings` only while a large board is built anew.
+    pub(crate) ranked: BoardSettings,
 }
 
 impl From<BoardRow> for Board {
     fn from(row: BoardRow) -> Self {
-        let BoardRow { id, no, settings, competition, created_at, updated_at, version, edition } =
-            row;
-        let settings = settings.0;
-        Self { id, no, settings, competition, created_at, updated_at, version, edition }
+        let settings = row.settings.0;
+        let ranked = match row.shown {
+            Some(Json(shown)) => settings.ranked_as(&shown),
+            None => settings.clone(),
+        };
+        Self {
+            id: row.id,
+            no: row.no,
+            settings,
+            competition: row.competition,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+            edition: row.edition,
+            ranked,
+        }
     }
 }
 
 impl Board {
     /// About how many bytes it takes.
     pub(crate) fn weight(&self) -> usize {
-        512 + self.settings.columns.len() * 64
+        1_024 + self.settings.columns.len() * 128
     }
 
     /// The entries that count now.
@@ -195,7 +209,7 @@ impl Boards {
             let row = row.filter(|row| row.no == board.no).ok_or(Error::NotFound)?;
             Arc::new(Board::from(row))
         };
-        let ranks = self.inner.rankings.get(&board.settings, place).await?;
+        let ranks = self.inner.rankings.get(&board.ranked, place).await?;
         Ok((board, ranks))
     }
 
@@ -382,9 +396,10 @@ pub(crate) async fn create_in(
     let ends_at = settings.reset.as_ref().and_then(|reset| reset.next(now));
     store::boards::add(tx, (id, no), &settings, competition, (now, ends_at)).await?;
     let id = id.to_owned();
-    let (created_at, updated_at, version) = (now, now, 1);
-    let edition = 1;
-    let board = Board { id, no, settings, competition, created_at, updated_at, version, edition };
+    let (created_at, updated_at, version, edition) = (now, now, 1, 1);
+    let ranked = settings.clone();
+    let board =
+        Board { id, no, settings, competition, created_at, updated_at, version, edition, ranked };
     let head = Head { edition: 1, period: 1, last_seq: 0, period_ends_at: ends_at };
     tiers::begin(tx, &board, head.period, (0, false)).await?;
     say_changed(tx, &board, head, version, false).await?;

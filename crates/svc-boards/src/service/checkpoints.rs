@@ -219,16 +219,26 @@ impl Checkpoints {
 
     /// Who is banned on a board, or everywhere.
     pub(crate) async fn banned(&self, board_no: i64) -> Result<HashSet<String>, DbError> {
+        self.banned_by(board_no, Ts::from_micros(i64::MAX)).await
+    }
+
+    /// Who of them was banned at `instant` already.
+    pub(crate) async fn banned_by(
+        &self,
+        board_no: i64,
+        instant: Ts,
+    ) -> Result<HashSet<String>, DbError> {
         let (mut all, mut after) = (HashSet::new(), String::new());
         loop {
             let mut tx = self.db.read().await?;
             let some =
                 store::checkpoints::banned_after(&mut tx, board_no, &after, BANS_BATCH).await?;
             let more = some.len() as i64 == BANS_BATCH;
-            if let Some(last) = some.last() {
+            if let Some((last, _)) = some.last() {
                 after.clone_from(last);
             }
-            all.extend(some);
+            let then = some.into_iter().filter(|(_, banned_at)| *banned_at <= instant);
+            all.extend(then.map(|(owner, _)| owner));
             if !more {
                 return Ok(all);
             }

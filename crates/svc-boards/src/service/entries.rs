@@ -22,6 +22,7 @@ use self::{
 use super::{
     Boards,
     boards::Board,
+    history::Moment,
     standings::{Asked, FROZEN_S, Found, FrozenName, Ranks, Start},
     tiers,
 };
@@ -142,7 +143,11 @@ impl Boards {
             // Of another instance, or of so many that it went: as it stood then it can be worked out again.
             (Err(Error::CursorExpired), Start::Frozen(name, first, None)) => {
                 let past = self.as_of(&read, *name).await?;
-                past.page(slice, &Start::Past(*name, *first), limit, now).await?
+                let page = past.page(slice, &Start::Past(*name, *first), limit, now).await?;
+                if page.found.count != name.count {
+                    return Err(Error::CursorExpired);
+                }
+                page
             }
             (page, _) => page?,
         };
@@ -161,15 +166,16 @@ impl Boards {
     /// A ranking in memory as it was frozen less than ten minutes ago.
     ///
     /// # Errors
-    /// `CursorExpired` if it is longer ago, or another submission of that instant makes it another one.
+    /// `CursorExpired` if it is longer ago, or too much was submitted to work it out.
     async fn as_of(&self, read: &Read, name: FrozenName) -> Result<Ranks, Error> {
         if name.since < self.inner.clock.now().plus_s(-FROZEN_S) {
             return Err(Error::CursorExpired);
         }
-        let past = self.past(&read.board, read.place, name.since).await?;
-        match past.look(|sliced| sliced.as_of()) {
-            Some(as_of) if as_of == name.as_of => Ok(Ranks::Memory(past)),
-            _ => Err(Error::CursorExpired),
+        let moment = Moment::Behind(name.as_of.cast_signed(), name.since);
+        match self.past(&read.board, read.place, moment).await {
+            Ok(past) => Ok(Ranks::Memory(past)),
+            Err(Error::Invalid(_)) => Err(Error::CursorExpired),
+            Err(error) => Err(error),
         }
     }
 
@@ -298,7 +304,7 @@ impl Boards {
         let place = Place { board_no: board.no, edition: head.edition, period: period.no };
         let (board, ranks) = match at {
             Some(at) => {
-                let past = self.past(&board, place, at).await?;
+                let past = self.past(&board, place, Moment::At(at)).await?;
                 (board, Ranks::Memory(past))
             }
             None => self.ranks_of(board, place).await?,

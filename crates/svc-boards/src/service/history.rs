@@ -44,7 +44,16 @@ const POINTS_USUAL: u32 = 30;
 const USUAL_DAYS: i64 = 30;
 const S_PER_DAY: i64 = 86_400;
 
-type Kept = HashMap<(Place, Ts), (Ts, Arc<Standing>)>;
+type Kept = HashMap<(Place, Moment), (Ts, Arc<Standing>)>;
+
+/// A past state of a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Moment {
+    /// As it stood at this instant, without those who are banned now.
+    At(Ts),
+    /// As it stood behind this submission, without those who were banned at this instant already.
+    Behind(i64, Ts),
+}
 
 /// Instants that were asked for a short while ago.
 pub(super) struct History {
@@ -62,15 +71,15 @@ impl Default for History {
 }
 
 impl History {
-    fn find(&self, place: Place, at: Ts, now: Ts) -> Option<Arc<Standing>> {
+    fn find(&self, place: Place, moment: Moment, now: Ts) -> Option<Arc<Standing>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, (since, _)| *since >= now.plus_s(-KEPT_S));
-        kept.get(&(place, at)).map(|(_, standing)| standing.clone())
+        kept.get(&(place, moment)).map(|(_, standing)| standing.clone())
     }
 
     /// Keeps what was worked out since `forgotten` was read, unless something was forgotten meanwhile: it may still
     /// have who was taken from it.
-    fn keep(&self, key: (Place, Ts), now: Ts, standing: &Arc<Standing>, forgotten: u64) {
+    fn keep(&self, key: (Place, Moment), now: Ts, standing: &Arc<Standing>, forgotten: u64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if self.forgotten.load(Ordering::Relaxed) != forgotten {
             return;
@@ -180,7 +189,7 @@ impl Boards {
         }
     }
 
-    /// The entries of `place` as they stood at `at`.
+    /// The entries of `place` as they stood once.
     ///
     /// # Errors
     /// `Overloaded` while two others are worked out here; `Invalid` for a period with too many submissions.
@@ -188,19 +197,31 @@ impl Boards {
         &self,
         board: &Board,
         place: Place,
-        at: Ts,
+        moment: Moment,
     ) -> Result<Arc<Standing>, Error> {
         let history = &self.inner.history;
         let now = self.inner.clock.now();
-        if let Some(known) = history.find(place, at, now) {
+        if let Some(known) = history.find(place, moment, now) {
             return Ok(known);
         }
         let _room = history.enter()?;
         let forgotten = history.forgotten.load(Ordering::Relaxed);
-        let mut walk = self.walk(board, place).await?;
-        walk.advance_to(at).await?;
+        let checkpoints = &self.inner.checkpoints;
+        let walk = match moment {
+            Moment::At(at) => {
+                let mut walk = self.walk(board, place).await?;
+                walk.advance_to(at).await?;
+                walk
+            }
+            Moment::Behind(seq, since) => {
+                let banned = Banned::all(checkpoints.banned_by(board.no, since).await?);
+                let mut walk = Walk::begin(checkpoints, board, place, banned).await?;
+                walk.advance_behind(seq).await?;
+                walk
+            }
+        };
         let standing = Arc::new(Standing::of(walk.finish()));
-        history.keep((place, at), now, &standing, forgotten);
+        history.keep((place, moment), now, &standing, forgotten);
         Ok(standing)
     }
 

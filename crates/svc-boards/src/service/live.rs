@@ -79,6 +79,8 @@ struct BoardWatch {
     mine: HashMap<UserId, Vec<LiveEntry>>,
     /// The period, as it was looked up last.
     ranks: Option<Ranks>,
+    /// Whether that is another one than those who watch were told of.
+    is_another: bool,
     /// Since when it is told without a gap.
     since: Option<Point>,
     due: Due,
@@ -152,6 +154,7 @@ impl Watched {
             watchers: HashMap::new(),
             mine: HashMap::new(),
             ranks: None,
+            is_another: false,
             since: None,
             due: Due::Nothing,
             rest: 0,
@@ -206,6 +209,12 @@ impl Watched {
             watch.since.get_or_insert(since);
         }
         since
+    }
+
+    /// Whether a board has another ranking than those who watch it were told of; from now on they are.
+    fn take_another(&self, board_no: i64) -> bool {
+        let mut boards = self.boards();
+        boards.get_mut(&board_no).is_some_and(|watch| std::mem::take(&mut watch.is_another))
     }
 
     /// Whether anybody is told of a board in these words.
@@ -330,6 +339,8 @@ impl Boards {
         let before = watch.ranks.replace(ranks.clone());
         if let Some(before) = before.filter(|before| !before.is(&ranks)) {
             before.unwatch();
+            // Also if a newcomer looked it up, ahead of whoever tells.
+            watch.is_another = true;
         }
         for watcher in watch.watchers.values() {
             let sees = board.may_see(watcher.caller.as_ref());
@@ -361,11 +372,10 @@ impl Boards {
 
     async fn tell_of(&self, no: i64, id: &str, due: Due) -> Result<(), Error> {
         if due == Due::Renewal {
-            let before = self.inner.watched.boards().get(&no).and_then(|one| one.ranks.clone());
-            let Some(ranks) = self.watch(no, id).await? else {
+            if self.watch(no, id).await?.is_none() {
                 return self.publish_to_all(no, "gone", &json!({}));
-            };
-            if before.is_none_or(|before| !before.is(&ranks)) {
+            }
+            if self.inner.watched.take_another(no) {
                 self.publish_to_all(no, RELOAD, &json!({}))?;
             }
         }
@@ -397,6 +407,7 @@ impl Boards {
                 // Said with one of the next turns.
                 watch.due = watch.due.max(Due::Moves);
                 ranks.note_any();
+                self.inner.watched.bell.notify_one();
                 return Ok(());
             }
             let users: Vec<UserId> = watch
@@ -410,7 +421,8 @@ impl Boards {
             users
         };
         let owners: Vec<String> = users.iter().map(ToString::to_string).collect();
-        let around = ranks.around_each(&owners, AROUND).await?;
+        let around = ranks.around_each(&owners, AROUND).await;
+        let around = around.inspect_err(|_| ranks.note_any())?;
         let mut messages = Vec::new();
         if let Some(watch) = self.inner.watched.boards().get_mut(&board.no) {
             for (user, ranked) in users.into_iter().zip(around) {
@@ -465,18 +477,17 @@ mod tests {
         let settings =
             json!({ "title": "Runs", "operator": "best", "columns": [{ "name": "points" }] });
         let settings = Json(serde_json::from_value(settings).unwrap());
-        let (competition, created_at) = (None, mainstay_contract::ts::Ts::from_micros(0));
-        let (id, no, version, edition) = ("runs".into(), 1, 1, 1);
-        let updated_at = created_at;
+        let created_at = mainstay_contract::ts::Ts::from_micros(0);
         Board::from(BoardRow {
-            id,
-            no,
+            id: "runs".into(),
+            no: 1,
             settings,
-            competition,
+            competition: None,
             created_at,
-            updated_at,
-            version,
-            edition,
+            updated_at: created_at,
+            version: 1,
+            edition: 1,
+            shown: None,
         })
     }
 

@@ -29,15 +29,15 @@ impl Default for Rates {
 }
 
 impl Rates {
-    /// Counts `count` submissions of an owner on a board.
+    /// Counts `count` submissions of an owner on a board, all or none.
     ///
     /// # Errors
-    /// The seconds to wait, if one of them is too many.
+    /// The seconds after which they may come.
     pub(super) fn check(
         &self,
         (board_no, owner): (i64, &str),
         rate: Rate,
-        count: usize,
+        count: u32,
         now_us: i64,
     ) -> Result<(), u32> {
         let mut classes = self.classes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,12 +47,7 @@ impl Rates {
         });
         drop(classes);
         let owner = self.hasher.hash_one(owner);
-        for _ in 0..count {
-            let decision = self.limiter.check(&class, owner, now_us);
-            if !decision.allowed {
-                return Err(decision.retry_after_s);
-            }
-        }
-        Ok(())
+        let decision = self.limiter.check_many(&class, owner, count, now_us);
+        if decision.allowed { Ok(()) } else { Err(decision.retry_after_s) }
     }
 }

@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::intake::Checked;
 pub(crate) use self::{
     rebuild::{AT_ONCE_MAX, BUILD_JOB, ERASE_JOB, differ, rebuild_within},
     record::{record, remove, say_removed},
@@ -222,6 +223,15 @@ pub(crate) fn check(
     Ok(Submission { owner, scores, operator, metadata, evidence, slices, cause: None })
 }
 
+/// Whether [`check`] finds the same of a score under both.
+fn are_checked_alike(old: &BoardSettings, new: &BoardSettings) -> bool {
+    old.columns == new.columns
+        && old.slices == new.slices
+        && old.operator == new.operator
+        && old.authoritative == new.authoritative
+        && old.evidence == new.evidence
+}
+
 fn check_slices(settings: &BoardSettings, slices: Option<&Slices>, faults: &mut Vec<Fault>) {
     for (kind, value) in slices.into_iter().flatten() {
         let at = format!("/slices/{kind}");
@@ -342,17 +352,18 @@ impl Boards {
         list: Arc<[Submission]>,
         once: Option<Once>,
     ) -> Result<TakenOnce, Error> {
+        let (board_no, scores) = (board.no, Checked { board: board.clone(), list });
         if once.is_none() {
-            let (place, outcomes) = self.inner.intake.take(self.db(), board, list).await?;
+            let (place, outcomes) = self.inner.intake.take(self.db(), scores).await?;
             return Ok((place, places.into_iter().zip(outcomes).collect()));
         }
         // The record of a key stands for one request, so it is a commit of its own.
-        let (board, no) = (board.clone(), board.no);
         self.db()
-            .write_locking(&store::boards::LOCK_HEAD, params![no], once, move |tx| {
-                let (board, list, places) = (board.clone(), list.clone(), places.clone());
+            .write_locking(&store::boards::LOCK_HEAD, params![board_no], once, move |tx| {
+                let (scores, places) = (scores.clone(), places.clone());
                 Box::pin(async move {
-                    let (place, outcomes) = intake::record_on(tx, &board, &list).await?;
+                    let taken = intake::record_on(tx, &[scores]).await?.pop();
+                    let (place, outcomes) = taken.ok_or(Error::NotFound)??;
                     Ok((place, places.into_iter().zip(outcomes).collect()))
                 })
             })
@@ -375,9 +386,8 @@ impl Boards {
         }
         let detail =
             format!("This board takes {} scores in {} s from each person.", rate.max, rate.per_s);
-        if count > rate.max as usize {
-            return Err(Error::invalid("", "too_many", detail));
-        }
+        let few = u32::try_from(count).ok().filter(|count| *count <= rate.max);
+        let Some(count) = few else { return Err(Error::invalid("", "too_many", detail)) };
         let owner = caller.user.to_string();
         let now_us = self.inner.clock.now().as_micros();
         self.inner

@@ -1,11 +1,12 @@
 //! What bans took from which board, and builds that are under way.
 
 use mainstay_core::{
-    db::{DbError, Tx},
+    db::{DbError, Json, Tx},
     params, row, statements,
 };
 
-use super::{boards::Head, scores::Place};
+use super::scores::Place;
+use crate::model::board::BoardSettings;
 
 statements! {
     /// Where every board stands, locked in the order of numbers.
@@ -14,16 +15,23 @@ statements! {
     BOARD_BY_NO = "select id from boards.board where no = $1 and deleted_at is null";
     /// Boards on which somebody has an entry.
     BOARDS_OF = "select distinct p.board_no from boards.period p join boards.head h on h.no = p.board_no
-                 join boards.entry e on e.board_no = p.board_no and e.edition = h.edition and e.period = p.no
-                 where e.owner = $1";
+            cross join lateral (select 1 from boards.entry
+                where board_no = p.board_no and edition = h.edition and period = p.no and owner = $1 limit 1) e",
+        sqlite "select distinct p.board_no from boards.period p join boards.head h on h.no = p.board_no
+            join boards.entry e on e.board_no = p.board_no and e.edition = h.edition and e.period = p.no
+            where e.owner = $1";
     /// Boards on which somebody brought scores to others.
     BOARDS_CAUSED = "select distinct board_no from boards.submission where cause = $1 and owner <> $1";
     /// Whether somebody brought scores to others on a board.
     CAUSED = "select seq from boards.submission where cause = $1 and board_no = $2 and owner <> $1 limit 1";
     /// Periods of a board in which somebody has an entry.
-    PERIODS_OF = "select p.no from boards.period p join boards.entry e
-                  on e.board_no = p.board_no and e.edition = $2 and e.period = p.no
-                  where p.board_no = $1 and e.owner = $3 order by p.no";
+    PERIODS_OF = "select p.no from boards.period p
+            cross join lateral (select 1 from boards.entry
+                where board_no = $1 and edition = $2 and period = p.no and owner = $3 limit 1) e
+            where p.board_no = $1 order by p.no",
+        sqlite "select p.no from boards.period p
+            join boards.entry e on e.board_no = p.board_no and e.edition = $2 and e.period = p.no
+            where p.board_no = $1 and e.owner = $3 order by p.no";
     /// Marks a board.
     MARK = "insert into boards.ban_mark (owner, board_no) values ($1, $2) on conflict do nothing";
     /// Takes a mark away.
@@ -37,9 +45,11 @@ statements! {
         sqlite "select edition, seq from boards.build where board_no = $1";
     /// Boards whose entries are being built.
     BUILDS = "select board_no from boards.build order by board_no";
-    /// Begins a build, or moves it on.
-    SET_BUILD = "insert into boards.build (board_no, edition, seq) values ($1, $2, $3)
-                 on conflict (board_no) do update set edition = excluded.edition, seq = excluded.seq";
+    /// Begins a build, or begins it anew; what is shown meanwhile stays what it was.
+    BEGIN_BUILD = "insert into boards.build (board_no, edition, seq, shown) values ($1, $2, 0, $3)
+                   on conflict (board_no) do update set edition = excluded.edition, seq = 0";
+    /// Moves a build on.
+    MOVE_BUILD = "update boards.build set seq = $2 where board_no = $1";
     /// Ends a build.
     END_BUILD = "delete from boards.build where board_no = $1";
     /// The newest edition that has entries.
@@ -90,14 +100,13 @@ pub(crate) async fn caused(tx: &mut Tx, board_no: i64, owner: &str) -> Result<bo
     Ok(row.is_some())
 }
 
-/// Periods in which `owner` has an entry.
+/// Periods in which `owner` has an entry of `edition`.
 pub(crate) async fn periods_of(
     tx: &mut Tx,
     board_no: i64,
-    head: Head,
+    edition: i64,
     owner: &str,
 ) -> Result<Vec<Place>, DbError> {
-    let edition = head.edition;
     let rows: Vec<(i64,)> = tx.all(&PERIODS_OF, params![board_no, edition, owner]).await?;
     Ok(rows.into_iter().map(|(period,)| Place { board_no, edition, period }).collect())
 }
@@ -129,9 +138,19 @@ pub(crate) async fn lock_build(tx: &mut Tx, board_no: i64) -> Result<Option<Buil
     tx.optional(&LOCK_BUILD, params![board_no]).await
 }
 
-/// Begins a build, or moves it on.
-pub(crate) async fn set_build(tx: &mut Tx, board_no: i64, build: Build) -> Result<(), DbError> {
-    tx.run(&SET_BUILD, params![board_no, build.edition, build.seq]).await
+/// Begins a build of `edition`, or begins it anew; until it is shown, entries are of the settings `shown`.
+pub(crate) async fn begin_build(
+    tx: &mut Tx,
+    board_no: i64,
+    edition: i64,
+    shown: &BoardSettings,
+) -> Result<(), DbError> {
+    tx.run(&BEGIN_BUILD, params![board_no, edition, Json(shown)]).await
+}
+
+/// Notes up to which submission the build of a board has come.
+pub(crate) async fn move_build(tx: &mut Tx, board_no: i64, seq: i64) -> Result<(), DbError> {
+    tx.run(&MOVE_BUILD, params![board_no, seq]).await
 }
 
 /// Ends the build that is under way, if there is one.

@@ -12,7 +12,8 @@ use crate::model::board::BoardSettings;
 macro_rules! board_columns {
     () => {
         "b.id, b.no, b.settings, b.competition_id, b.created_at, b.updated_at, b.version,
-         coalesce((select h.edition from boards.head h where h.no = b.no), 1)"
+         coalesce((select h.edition from boards.head h where h.no = b.no), 1),
+         (select u.shown from boards.build u where u.board_no = b.no)"
     };
 }
 
@@ -88,8 +89,10 @@ row! {
         pub(crate) created_at: Ts,
         pub(crate) updated_at: Ts,
         pub(crate) version: i64,
-        /// The build of its entries that was made under these settings.
+        /// The build of its entries that is shown.
         pub(crate) edition: i64,
+        /// The settings that this was made under, while another one is being made.
+        pub(crate) shown: Option<Json<BoardSettings>>,
     }
 }
 

@@ -85,8 +85,8 @@ statements! {
                     where board_no = $1 and seq > $2 and seq < $3 order by seq limit $4";
     /// The latest instant among some submissions.
     NEWEST_AT = "select max(submitted_at) from boards.submission where board_no = $1 and seq > $2 and seq <= $3";
-    /// Owners who are banned on a board or everywhere, after one.
-    BANNED_AFTER = "select owner from boards.ban where board_no in (0, $1) and owner > $2 order by owner limit $3";
+    /// Owners who are banned on a board or everywhere, after one, and since when.
+    BANNED_AFTER = "select owner, banned_at from boards.ban where board_no in (0, $1) and owner > $2 order by owner limit $3";
 }
 
 row! {
@@ -376,13 +376,13 @@ pub(crate) async fn newest_at(
     Ok(newest)
 }
 
-/// Owners after `after` who are banned on a board or everywhere, by name; one who is banned in both ways comes twice.
+/// Owners after `after` who are banned on a board or everywhere, by name, and since when; one who is banned in both
+/// ways comes twice.
 pub(crate) async fn banned_after(
     tx: &mut Tx,
     board_no: i64,
     after: &str,
     limit: i64,
-) -> Result<Vec<String>, DbError> {
-    let rows: Vec<(String,)> = tx.all(&BANNED_AFTER, params![board_no, after, limit]).await?;
-    Ok(rows.into_iter().map(|(owner,)| owner).collect())
+) -> Result<Vec<(String, Ts)>, DbError> {
+    tx.all(&BANNED_AFTER, params![board_no, after, limit]).await
 }

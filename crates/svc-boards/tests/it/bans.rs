@@ -362,6 +362,7 @@ async fn a_large_board_loses_a_cheater_at_once_and_what_they_gave_soon() {
             keeper.delete(&on_board("owner1")).await.expect(204);
             eventually("a part is done", async || build().await != Some(0)).await;
             ban(&keeper, &on_board("owner1")).await;
+            assert_ne!(build().await, Some(0), "it goes on without them");
             eventually("all is done", async || build().await.is_none()).await;
             let one = format!("{ENTRIES}/owner1");
             keeper.get(&one).await.expect_problem(404, "not_found");
@@ -423,4 +424,52 @@ async fn a_large_board_gets_other_settings_while_scores_go_on() {
         assert_eq!(of_first().await, all + 8, "it goes on from there");
     })
     .await;
+}
+
+/// Refuses the entries of builds, so that one stays under way.
+static HOLD: Sql = Sql::new(
+    "create trigger boards.hold before insert on entry when new.edition > 1 begin select raise(abort, 'held'); end",
+);
+static RELEASE: Sql = Sql::new("drop trigger boards.hold");
+
+#[tokio::test]
+async fn until_a_large_board_is_built_anew_it_is_what_it_was_before() {
+    let house = crate::setup().holding_the_clock().start(Engine::Sqlite).await;
+    let alter = async |house: &Program, sql: &'static Sql| {
+        let work = house.db("boards").write(move |tx| {
+            Box::pin(async move {
+                tx.execute(sql, &[]).await?;
+                Ok::<_, DbError>(())
+            })
+        });
+        work.await.unwrap();
+    };
+    let keeper = admin(&house).await;
+    make_board(&keeper, "b", json!({ "operator": "set" })).await;
+    let list: Vec<Value> = (0..7_001)
+        .map(|n| json!({ "owner": format!("owner{}", n % 7), "scores": [n % 7 + 1] }))
+        .collect();
+    for _ in 0..3 {
+        keeper.post("/api/v1/boards/b/scores", json!(list)).await.expect(200);
+    }
+    alter(&house, &HOLD).await;
+    let up = json!([{ "name": "points", "direction": "asc" }]);
+    make_board(&keeper, "b", json!({ "operator": "incr", "columns": up })).await;
+    // What was in memory is read anew.
+    let house = house.restart().await;
+    let keeper = keeper.at(&house);
+    let first = async || keeper.get(ENTRIES).await.expect(200)["items"][0].clone();
+    let shown = first().await;
+    assert_eq!((&shown["owner"], &shown["scores"]), (&json!("owner6"), &json!([7])));
+    submit(&keeper, "b", &[("owner5", 8)]).await;
+    let shown = first().await;
+    assert_eq!((&shown["owner"], &shown["scores"]), (&json!("owner5"), &json!([8])), "set");
+
+    alter(&house, &RELEASE).await;
+    house.clock().advance_s(3_600);
+    eventually("it is built", async || first().await["owner"] == "owner0").await;
+    assert_eq!(first().await["scores"], json!([3_003]));
+    submit(&keeper, "b", &[("owner0", 4_000)]).await;
+    assert_eq!(first().await["scores"], json!([6_000]), "the sum of the next one");
+    house.end().await;
 }

@@ -1,8 +1,10 @@
 //! Live boards: what is told of the top and of the reader, to whom, and after what.
 
+use std::time::{Duration, Instant};
+
 use mainstay_testkit::{
     Dice,
-    program::{Client, Listener, Transport, eventually},
+    program::{Client, Listener, Setup, Transport, eventually},
 };
 use serde_json::{Value, json};
 
@@ -161,6 +163,58 @@ async fn mine(stream: &mut Listener) -> Value {
             return message["data"]["around"].clone();
         }
     }
+}
+
+/// Boards whose teller has its turns when the test says so.
+fn told_by_hand() -> Setup {
+    crate::setup().holding_periodic_work()
+}
+
+#[tokio::test]
+async fn who_watches_loads_a_board_that_was_built_anew_also_if_a_newcomer_found_it_first() {
+    told_by_hand()
+        .on_both_engines(async |house| {
+            let (keeper, reader) = (admin(house).await, house.stranger());
+            make_board(&keeper, "b", json!({ "operator": "set" })).await;
+            submit(&keeper, "b", &[("ada", 1)]).await;
+            let mut first = reader.listen("board:b").await;
+            house.work("boards.tell").await;
+            make_board(&keeper, "b", json!({ "operator": "set", "ties": "shared" })).await;
+            let _newcomer = reader.listen("board:b").await;
+            house.work("boards.tell").await;
+            submit(&keeper, "b", &[("bea", 2)]).await;
+            house.work("boards.tell").await;
+            assert_eq!(first.next().await["type"], "reload");
+            assert_eq!(first.next().await["type"], "patch");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn readers_learn_how_they_stand_within_a_few_turns() {
+    told_by_hand()
+        .on_both_engines(async |house| {
+            let (keeper, ada) = (admin(house).await, house.person("ada").await);
+            make_board(&keeper, "b", json!({ "operator": "set" })).await;
+            submit(&keeper, "b", &[(&ada.id, 1)]).await;
+            let mut hers = ada.listen("board:b").await;
+            let began = Instant::now();
+            for round in 0..5 {
+                submit(&keeper, "b", &[("bea", round)]).await;
+                let turns = async {
+                    loop {
+                        house.work("boards.tell").await;
+                    }
+                };
+                tokio::select! {
+                    _ = mine(&mut hers) => {}
+                    () = turns => {}
+                }
+            }
+            // A turn that nobody rings for waits for a second.
+            assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+        })
+        .await;
 }
 
 #[tokio::test]

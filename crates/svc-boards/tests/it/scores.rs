@@ -1,5 +1,7 @@
 //! Scores as they are submitted: operators, ties, lists, players' own, bad input.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -212,7 +214,52 @@ async fn a_rate_holds_each_person_for_themselves() {
         refused.expect_problem(429, "rate_limited");
         bea.post(SCORES, own.clone()).await.expect(200);
         house.clock().advance_s(31);
-        ada.post(SCORES, own).await.expect(200);
+        // A list is taken whole or costs nothing: whoever waits as they are told gets it in.
+        let both = json!([own, own]);
+        let refused = ada.post(SCORES, both.clone()).await;
+        assert_eq!(refused.header("retry-after"), "29");
+        refused.expect_problem(429, "rate_limited");
+        house.clock().advance_s(29);
+        ada.post(SCORES, both).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn new_bounds_hold_at_once_also_while_many_submit() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        let up_to = |max: i64| json!({ "columns": [{ "name": "points", "max": max }] });
+        make_board(&keeper, "b", up_to(100)).await;
+        let (begun, is_changed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let writer = async |number: usize| {
+            let new = |score: i64| match number % 4 {
+                // While a long list is written, others wait: somebody always does.
+                0 => json!(vec![
+                    json!({ "owner": format!("owner{number}"), "scores": [score] });
+                    1_000
+                ]),
+                _ => json!({ "owner": format!("owner{number}"), "scores": [score] }),
+            };
+            while !is_changed.load(Ordering::SeqCst) {
+                begun.fetch_add(1, Ordering::SeqCst);
+                // It may meet the change.
+                let status = keeper.post(SCORES, new(50)).await.status;
+                assert!([200, 409].contains(&status), "{status}");
+            }
+            for score in 500..504 {
+                keeper.post(SCORES, new(score)).await.expect(200);
+            }
+        };
+        let change = async {
+            while begun.load(Ordering::SeqCst) < 60 {
+                tokio::task::yield_now().await;
+            }
+            let settings = crate::settings(up_to(1_000));
+            keeper.put("/api/v1/boards/b").json(&settings).await.expect(200);
+            is_changed.store(true, Ordering::SeqCst);
+        };
+        tokio::join!(change, join_all((0..20).map(writer)));
     })
     .await;
 }

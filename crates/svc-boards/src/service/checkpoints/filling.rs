@@ -147,7 +147,7 @@ impl Boards {
         let mut walk = Walk::begin(checkpoints, board, place, banned).await?;
         let Some(seq) = before else { return Ok(Some(walk)) };
         let any = (seq, mainstay_contract::ts::Ts::from_micros(i64::MAX));
-        let Some(row) = checkpoints.find(place, &board.settings, any).await? else {
+        let Some(row) = checkpoints.find(place, &board.ranked, any).await? else {
             return Ok(None);
         };
         Ok(walk.go_on_from(&row).await?.then_some(walk))

@@ -151,7 +151,7 @@ impl Boards {
             return Ok(());
         }
         if !taken && self.is_due(row, at_least).await? {
-            let exact = checkpoints.exact(place, &board.settings).await?;
+            let exact = checkpoints.exact(place, &board.ranked).await?;
             if !self.is_still(&board, place).await? {
                 return Ok(());
             }
@@ -268,7 +268,7 @@ impl Checkpoints {
             hash: staged.hash(),
             size_bytes: staged.size_bytes().cast_signed(),
             entry_count,
-            basis: basis(&board.settings),
+            basis: basis(&board.ranked),
             newest_at,
         };
         self.store(new, staged).await

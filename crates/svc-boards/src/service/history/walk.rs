@@ -59,7 +59,7 @@ impl Walk {
         banned: Banned,
     ) -> Result<Self, Error> {
         let (seq, end) = checkpoints.bounds(place).await?;
-        let settings = board.settings.clone();
+        let settings = board.ranked.clone();
         let empty = Sliced::empty(&settings);
         Ok(Self {
             checkpoints: checkpoints.clone(),
@@ -130,12 +130,21 @@ impl Walk {
         }
     }
 
+    /// Goes on to behind the submission `seq`, which is not before the one that it has come to; not further any more.
+    ///
+    /// # Errors
+    /// As [`Walk::advance_to`].
+    pub(crate) async fn advance_behind(&mut self, seq: i64) -> Result<(), Error> {
+        self.end = self.end.min(seq.saturating_add(1));
+        self.advance_to(Ts::from_micros(i64::MAX)).await
+    }
+
     /// Goes on from the last checkpoint before `at`, if that is ahead so far that reading it is quicker.
     async fn jump(&mut self, at: Ts) -> Result<(), Error> {
         if self.end - self.seq <= 1 {
             return Ok(());
         }
-        let found = self.checkpoints.find(self.place, &self.settings, (i64::MAX, at)).await?;
+        let found = self.checkpoints.find(self.place, &self.settings, (self.end - 1, at)).await?;
         let is_ahead = |row: &CheckpointRow| {
             let ahead = row.seq - self.seq;
             ahead > if self.is_new { 0 } else { self.checkpoints.ahead_max(row.entry_count) }

@@ -10,12 +10,12 @@ use std::{
 };
 
 use mainstay_core::{
-    db::{Db, DbError, Position},
+    db::{Db, DbError, Position, Tx},
     params, request,
 };
 use tokio::sync::oneshot;
 
-use super::{Outcome, Submission, record};
+use super::{Outcome, Submission, are_checked_alike, record};
 use crate::{
     error::Error,
     service::boards::Board,
@@ -29,12 +29,19 @@ const WAITING_MAX: usize = 4_096;
 
 /// Where the scores of a request went, and what became of each.
 type Taken = (Place, Vec<Outcome>);
-/// The same, with the positions for the consistency token.
-type Answer = Result<(Taken, Vec<(&'static str, Position)>), Error>;
+/// With the positions for the consistency token.
+type Written<T> = (T, Vec<(&'static str, Position)>);
+
+/// Scores of a request, and the board that they were found sound for.
+#[derive(Clone)]
+pub(super) struct Checked {
+    pub(super) board: Arc<Board>,
+    pub(super) list: Arc<[Submission]>,
+}
 
 struct Waiting {
-    list: Arc<[Submission]>,
-    answer: oneshot::Sender<Answer>,
+    scores: Checked,
+    answer: oneshot::Sender<Result<Written<Taken>, Error>>,
 }
 
 /// Requests that wait, by board. A board is there while somebody works on it.
@@ -46,21 +53,17 @@ impl Intake {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes `list` on `board`, with whatever else waits for it. Goes on when the caller has gone.
+    /// Takes `scores`, with whatever else waits for their board. Goes on when the caller has gone.
     ///
     /// # Errors
-    /// As [`record()`]; `Unavailable` if too many wait.
-    pub(crate) async fn take(
-        self: &Arc<Self>,
-        db: &Db,
-        board: &Arc<Board>,
-        list: Arc<[Submission]>,
-    ) -> Result<Taken, Error> {
+    /// As [`record_on`]; `Unavailable` if too many wait.
+    pub(super) async fn take(self: &Arc<Self>, db: &Db, scores: Checked) -> Result<Taken, Error> {
+        let board_no = scores.board.no;
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { list, answer };
+        let waiting = Waiting { scores, answer };
         let begin = {
             let mut queues = self.queues();
-            match queues.get_mut(&board.no) {
+            match queues.get_mut(&board_no) {
                 Some(queue) if queue.len() >= WAITING_MAX => {
                     return Err(DbError::Unavailable("too many wait for this board".into()).into());
                 }
@@ -69,14 +72,14 @@ impl Intake {
                     false
                 }
                 None => {
-                    queues.insert(board.no, VecDeque::from([waiting]));
+                    queues.insert(board_no, VecDeque::from([waiting]));
                     true
                 }
             }
         };
         if begin {
-            let (intake, db, board) = (self.clone(), db.clone(), board.clone());
-            tokio::spawn(async move { intake.work(&db, &board).await });
+            let (intake, db) = (self.clone(), db.clone());
+            tokio::spawn(async move { intake.work(&db, board_no).await });
         }
         let ended = |_gone| DbError::Unavailable("the program is ending".into());
         let (taken, written) = answered.await.map_err(ended)??;
@@ -84,13 +87,12 @@ impl Intake {
         Ok(taken)
     }
 
-    async fn work(&self, db: &Db, board: &Arc<Board>) {
-        while let Some(some) = self.next(board.no) {
-            if let Err(some) = together(db, board, some).await {
+    async fn work(&self, db: &Db, board_no: i64) {
+        while let Some(some) = self.next(board_no) {
+            if let Err(some) = together(db, board_no, some).await {
                 // One of them is at fault, and nothing was written: each is told for itself.
                 for one in some {
-                    let answer = write(db, board, one.list).await;
-                    drop(one.answer.send(answer));
+                    drop(together(db, board_no, vec![one]).await);
                 }
             }
         }
@@ -106,7 +108,7 @@ impl Intake {
         {
             // Whoever has gone was told that it failed.
             if !one.answer.is_closed() {
-                count += one.list.len();
+                count += one.scores.list.len();
                 some.push(one);
             }
         }
@@ -120,29 +122,19 @@ impl Intake {
 
 /// Writes the scores of several requests in one commit and answers each; gives them back if the engine refused them all
 /// for one and wrote nothing. What may be written is not tried again: it would count twice.
-async fn together(db: &Db, board: &Arc<Board>, mut some: Vec<Waiting>) -> Result<(), Vec<Waiting>> {
-    if let [_alone] = &*some
-        && let Some(one) = some.pop()
-    {
-        let answer = write(db, board, one.list).await;
-        drop(one.answer.send(answer));
-        return Ok(());
-    }
-    let list: Arc<[Submission]> = some.iter().flat_map(|one| one.list.iter().cloned()).collect();
-    let ((place, outcomes), written) = match write(db, board, list).await {
-        Ok(taken) => taken,
-        Err(error) => match shared(&error) {
-            Some(same) => {
-                some.into_iter().for_each(|one| drop(one.answer.send(Err(same()))));
-                return Ok(());
+async fn together(db: &Db, board_no: i64, mut some: Vec<Waiting>) -> Result<(), Vec<Waiting>> {
+    let all = some.iter().map(|one| one.scores.clone()).collect();
+    match write(db, board_no, all).await {
+        Ok((taken, written)) => {
+            for (one, taken) in some.into_iter().zip(taken) {
+                drop(one.answer.send(taken.map(|taken| (taken, written.clone()))));
             }
-            None => return Err(some),
-        },
-    };
-    let mut outcomes = outcomes.into_iter();
-    for one in some {
-        let own: Vec<Outcome> = outcomes.by_ref().take(one.list.len()).collect();
-        drop(one.answer.send(Ok(((place, own), written.clone()))));
+        }
+        Err(error) if some.len() == 1 => drop(some.pop().map(|one| one.answer.send(Err(error)))),
+        Err(error) => {
+            let Some(same) = shared(&error) else { return Err(some) };
+            some.into_iter().for_each(|one| drop(one.answer.send(Err(same()))));
+        }
     }
     Ok(())
 }
@@ -151,7 +143,6 @@ async fn together(db: &Db, board: &Arc<Board>, mut some: Vec<Waiting>) -> Result
 fn shared(error: &Error) -> Option<Box<dyn Fn() -> Error + Send + '_>> {
     match error {
         Error::NotFound => Some(Box::new(|| Error::NotFound)),
-        Error::Conflict(detail) => Some(Box::new(|| Error::Conflict(detail.clone()))),
         Error::Db(DbError::Unavailable(why)) => {
             Some(Box::new(|| DbError::Unavailable(why.clone()).into()))
         }
@@ -160,31 +151,43 @@ fn shared(error: &Error) -> Option<Box<dyn Fn() -> Error + Send + '_>> {
     }
 }
 
-async fn write(db: &Db, board: &Arc<Board>, list: Arc<[Submission]>) -> Answer {
-    let (board, no) = (board.clone(), board.no);
-    let lock = params![no];
+async fn write(
+    db: &Db,
+    board_no: i64,
+    all: Arc<[Checked]>,
+) -> Result<Written<Vec<Result<Taken, Error>>>, Error> {
+    let lock = params![board_no];
     let work = db.write_queued(&store::boards::LOCK_HEAD, lock, move |tx| {
-        let (board, list) = (board.clone(), list.clone());
-        Box::pin(async move { record_on(tx, &board, &list).await })
+        let all = all.clone();
+        Box::pin(async move { record_on(tx, &all).await })
     });
     let (taken, written) = request::collect_writes(work).await;
     taken.map(|taken| (taken, written))
 }
 
-/// Takes `list`, which fits the columns of `board`, on the board as it is configured now.
+/// Takes the scores of `all`, which are for one board, as it is configured now; what became of those of each.
+/// `Conflict` for those that were found sound for a board that was configured otherwise.
 ///
 /// # Errors
-/// `NotFound` if it is gone; `Conflict` if it has other columns now.
+/// `NotFound` if the board is gone.
 pub(super) async fn record_on(
-    tx: &mut mainstay_core::db::Tx,
-    board: &Board,
-    list: &[Submission],
-) -> Result<Taken, Error> {
+    tx: &mut Tx,
+    all: &[Checked],
+) -> Result<Vec<Result<Taken, Error>>, Error> {
+    let board = all.first().map(|scores| &scores.board).ok_or(Error::NotFound)?;
     let row = store::boards::board(tx, &board.id).await?;
     let row = row.filter(|row| row.no == board.no).ok_or(Error::NotFound)?;
     let now = Board::from(row);
-    if now.settings.columns != board.settings.columns {
-        return Err(Error::conflict("The board has got other columns just now. Send it again."));
+    let fits = |scores: &Checked| are_checked_alike(&scores.board.settings, &now.settings);
+    let mut list = Vec::new();
+    for scores in all.iter().filter(|scores| fits(scores)) {
+        list.extend(scores.list.iter().cloned());
     }
-    record(tx, &now, list).await
+    let (place, outcomes) = record(tx, &now, &list).await?;
+    let mut outcomes = outcomes.into_iter();
+    let taken = all.iter().map(|scores| match fits(scores) {
+        true => Ok((place, outcomes.by_ref().take(scores.list.len()).collect())),
+        false => Err(Error::conflict("The board was changed just now. Send it again.")),
+    });
+    Ok(taken.collect())
 }

@@ -90,7 +90,7 @@ pub(crate) async fn rebuild_within(
 /// Has the entries of a board built anew by a job, from the beginning; one that was under way is left.
 async fn build_later(tx: &mut Tx, board: &Board, head: Head) -> Result<(), Error> {
     let edition = next_edition(tx, board, head).await?;
-    store::bans::set_build(tx, board.no, Build { edition, seq: 0 }).await?;
+    store::bans::begin_build(tx, board.no, edition, &board.ranked).await?;
     let now = tx.now();
     Ok(jobs::add(tx, BUILD_JOB, &board.no.to_string(), "{}", now).await?)
 }
@@ -248,7 +248,7 @@ impl Boards {
                     let Some(last) = rows.last() else { return Ok(false) };
                     let seq = last.seq;
                     build_on(tx, &board, build.edition, rows).await?;
-                    store::bans::set_build(tx, board_no, Build { seq, ..build }).await?;
+                    store::bans::move_build(tx, board_no, seq).await?;
                     Ok(full)
                 })
             })

@@ -179,7 +179,7 @@ pub(crate) async fn record(
             }
             continue;
         }
-        let operator = new.operator.unwrap_or(board.settings.operator);
+        let operator = new.operator.unwrap_or(board.ranked.operator);
         let given = Given {
             seq: head.last_seq + 1,
             scores: &new.scores,
@@ -190,7 +190,7 @@ pub(crate) async fn record(
         };
         let old = held.get(&new.owner).cloned();
         let seq_before = old.as_ref().map(|old| old.seq);
-        let entry = match Held::after(&board.settings, old, &given) {
+        let entry = match Held::after(&board.ranked, old, &given) {
             Ok(entry) => entry,
             Err(Overflow { column }) => {
                 outcomes.push(Outcome::Overflow { column });

@@ -22,6 +22,8 @@ pub(crate) struct FrozenName {
     pub(crate) since: Ts,
     /// Its version, where rankings are held in Redis; 0 in memory.
     pub(crate) version: u64,
+    /// How many entries it has.
+    pub(crate) count: u64,
 }
 
 struct FrozenPage {
@@ -60,7 +62,7 @@ impl FrozenPages {
         if self.0.len() >= FROZEN_MAX {
             self.0.remove(0);
         }
-        let name = FrozenName { as_of, since: now, version: 0 };
+        let name = FrozenName { as_of, since: now, version: 0, count: snapshot.len() };
         let page = FrozenPage { name, slice: slice.cloned(), snapshot: snapshot.clone() };
         self.0.push(page);
         (name, snapshot)

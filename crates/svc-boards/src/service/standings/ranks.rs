@@ -173,8 +173,8 @@ impl Ranks {
         let (answer, name) = match start {
             Start::Now(first) => {
                 let answer = shared.range(place, slice, (*first, len), true).await?;
-                let (as_of, version) = (answer.as_of, answer.version);
-                (answer, FrozenName { as_of, since: now, version })
+                let (as_of, version, count) = (answer.as_of, answer.version, answer.count);
+                (answer, FrozenName { as_of, since: now, version, count })
             }
             Start::Frozen(name, _, Some(last)) if name.since >= now.plus_s(-FROZEN_S) => {
                 (shared.range_after(place, slice, *name, (last, len)).await?, *name)
