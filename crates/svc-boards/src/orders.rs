@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use mainstay_core::{db::BoxFuture, error::Problem, http::IfMatch, mount::Order};
+use mainstay_core::{
+    db::BoxFuture,
+    error::{Code, Problem},
+    http::IfMatch,
+    mount::Order,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
     error::Error,
     model::board::BoardSettings,
-    service::{Boards, EntriesQuery, NewScore, StandingQuery},
+    service::{Boards, EntriesQuery, NewScore, StandingQuery, boards::Board},
 };
 
 /// Every order.
@@ -95,8 +100,21 @@ async fn list(boards: Boards, of: List) -> Result<Value, Error> {
     Ok(json!({ "items": items, "next": next }))
 }
 
+/// The error of an order about something that is not there: who owns the data may know that it is not.
+fn named(error: Error, what: impl FnOnce() -> String) -> Error {
+    match error {
+        Error::NotFound => Problem::new(Code::NotFound, what()).into(),
+        error => error,
+    }
+}
+
+async fn board_named(boards: &Boards, id: &str) -> Result<Arc<Board>, Error> {
+    let found = boards.any_board(id).await;
+    found.map_err(|error| named(error, || format!("There is no board `{id}`.")))
+}
+
 async fn show(boards: Boards, of: Named) -> Result<Value, Error> {
-    let board = boards.any_board(&of.board).await?;
+    let board = board_named(&boards, &of.board).await?;
     Ok(json!(boards.view_of(&board).await?))
 }
 
@@ -105,24 +123,30 @@ async fn put(boards: Boards, of: Put) -> Result<Value, Error> {
 }
 
 async fn delete(boards: Boards, of: Named) -> Result<Value, Error> {
+    board_named(&boards, &of.board).await?;
     boards.delete_board(&of.board, IfMatch::Any, None).await?;
     Ok(json!({}))
 }
 
 async fn top(boards: Boards, of: Top) -> Result<Value, Error> {
-    let board = boards.any_board(&of.board).await?;
+    let board = board_named(&boards, &of.board).await?;
     let query =
         EntriesQuery { limit: Some(of.limit), window: of.window, ..EntriesQuery::default() };
-    Ok(json!(boards.entries_of(board, &query).await?))
+    let page = boards.entries_of(board, &query).await;
+    let page = page.map_err(|error| named(error, || "There is no such period.".to_owned()))?;
+    Ok(json!(page))
 }
 
 async fn rank(boards: Boards, of: Rank) -> Result<Value, Error> {
-    let board = boards.any_board(&of.board).await?;
+    let board = board_named(&boards, &of.board).await?;
     let query = StandingQuery { window: of.window, ..StandingQuery::default() };
-    Ok(json!(boards.entry_of(board, &of.owner, &query).await?))
+    let entry = boards.entry_of(board, &of.owner, &query).await;
+    let nobody = || format!("`{}` has no entry in that period.", of.owner);
+    Ok(json!(entry.map_err(|error| named(error, nobody))?))
 }
 
 async fn submit(boards: Boards, of: Submit) -> Result<Value, Error> {
+    board_named(&boards, &of.board).await?;
     let answers = boards.submit_as_operator(&of.board, of.scores).await?;
     let items = answers.into_iter().map(|answer| match answer {
         Ok(entry) => json!({ "entry": entry }),

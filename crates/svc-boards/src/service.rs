@@ -2,7 +2,7 @@
 
 pub(crate) mod activities;
 mod bans;
-mod boards;
+pub(crate) mod boards;
 mod checkpoints;
 pub(crate) mod competitions;
 mod dashboard;

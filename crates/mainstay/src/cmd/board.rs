@@ -60,11 +60,11 @@ pub(super) enum Command {
         /// A column: NAME, NAME:asc or NAME:desc, and with decimals NAME:desc:2. Up to five.
         #[arg(long, required_unless_present = "settings_file")]
         column: Vec<String>,
-        /// best, set, incr or decr.
-        #[arg(long, default_value = "best")]
+        /// What a new score does to the one before.
+        #[arg(long, default_value = "best", value_parser = ["best", "set", "incr", "decr"])]
         operator: String,
-        /// earliest, owner, shared or dense.
-        #[arg(long, default_value = "earliest")]
+        /// Who is first among equals: who got there first, or by name, or all of them.
+        #[arg(long, default_value = "earliest", value_parser = ["earliest", "owner", "shared", "dense"])]
         ties: String,
         /// When it begins anew: minute, hour, day of the month, month, day of the week.
         #[arg(long)]
@@ -285,6 +285,9 @@ async fn submit(
         }
     }
     program.close().await;
+    if let Some(error) = failed.take_if(|_| items.is_empty()) {
+        return Err(error);
+    }
     let refused = items.iter().filter(|item| item.get("refused").is_some()).count();
     if json {
         output::json(&json!({ "items": items }))?;
@@ -373,20 +376,23 @@ fn only_settings(mut board: Value) -> Value {
 
 fn read_json(file: &PathBuf) -> anyhow::Result<Value> {
     let mut text = String::new();
-    let from = file.display();
+    let from = match file.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => format!("`{}`", file.display()),
+    };
     let read = match file.as_os_str() == "-" {
         true => std::io::stdin().take(FILE_BYTES_MAX + 1).read_to_string(&mut text),
         false => {
-            let file = fs::File::open(file).with_context(|| format!("open `{from}`"))?;
+            let file = fs::File::open(file).with_context(|| format!("open {from}"))?;
             file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)
         }
     };
-    read.with_context(|| format!("read `{from}`"))?;
+    read.with_context(|| format!("read {from}"))?;
     if text.len() as u64 > FILE_BYTES_MAX {
         return Err(
-            Misuse(format!("take more than {FILE_BYTES_MAX} bytes of `{from}` at once")).into()
+            Misuse(format!("take more than {FILE_BYTES_MAX} bytes of {from} at once")).into()
         );
     }
     serde_json::from_str(&text)
-        .map_err(|error| Misuse(format!("read `{from}` as JSON: {error}")).into())
+        .map_err(|error| Misuse(format!("read {from} as JSON: {error}")).into())
 }

@@ -86,11 +86,14 @@ async fn carry_out(house: &House, request: Request) -> anyhow::Result<Value> {
 fn said(problem: &Problem) -> String {
     let faults = problem.faults.iter();
     let faults: Vec<String> = faults
-        .map(|fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.detail))
+        .map(|fault| match fault.pointer.trim_start_matches('/') {
+            "" => fault.detail.to_string(),
+            place => format!("{place}: {}", fault.detail),
+        })
         .collect();
     match faults.is_empty() {
         true if problem.code == Code::NotFound => {
-            "find what was named; there is no such thing".to_owned()
+            format!("find what was named: {}", problem.detail)
         }
         true => format!("do that: {}", problem.detail),
         false => format!("do that: {}", faults.join(" ")),

@@ -40,7 +40,7 @@ struct ListQuery {
 /// A page of competitions.
 #[derive(Debug, Serialize, JsonSchema)]
 struct CompetitionsPage {
-    /// The one that begins last first.
+    /// The one that begins last first; with `phase=upcoming` the one that begins first.
     items: Vec<CompetitionView>,
     /// Asks for the next page; absent at the end.
     next_cursor: Option<String>,

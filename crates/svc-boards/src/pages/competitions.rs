@@ -18,14 +18,16 @@ pub(crate) enum Shown {
     Upcoming,
     Completed,
     Mine,
+    Cancelled,
 }
 
 impl Shown {
-    pub(crate) const ALL: [(Self, &'static str, &'static str); 4] = [
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::Active, "active", "Active"),
         (Self::Upcoming, "upcoming", "Upcoming"),
         (Self::Completed, "completed", "Completed"),
         (Self::Mine, "mine", "Mine"),
+        (Self::Cancelled, "cancelled", "Called off"),
     ];
 
     /// The tab of this word; the first one for any other.
@@ -39,6 +41,7 @@ impl Shown {
             Self::Active => Some(Phase::Active),
             Self::Upcoming => Some(Phase::Upcoming),
             Self::Completed => Some(Phase::Completed),
+            Self::Cancelled => Some(Phase::Cancelled),
             Self::Mine => None,
         }
     }
@@ -61,6 +64,9 @@ impl Shown {
             Self::Mine => {
                 ("You are in no competition", "Join one, and it stays here with how you stand.")
             }
+            Self::Cancelled => {
+                ("None was called off", "One that is stays here; who joined it finds it in theirs.")
+            }
         }
     }
 }
@@ -69,7 +75,7 @@ impl Shown {
 #[derive(Debug, Clone)]
 pub(crate) struct CompetitionsPage {
     pub(crate) shown: Shown,
-    /// The one that begins last first.
+    /// The one that begins last first; of those that have not begun the one that begins first.
     pub(crate) items: Vec<CompetitionView>,
     /// Asks for the next page; absent at the end.
     pub(crate) next_cursor: Option<String>,
@@ -85,7 +91,11 @@ pub(crate) fn competitions_page(shell: &Shell<'_>, view: &CompetitionsPage) -> M
     let all: Vec<Tab<'_>> = Shown::ALL
         .iter()
         .zip(&hrefs)
-        .filter(|((shown, ..), _)| *shown != Shown::Mine || shell.viewer.is_some())
+        .filter(|((shown, ..), _)| match shown {
+            Shown::Mine => shell.viewer.is_some(),
+            Shown::Cancelled => shell.is_admin(),
+            Shown::Active | Shown::Upcoming | Shown::Completed => true,
+        })
         .map(|((shown, _, label), href)| Tab { label, href, current: *shown == view.shown })
         .collect();
     shell.page(

@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::board::{self, Audience, BoardSettings},
+    model::{
+        board::{self, Audience, BoardSettings, Column, Ties},
+        operate::Operator,
+    },
     store::{
         self,
         boards::{BoardRow, Head},
@@ -121,6 +124,12 @@ pub(crate) struct EditBoard {
     pub(crate) title: Option<String>,
     /// Who sees it.
     pub(crate) audience: Option<Audience>,
+    /// How scores are taken; those that were submitted are worked through again.
+    pub(crate) operator: Option<Operator>,
+    /// All columns. Once there are scores, as many as before and with the same decimals.
+    pub(crate) columns: Option<Vec<Column>>,
+    /// What happens with equal scores.
+    pub(crate) ties: Option<Ties>,
     /// Only administrators submit scores.
     pub(crate) authoritative: Option<bool>,
     /// When the board begins anew; `null` for never.
@@ -129,11 +138,17 @@ pub(crate) struct EditBoard {
     /// How its periods are played as seasons; `null` for not at all.
     #[serde(deserialize_with = "given")]
     pub(crate) tiers: Option<Option<crate::model::tier::Tiers>>,
+    /// How many past periods are kept; `null` for all that ended within `boards.history_days`.
+    #[serde(deserialize_with = "given")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(crate) periods_kept: Option<Option<u32>>,
     /// How often one owner may submit; `null` for no limit.
     #[serde(deserialize_with = "given")]
     pub(crate) rate: Option<Option<board::Rate>>,
     /// People send evidence with each score.
     pub(crate) evidence: Option<bool>,
+    /// By what owners can be ranked among their like.
+    pub(crate) slices: Option<Vec<String>>,
 }
 
 /// `null` is something else than nothing.
@@ -155,7 +170,16 @@ impl EditBoard {
         if let Some(tiers) = &self.tiers {
             new.tiers.clone_from(tiers);
         }
+        if let Some(columns) = &self.columns {
+            new.columns.clone_from(columns);
+        }
+        if let Some(slices) = &self.slices {
+            new.slices.clone_from(slices);
+        }
         new.audience = self.audience.unwrap_or(new.audience);
+        new.operator = self.operator.unwrap_or(new.operator);
+        new.ties = self.ties.unwrap_or(new.ties);
+        new.periods_kept = self.periods_kept.unwrap_or(new.periods_kept);
         new.authoritative = self.authoritative.unwrap_or(new.authoritative);
         new.rate = self.rate.unwrap_or(new.rate);
         new.evidence = self.evidence.unwrap_or(new.evidence);

@@ -44,6 +44,15 @@ statements! {
     OF_USER = concat!("select ", columns!(), " from boards.participant p join boards.competition c on c.id = p.competition_id
             where p.user_id = $7 and (c.starts_at < $1 or c.starts_at = $1 and c.id < $2) and c.starts_at >= $3
               and ", in_phase!(), " order by c.starts_at desc, c.id desc limit $6");
+    /// Competitions in a phase, the one that begins first first: behind one, and not before a beginning.
+    SOONEST = concat!("select ", columns!(), " from boards.competition c
+            where (c.starts_at > $1 or c.starts_at = $1 and c.id > $2) and c.starts_at >= $3 and ", in_phase!(), "
+            order by c.starts_at, c.id limit $6");
+    /// The same of those that somebody is in.
+    SOONEST_OF_USER = concat!("select ", columns!(), " from boards.participant p
+            join boards.competition c on c.id = p.competition_id
+            where p.user_id = $7 and (c.starts_at > $1 or c.starts_at = $1 and c.id > $2) and c.starts_at >= $3
+              and ", in_phase!(), " order by c.starts_at, c.id limit $6");
     /// Open competitions of a metric that somebody is in; they do not end meanwhile.
     RUNNING_OF_USER = concat!("select ", columns!(), " from boards.participant p
             join boards.competition c on c.id = p.competition_id
@@ -218,8 +227,10 @@ pub(crate) async fn lock(
 /// Which competitions of a list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Listed {
+    /// The one that begins first comes first; else the one that begins last.
+    pub(crate) soonest: bool,
     /// Those behind this beginning and id.
-    pub(crate) before: (Ts, CompetitionId),
+    pub(crate) after: (Ts, CompetitionId),
     /// Those that do not begin earlier.
     pub(crate) since: Ts,
     /// Those in this phase; in any if it is empty.
@@ -230,16 +241,22 @@ pub(crate) struct Listed {
     pub(crate) limit: i64,
 }
 
-/// Competitions, the one that begins last first; with `user` those that they are in.
+/// Competitions in the order of their beginnings; with `user` those that they are in.
 pub(crate) async fn list(
     tx: &mut Tx,
     listed: Listed,
     user: Option<UserId>,
 ) -> Result<Vec<CompetitionRow>, DbError> {
-    let Listed { before: (before, id), since, phase, now, limit } = listed;
+    let Listed { soonest, after: (starts_at, id), since, phase, now, limit } = listed;
     match user {
-        Some(user) => tx.all(&OF_USER, params![before, id, since, phase, now, limit, user]).await,
-        None => tx.all(&LIST, params![before, id, since, phase, now, limit]).await,
+        Some(user) => {
+            let statement = if soonest { &SOONEST_OF_USER } else { &OF_USER };
+            tx.all(statement, params![starts_at, id, since, phase, now, limit, user]).await
+        }
+        None => {
+            let statement = if soonest { &SOONEST } else { &LIST };
+            tx.all(statement, params![starts_at, id, since, phase, now, limit]).await
+        }
     }
 }
 

@@ -39,6 +39,54 @@ async fn a_board_is_made_read_listed_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn every_setting_can_be_changed_alone() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        let reset = json!({ "cron": "0 0 * * *", "time_zone": "UTC" });
+        make_board(&keeper, "b", json!({ "operator": "set", "reset": reset })).await;
+        submit(&keeper, "b", &[("ada", 5), ("bea", 7), ("ada", 3)]).await;
+        let changes = [
+            ("title", json!("Walks")),
+            ("audience", json!("signed_in")),
+            ("operator", json!("incr")),
+            ("columns", json!([{ "name": "points", "direction": "asc", "scale": 0 }])),
+            ("ties", json!("shared")),
+            ("authoritative", json!(false)),
+            ("reset", json!({ "cron": "0 0 * * 1", "time_zone": "Europe/Berlin" })),
+            (
+                "tiers",
+                json!({
+                    "names": ["bronze", "gold"], "cohort_size": 5, "promote": { "count": 1 },
+                    "relegate": { "percent": 20 }, "inactive": "stay",
+                }),
+            ),
+            ("periods_kept", json!(4)),
+            ("rate", json!({ "max": 2, "per_s": 60 })),
+            ("evidence", json!(true)),
+            ("slices", json!(["country"])),
+        ];
+        let known = &house.document()["components"]["schemas"]["BoardSettings"]["properties"];
+        let named = changes.iter().map(|(name, _)| ((*name).to_owned(), known[name].clone()));
+        assert_eq!(*known, Value::Object(named.collect()), "this test knows every setting");
+        for (name, value) in &changes {
+            let mut edit = json!({});
+            edit[*name] = value.clone();
+            let board = keeper.patch("/api/v1/boards/b", edit).await.expect(200);
+            assert_eq!(board[*name], *value);
+        }
+        let board = keeper.get("/api/v1/boards/b").await.expect(200);
+        for (name, value) in &changes {
+            assert_eq!(board[*name], *value, "{name} stays");
+        }
+        let page = keeper.get("/api/v1/boards/b/entries").await.expect(200);
+        assert_eq!(ranks(&page), [("bea".into(), 1), ("ada".into(), 2)], "7 before 5 + 3");
+        let more = json!({ "columns": [{ "name": "points" }, { "name": "seconds" }] });
+        keeper.patch("/api/v1/boards/b", more).await.expect_problem(409, "conflict");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn only_administrators_make_boards_and_odd_settings_are_refused() {
     both_engines(async |house| {
         let (keeper, ada) = (admin(house).await, house.person("ada").await);

@@ -417,6 +417,13 @@ async fn lists_show_phases_and_ones_own() {
         let (page, next) = ids("?limit=1").await;
         assert_eq!(page, [json!(second)]);
         assert_eq!(ids(&format!("?limit=1&cursor={}", next.unwrap())).await.0, [json!(first)]);
+        // What has not begun comes in the order in which it will.
+        assert_eq!(ids("?phase=upcoming").await.0, [json!(first), json!(second)]);
+        assert_eq!(ids("?phase=upcoming&mine=true").await.0, [json!(second)]);
+        let (page, next) = ids("?phase=upcoming&limit=1").await;
+        assert_eq!(page, [json!(first)]);
+        let next = format!("?phase=upcoming&limit=1&cursor={}", next.unwrap());
+        assert_eq!(ids(&next).await, (vec![json!(second)], None));
         turn_to(house, begins, 60);
         assert_eq!(ids("?phase=active").await.0, [json!(first)]);
         assert_eq!(ids("?phase=upcoming").await.0, [json!(second)]);

@@ -90,7 +90,8 @@ impl Boards {
         view(&mut tx, row, caller.map(|caller| caller.user)).await
     }
 
-    /// Competitions behind `after`, the one that begins last first; with `mine` those that the caller is in.
+    /// Competitions behind `after`, the one that begins last first, and of those that have not begun the one that begins
+    /// first; with `mine` those that the caller is in.
     pub(crate) async fn competitions(
         &self,
         caller: Option<&Caller>,
@@ -110,9 +111,11 @@ impl Boards {
             Some(Phase::Active) => now.plus_s(-DAYS_MAX * 86_400),
             Some(Phase::Completed | Phase::Cancelled) | None => Ts::from_micros(0),
         };
-        let end = (Ts::from_micros(i64::MAX / 2), CompetitionId::from_bits(u128::MAX));
+        let soonest = wanted == Some(Phase::Upcoming);
+        let first = if soonest { now } else { Ts::from_micros(i64::MAX / 2) };
         let listed = Listed {
-            before: after.unwrap_or(end),
+            soonest,
+            after: after.unwrap_or((first, CompetitionId::from_bits(u128::MAX))),
             since,
             phase: wanted.map(Phase::as_str).unwrap_or_default(),
             now,
