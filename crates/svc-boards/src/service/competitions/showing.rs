@@ -90,7 +90,7 @@ impl Boards {
         view(&mut tx, row, caller.map(|caller| caller.user)).await
     }
 
-    /// Competitions behind `after`, the one that begins last first, and of those that have not begun the one that begins
+    /// Competitions behind `after`, the one that begins last first, of those that have not begun the one that begins
     /// first; with `mine` those that the caller is in.
     pub(crate) async fn competitions(
         &self,
