@@ -26,6 +26,7 @@ mod error;
 mod events;
 mod metrics;
 mod orders;
+mod page;
 mod service;
 mod store;
 mod web;

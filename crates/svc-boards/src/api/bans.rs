@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::{
     error::Error,
+    page::cut,
     service::{BanView, Boards, NewBan},
 };
 
@@ -93,10 +94,7 @@ async fn page(
     let (list, limit) = (format!("bans {board:?}"), query.limit()?);
     let after = boards.open_cursor::<String>(&list, query.cursor.as_deref())?.unwrap_or_default();
     let mut items = boards.list_bans(caller, board, &after, limit + 1).await?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let last = items.last().filter(|_| more);
-    let next_cursor = last.map(|last| boards.seal_cursor(&list, &last.owner));
+    let next_cursor = cut(&mut items, limit).map(|last| boards.seal_cursor(&list, &last.owner));
     Ok(Json(BansPage { items, next_cursor }))
 }
 

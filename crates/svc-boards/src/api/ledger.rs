@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
+    page::cut,
     service::{BalanceView, Boards, LedgerEntryView},
 };
 
@@ -76,12 +77,9 @@ async fn entries(
     let before = boards.open_cursor(&name, query.cursor.as_deref())?;
     let before = before.unwrap_or(TransferId::from_bits(u128::MAX));
     let account = query.account.as_deref();
-    // One more says whether there are more.
     let mut items = boards.ledger_entries(&caller, account, before, limit + 1).await?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let last = items.last().filter(|_| more);
-    let next_cursor = last.map(|last| boards.seal_cursor(&name, &last.transfer_id));
+    let next_cursor =
+        cut(&mut items, limit).map(|last| boards.seal_cursor(&name, &last.transfer_id));
     Ok(Json(EntriesPage { items, next_cursor }))
 }
 
@@ -96,10 +94,7 @@ async fn balances(
     let (account, currency) = after.unwrap_or_default();
     let asked = query.account.as_deref();
     let mut items = boards.balances(&caller, asked, (&account, &currency), limit + 1).await?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let last = items.last().filter(|_| more);
-    let next_cursor = last.map(|last| {
+    let next_cursor = cut(&mut items, limit).map(|last| {
         let place = (last.account.clone(), last.balance.currency.clone());
         boards.seal_cursor(&name, &place)
     });

@@ -18,6 +18,7 @@ use super::{Boards, periods::PeriodView, standings::Ranks};
 use crate::{
     error::Error,
     model::board::{Audience, BoardSettings},
+    page::cut,
     store::{
         self,
         boards::{BoardRow, Head},
@@ -215,18 +216,16 @@ impl Boards {
         shown: impl Fn(&Board) -> bool,
     ) -> Result<(Vec<BoardView>, Option<String>), Error> {
         let mut tx = self.db().read().await?;
-        let rows = store::boards::boards(&mut tx, after, limit as i64 + 1).await?;
-        let more = rows.len() > limit;
+        let mut rows = store::boards::boards(&mut tx, after, limit as i64 + 1).await?;
+        let last = cut(&mut rows, limit).map(|row| row.id.clone());
         let mut views = Vec::new();
-        let mut last = None;
-        for row in rows.into_iter().take(limit) {
+        for row in rows {
             let board = Board::from(row);
-            last = Some(board.id.clone());
             if shown(&board) {
                 views.push(view(&mut tx, &board).await?);
             }
         }
-        Ok((views, last.filter(|_| more)))
+        Ok((views, last))
     }
 }
 

@@ -17,6 +17,7 @@ use super::Boards;
 use crate::{
     error::Error,
     model::rule::{RuleSettings, is_rule_id},
+    page::cut,
     store::{
         self,
         rules::{RuleErrorRow, RuleRow},
@@ -98,8 +99,7 @@ impl Boards {
         ids.extend(self.inner.rules.iter().map(|rule| &*rule.id));
         ids.retain(|id| *id > after);
         ids.sort_unstable();
-        let more = ids.len() > limit;
-        ids.truncate(limit);
+        let last = cut(&mut ids, limit).map(|id| (*id).to_owned());
         let mut views = Vec::with_capacity(ids.len());
         for id in &ids {
             let row = made.iter().find(|row| row.id == *id).copied();
@@ -109,7 +109,7 @@ impl Boards {
                 (None, None) => continue,
             });
         }
-        Ok((views, ids.last().filter(|_| more).map(|id| (*id).to_owned())))
+        Ok((views, last))
     }
 
     /// One rule, with the facts that it could not be applied to.

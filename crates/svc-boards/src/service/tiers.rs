@@ -28,6 +28,7 @@ use super::{Boards, boards::Board};
 use crate::{
     error::Error,
     model::tier::{Cohorts, Tiers},
+    page::cut,
     store::{
         self,
         boards::Head,
@@ -244,9 +245,7 @@ impl Boards {
             if plays { newest.tier } else { next_tier(&mut tx, board.no, &season, owner).await? };
         let page = (before, limit as i64 + 1);
         let mut rows = store::tiers::history(&mut tx, board.no, owner, page).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let last = rows.last().filter(|_| more).map(|last| last.period);
+        let last = cut(&mut rows, limit).map(|last| last.period);
         let items = rows.iter().map(|row| season_view(rules, row)).collect();
         Ok((rules.name(tier).to_owned(), items, last))
     }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{Answer, FORM_BYTES_MAX, Names, PAGE_LEN, REFUSED, Web, said};
 use crate::{
     error::Error,
+    page::cut,
     pages::{
         bans::{BanLine, BansPage, bans_page},
         keeping::Kept,
@@ -62,10 +63,8 @@ impl Web {
         let list = format!("bans page {board}");
         let after: String = self.boards.open_cursor(&list, cursor)?.unwrap_or_default();
         let mut views = self.boards.list_bans(caller, named(board), &after, PAGE_LEN + 1).await?;
-        let more = views.len() > PAGE_LEN;
-        views.truncate(PAGE_LEN);
-        let last = views.last().filter(|_| more);
-        let next_cursor = last.map(|last| self.boards.seal_cursor(&list, &last.owner));
+        let next_cursor =
+            cut(&mut views, PAGE_LEN).map(|last| self.boards.seal_cursor(&list, &last.owner));
         let by: Vec<String> = views.iter().map(|view| view.banned_by.to_string()).collect();
         let people = views.iter().map(|view| &view.owner).chain(&by).map(|name| &**name);
         let names = Names::of(self.site.auth(), people).await?;

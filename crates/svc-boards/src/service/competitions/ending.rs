@@ -14,6 +14,7 @@ use crate::{
     engine::{Loader, Ranked},
     error::Error,
     model::competition::state,
+    page::cut,
     service::Boards,
     store::{
         self,
@@ -139,12 +140,9 @@ impl Boards {
                 return Err(Error::conflict(said));
             }
         };
-        // One more says whether there are more.
         let mut rows = store::competitions::results(&mut tx, id, after, limit as i64 + 1).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let last = rows.last().filter(|_| more).map(|row| row.place);
-        let next_cursor = last.map(|last| self.seal_cursor(&format!("results {id}"), &last));
+        let next_cursor = cut(&mut rows, limit)
+            .map(|last| self.seal_cursor(&format!("results {id}"), &last.place));
         let items = rows.into_iter().map(ResultView::from).collect();
         Ok(ResultsView { items, next_cursor, certificate })
     }

@@ -12,6 +12,7 @@ use super::DAYS_MAX;
 use crate::{
     error::Error,
     model::competition::{Phase, Teams, phase, state},
+    page::cut,
     service::{
         Boards,
         ledger::{Money, pool_of},
@@ -124,9 +125,7 @@ impl Boards {
         let mut tx = self.db().read().await?;
         let of = user.filter(|_| mine);
         let mut rows = store::competitions::list(&mut tx, listed, of).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let last = rows.last().filter(|_| more).map(|row| (row.starts_at, row.id));
+        let last = cut(&mut rows, limit).map(|row| (row.starts_at, row.id));
         Ok((views(&mut tx, rows, user).await?, last))
     }
 }
