@@ -82,6 +82,26 @@ where
     Ok(Load { per_s: answers as f64 / seconds, answers, failed, p99_ms })
 }
 
+/// As [`callers()`], of another program: all share one thread, so that as much as can be is left to that program.
+///
+/// # Errors
+/// The first error of a call.
+pub async fn callers_from_afar<C, F, Fut>(
+    callers: usize,
+    time: Duration,
+    connect: impl Fn() -> C + Send + 'static,
+    call: F,
+) -> anyhow::Result<Load>
+where
+    C: Send + 'static,
+    F: Fn(C, u64) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = anyhow::Result<(C, bool)>> + Send,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let work = move || runtime.block_on(self::callers(callers, time, connect, call));
+    tokio::task::spawn_blocking(work).await.context("the callers panicked")?
+}
+
 /// A connection that is kept alive; connected when it is first used.
 pub struct Connection {
     address: SocketAddr,

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::client::{Connection, Load, callers, request};
+use crate::client::{Connection, Load, callers_from_afar, request};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -73,7 +73,7 @@ impl Keeper {
     /// Lets `count` callers send what `next` says for `time`.
     ///
     /// # Errors
-    /// As [`callers`].
+    /// As [`callers_from_afar`].
     pub async fn load(
         &self,
         count: usize,
@@ -89,6 +89,6 @@ impl Keeper {
                 Ok((connection, status == 200))
             }
         };
-        callers(count, time, || Connection::new(address), call).await
+        callers_from_afar(count, time, move || Connection::new(address), call).await
     }
 }

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::{
-    client::{Connection, Load, callers, request},
+    client::{Connection, Load, callers_from_afar, request},
     server::cpu_s_of,
 };
 
@@ -129,7 +129,7 @@ impl Nakama {
     /// Neighbours in time are of different owners.
     ///
     /// # Errors
-    /// As [`callers`].
+    /// As [`callers_from_afar`].
     pub async fn write(
         &self,
         count: usize,
@@ -147,7 +147,7 @@ impl Nakama {
     /// Lets `count` callers read `page` for `time`.
     ///
     /// # Errors
-    /// As [`callers`].
+    /// As [`callers_from_afar`].
     pub async fn read(&self, count: usize, time: Duration, page: Page) -> anyhow::Result<Load> {
         self.load(count, time, move |owners, _| asked(owners, page)).await
     }
@@ -166,7 +166,7 @@ impl Nakama {
                 Ok((connection, status == 200))
             }
         };
-        callers(count, time, || Connection::new(address), call).await
+        callers_from_afar(count, time, move || Connection::new(address), call).await
     }
 
     /// Fails unless `page` has `count` entries, each with its rank: what is measured must be what was meant.

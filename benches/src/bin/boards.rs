@@ -28,7 +28,7 @@ use benches::{
 use mainstay_testkit::Postgres;
 
 const CALLERS: usize = 64;
-const MANY_CALLERS: usize = 256;
+const MANY_CALLERS: usize = 1_024;
 const OWNERS: u64 = 10_000;
 const ROUNDS: u64 = 3;
 /// Scores of a list.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use axum::body::Body;
 use benches::{
     app::{self, App, Person, postgres, sqlite},
-    client::{Connection, Load, callers},
+    client::{Connection, Load, callers, callers_from_afar},
     report::{Rounds, Table, figure},
     server::{self, On, Server, cpu_s_of, cpu_s_of_thread},
 };
@@ -282,7 +282,7 @@ async fn over_http(
             }
         };
         let cpu = server.cpu_s()?;
-        let load = callers(CALLERS, time, || Connection::new(address), call).await?;
+        let load = callers_from_afar(CALLERS, time, move || Connection::new(address), call).await?;
         world.used += load.answers + load.failed + CALLERS as u64;
         println!("{engine}, over HTTP, likes: {load:?}");
         failed += load.failed;
@@ -323,7 +323,7 @@ async fn over_http(
             Ok((connection, status == 201))
         }
     };
-    let load = callers(CALLERS, time, || Connection::new(address), call).await?;
+    let load = callers_from_afar(CALLERS, time, move || Connection::new(address), call).await?;
     println!("{engine}, over HTTP, posts: {load:?}");
     let what = format!("{engine}, over HTTP, posts/s ({} failed); p99 ms", load.failed);
     table.row(what, format!("{}; {}", figure(load.per_s), figure(load.p99_ms)), "", None);

@@ -19,7 +19,7 @@ use mainstay_core::{
 use crate::{
     error::Error,
     model::competition::Phase,
-    service::{Boards, Deciding, EntriesQuery, Join, Money, NewActivity, NewCompetition},
+    service::{Acting, Boards, EntriesQuery, Join, Money, NewActivity, NewCompetition},
 };
 
 const DAY_S: i64 = 86_400;
@@ -105,9 +105,10 @@ pub async fn fill(boards: &Boards, clock: &Clock, people: &[Caller]) -> Result<(
     let (later, until) = (midnight.plus_s(6 * DAY_S), midnight.plus_s(13 * DAY_S));
     let later =
         new("Next week", "Join before it begins; until then the fee comes back.", later, until);
+    let by = Acting { user: admin.user, origin: String::new() };
     let mut ids = Vec::new();
     for new in [week, over, later] {
-        ids.push(boards.create_competition(admin, new, None).await?.id);
+        ids.push(boards.create_competition(by.clone(), new, None).await?.id);
     }
     let mut chance = Chance(players.len() as u64);
     for (place, player) in players.iter().enumerate() {
@@ -126,9 +127,7 @@ pub async fn fill(boards: &Boards, clock: &Clock, people: &[Caller]) -> Result<(
     boards.settle_competitions().await?;
     if let Some(over) = ids.get(1) {
         // It waits for a second administrator.
-        boards
-            .propose_payout(Deciding { user: admin.user, origin: String::new() }, *over, None)
-            .await?;
+        boards.propose_payout(by, *over, None).await?;
     }
     Ok(())
 }

@@ -119,12 +119,12 @@ async fn show(boards: Boards, of: Named) -> Result<Value, Error> {
 }
 
 async fn put(boards: Boards, of: Put) -> Result<Value, Error> {
-    Ok(json!(boards.put_board(&of.board, of.settings, None).await?))
+    Ok(json!(boards.put_board(None, &of.board, of.settings, None).await?))
 }
 
 async fn delete(boards: Boards, of: Named) -> Result<Value, Error> {
     board_named(&boards, &of.board).await?;
-    boards.delete_board(&of.board, IfMatch::Any, None).await?;
+    boards.delete_board(None, &of.board, IfMatch::Any, None).await?;
     Ok(json!({}))
 }
 

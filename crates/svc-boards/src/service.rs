@@ -1,5 +1,6 @@
 //! Boards' handle: one method is one use case, and a use case that writes is one transaction.
 
+mod acting;
 pub(crate) mod activities;
 mod bans;
 pub(crate) mod boards;
@@ -21,7 +22,10 @@ pub(crate) mod tiers;
 
 use std::sync::Arc;
 
-use mainstay_contract::{boards::EntriesRemovedV1, ts::Ts};
+use mainstay_contract::{
+    boards::{BoardChangedV1, EntriesRemovedV1},
+    ts::Ts,
+};
 use mainstay_core::{
     auth::Auth,
     cache::{Class, Policy},
@@ -43,13 +47,14 @@ use self::{
 use crate::{Config, MIGRATIONS, config::RankingsIn, error::Error};
 
 pub(crate) use self::{
+    acting::Acting,
     activities::{AchievementView, ActivityView, DayView, GoalView, NewActivity},
     bans::{BanView, NewBan},
     boards::{BoardView, EditBoard},
     checkpoints::{CHECKPOINT_JOB, FILL_JOB},
     competitions::{
-        After, CompetitionView, DayUpdate, Deciding, EditCompetition, Join, LeaderboardEntry,
-        NewCompetition, PayoutView, ResultsView,
+        After, CompetitionView, DayUpdate, EditCompetition, Join, LeaderboardEntry, NewCompetition,
+        PayoutView, ResultsView,
     },
     dashboard::Recent,
     entries::{EntriesPage, EntriesQuery, EntryView, Items, StandingQuery, StandingView},
@@ -116,6 +121,8 @@ impl Boards {
         log.on_fact(Box::new(move |fact| {
             if let Some(removed) = fact.read::<EntriesRemovedV1>() {
                 told.forget(removed.board_no);
+            } else if let Some(changed) = fact.read::<BoardChangedV1>() {
+                told.forget(changed.board_no);
             }
         }));
         let rules = rules::Declared::open(log.db(), &config).await;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     error::Error,
     model::board::BoardSettings,
-    service::{BoardView, Boards, EditBoard, PeriodView},
+    service::{Acting, BoardView, Boards, EditBoard, PeriodView},
 };
 
 /// A page of boards.
@@ -96,10 +96,11 @@ async fn list(
 
 async fn put(
     State(boards): State<Boards>,
+    by: Acting,
     Path(board): Path<String>,
     body: Body<BoardSettings>,
 ) -> Result<Json<BoardView>, Error> {
-    boards.put_board(&board, body.value, body.once).await.map(Json)
+    boards.put_board(Some(by), &board, body.value, body.once).await.map(Json)
 }
 
 async fn show(
@@ -112,20 +113,22 @@ async fn show(
 
 async fn edit(
     State(boards): State<Boards>,
+    by: Acting,
     Path(board): Path<String>,
     wanted: IfMatch,
     body: Body<EditBoard>,
 ) -> Result<Json<BoardView>, Error> {
-    boards.edit_board(&board, body.value, wanted, body.once).await.map(Json)
+    boards.edit_board(by, &board, body.value, wanted, body.once).await.map(Json)
 }
 
 async fn delete(
     State(boards): State<Boards>,
+    by: Acting,
     Path(board): Path<String>,
     wanted: IfMatch,
     body: NoBody,
 ) -> Result<NoContent, Error> {
-    boards.delete_board(&board, wanted, body.once).await.map(|()| NoContent)
+    boards.delete_board(Some(by), &board, wanted, body.once).await.map(|()| NoContent)
 }
 
 async fn periods(

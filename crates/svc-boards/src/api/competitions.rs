@@ -7,7 +7,7 @@ use mainstay_core::{
     error::Code,
     http::{
         Access, Body, Created, IfMatch, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path,
-        Query, Route, extract::Origin, route::Routes,
+        Query, Route, route::Routes,
     },
 };
 use schemars::JsonSchema;
@@ -17,8 +17,8 @@ use crate::{
     error::Error,
     model::competition::Phase,
     service::{
-        After, Boards, CompetitionView, Deciding, EditCompetition, Join, NewCompetition,
-        PayoutView, ResultsView,
+        Acting, After, Boards, CompetitionView, EditCompetition, Join, NewCompetition, PayoutView,
+        ResultsView,
     },
 };
 
@@ -127,10 +127,10 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
 
 async fn create(
     State(boards): State<Boards>,
-    caller: Caller,
+    by: Acting,
     body: Body<NewCompetition>,
 ) -> Result<Created<CompetitionView>, Error> {
-    boards.create_competition(&caller, body.value, body.once).await.map(Created)
+    boards.create_competition(by, body.value, body.once).await.map(Created)
 }
 
 async fn list(
@@ -158,24 +158,21 @@ async fn show(
 
 async fn edit(
     State(boards): State<Boards>,
+    by: Acting,
     Path(id): Path<CompetitionId>,
     wanted: IfMatch,
     body: Body<EditCompetition>,
 ) -> Result<Json<CompetitionView>, Error> {
-    boards.edit_competition(id, body.value, wanted, body.once).await.map(Json)
+    boards.edit_competition(by, id, body.value, wanted, body.once).await.map(Json)
 }
 
 async fn cancel(
     State(boards): State<Boards>,
-    caller: Caller,
-    Origin(origin): Origin,
+    by: Acting,
     Path(id): Path<CompetitionId>,
     body: NoBody,
 ) -> Result<NoContent, Error> {
-    boards
-        .cancel_competition(Deciding { user: caller.user, origin }, id, body.once)
-        .await
-        .map(|()| NoContent)
+    boards.cancel_competition(by, id, body.once).await.map(|()| NoContent)
 }
 
 async fn join(
@@ -214,22 +211,19 @@ async fn payout(
 
 async fn propose(
     State(boards): State<Boards>,
-    caller: Caller,
-    Origin(origin): Origin,
+    by: Acting,
     Path(id): Path<CompetitionId>,
     body: NoBody,
 ) -> Result<Json<PayoutView>, Error> {
-    boards.propose_payout(Deciding { user: caller.user, origin }, id, body.once).await.map(Json)
+    boards.propose_payout(by, id, body.once).await.map(Json)
 }
 
 async fn approve(
     State(boards): State<Boards>,
-    caller: Caller,
-    Origin(origin): Origin,
+    by: Acting,
     Path(id): Path<CompetitionId>,
     Query(query): Query<ApproveQuery>,
     body: NoBody,
 ) -> Result<Json<PayoutView>, Error> {
-    let by = Deciding { user: caller.user, origin };
     boards.approve_payout(by, id, query.proposed_at, body.once).await.map(Json)
 }

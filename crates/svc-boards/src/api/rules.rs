@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     error::Error,
     model::rule::RuleSettings,
-    service::{Boards, DryRun, DryRunView, RuleView},
+    service::{Acting, Boards, DryRun, DryRunView, RuleView},
 };
 
 /// A page of rules.
@@ -86,10 +86,11 @@ async fn list(
 
 async fn put(
     State(boards): State<Boards>,
+    by: Acting,
     Path(rule): Path<String>,
     body: Body<RuleSettings>,
 ) -> Result<Json<RuleView>, Error> {
-    boards.put_rule(&rule, body.value, body.once).await.map(Json)
+    boards.put_rule(by, &rule, body.value, body.once).await.map(Json)
 }
 
 async fn show(
@@ -101,10 +102,11 @@ async fn show(
 
 async fn delete(
     State(boards): State<Boards>,
+    by: Acting,
     Path(rule): Path<String>,
     body: NoBody,
 ) -> Result<NoContent, Error> {
-    boards.delete_rule(&rule, body.once).await.map(|()| NoContent)
+    boards.delete_rule(by, &rule, body.once).await.map(|()| NoContent)
 }
 
 async fn dry_run(

@@ -6,16 +6,17 @@
 
 use mainstay_contract::{id::UserId, ts::Ts};
 use mainstay_core::{
-    audit::{self, Entry},
     auth::Caller,
     db::{Once, Tx},
     params,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     Boards,
+    acting::Acting,
     boards::{Board, say_changed},
     competitions::ban_changed,
     periods::hold,
@@ -64,30 +65,23 @@ impl BanView {
     }
 }
 
-/// Who acts, for the audit log.
+/// Who bans whom, or no longer does.
 #[derive(Clone)]
-struct Acting {
-    moderator: UserId,
+struct Banning {
+    by: Acting,
     owner: String,
     board: Option<String>,
-    origin: String,
 }
 
-impl Acting {
+impl Banning {
     async fn note(
         &self,
         tx: &mut Tx,
         action: &'static str,
         reason: Option<&str>,
     ) -> Result<(), Error> {
-        let entry = Entry {
-            actor: self.moderator.to_string(),
-            action,
-            target: self.owner.clone(),
-            detail: serde_json::json!({ "board": self.board, "reason": reason }),
-            origin: self.origin.clone(),
-        };
-        Ok(audit::append(tx, &entry).await?)
+        let detail = json!({ "board": self.board, "reason": reason });
+        self.by.note(tx, action, &self.owner, detail).await
     }
 }
 
@@ -121,20 +115,20 @@ impl Boards {
     ) -> Result<BanView, Error> {
         let reason = checked(owner, &new.reason)?;
         let no = self.board(Some(caller), id).await?.no;
-        let acting = acting(caller, origin, owner, Some(id));
+        let banning = banning(caller, origin, owner, Some(id));
         self.db()
             .write_locking(&store::boards::LOCK_HEAD, params![no], once, move |tx| {
-                let (acting, reason) = (acting.clone(), reason.clone());
+                let (banning, reason) = (banning.clone(), reason.clone());
                 Box::pin(async move {
                     hold(tx, no).await?;
                     let Some(board) = board_of(tx, no).await? else { return Err(Error::NotFound) };
-                    let owner = &acting.owner;
+                    let owner = &banning.owner;
                     let was = is_banned(tx, no, owner).await?;
-                    let row = put(tx, no, &acting, reason).await?;
+                    let row = put(tx, no, &banning, reason).await?;
                     if !was {
                         take_away(tx, &board, owner, &mut Budget(AT_ONCE_MAX)).await?;
                     }
-                    acting.note(tx, "boards.ban", Some(&row.reason)).await?;
+                    banning.note(tx, "boards.ban", Some(&row.reason)).await?;
                     Ok(BanView::of(row, Some(&board.id)))
                 })
             })
@@ -152,18 +146,18 @@ impl Boards {
         once: Option<Once>,
     ) -> Result<(), Error> {
         let no = self.board(Some(caller), id).await?.no;
-        let acting = acting(caller, origin, owner, Some(id));
+        let banning = banning(caller, origin, owner, Some(id));
         self.db()
             .write_locking(&store::boards::LOCK_HEAD, params![no], once, move |tx| {
-                let acting = acting.clone();
+                let banning = banning.clone();
                 Box::pin(async move {
                     hold(tx, no).await?;
                     let Some(board) = board_of(tx, no).await? else { return Err(Error::NotFound) };
-                    if !store::boards::unban(tx, &acting.owner, no).await? {
+                    if !store::boards::unban(tx, &banning.owner, no).await? {
                         return Err(Error::NotFound);
                     }
-                    give_back(tx, &board, &acting.owner, &mut Budget(AT_ONCE_MAX)).await?;
-                    acting.note(tx, "boards.unban", None).await
+                    give_back(tx, &board, &banning.owner, &mut Budget(AT_ONCE_MAX)).await?;
+                    banning.note(tx, "boards.unban", None).await
                 })
             })
             .await
@@ -182,14 +176,14 @@ impl Boards {
         once: Option<Once>,
     ) -> Result<BanView, Error> {
         let reason = checked(owner, &new.reason)?;
-        let acting = acting(caller, origin, owner, None);
+        let banning = banning(caller, origin, owner, None);
         self.db()
             .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
-                let (acting, reason) = (acting.clone(), reason.clone());
+                let (banning, reason) = (banning.clone(), reason.clone());
                 Box::pin(async move {
                     // A board that is not locked could take a score that the ban does not meet.
                     store::bans::lock_heads(tx).await?;
-                    let owner = &acting.owner;
+                    let owner = &banning.owner;
                     let mut boards = store::bans::boards_of(tx, owner).await?;
                     boards.extend(store::bans::builds(tx).await?);
                     boards.sort_unstable();
@@ -203,12 +197,12 @@ impl Boards {
                             met.push(board);
                         }
                     }
-                    let row = put(tx, EVERYWHERE, &acting, reason).await?;
+                    let row = put(tx, EVERYWHERE, &banning, reason).await?;
                     let mut budget = Budget(AT_ONCE_MAX);
                     for board in &met {
                         take_away(tx, board, owner, &mut budget).await?;
                     }
-                    acting.note(tx, "boards.ban", Some(&row.reason)).await?;
+                    banning.note(tx, "boards.ban", Some(&row.reason)).await?;
                     Ok(BanView::of(row, None))
                 })
             })
@@ -225,25 +219,25 @@ impl Boards {
         owner: &str,
         once: Option<Once>,
     ) -> Result<(), Error> {
-        let acting = acting(caller, origin, owner, None);
+        let banning = banning(caller, origin, owner, None);
         self.db()
             .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
-                let acting = acting.clone();
+                let banning = banning.clone();
                 Box::pin(async move {
                     store::bans::lock_heads(tx).await?;
-                    if !store::boards::unban(tx, &acting.owner, EVERYWHERE).await? {
+                    if !store::boards::unban(tx, &banning.owner, EVERYWHERE).await? {
                         return Err(Error::NotFound);
                     }
                     let mut budget = Budget(AT_ONCE_MAX);
-                    for no in store::bans::marks(tx, &acting.owner).await? {
+                    for no in store::bans::marks(tx, &banning.owner).await? {
                         match board_of(tx, no).await? {
                             Some(board) => {
-                                give_back(tx, &board, &acting.owner, &mut budget).await?;
+                                give_back(tx, &board, &banning.owner, &mut budget).await?;
                             }
-                            None => store::bans::unmark(tx, &acting.owner, no).await?,
+                            None => store::bans::unmark(tx, &banning.owner, no).await?,
                         }
                     }
-                    acting.note(tx, "boards.unban", None).await
+                    banning.note(tx, "boards.unban", None).await
                 })
             })
             .await
@@ -305,9 +299,9 @@ fn checked(owner: &str, reason: &str) -> Result<String, Error> {
     }
 }
 
-fn acting(caller: &Caller, origin: String, owner: &str, board: Option<&str>) -> Acting {
-    let (owner, board) = (owner.to_owned(), board.map(str::to_owned));
-    Acting { moderator: caller.user, owner, board, origin }
+fn banning(caller: &Caller, origin: String, owner: &str, board: Option<&str>) -> Banning {
+    let by = Acting { user: caller.user, origin };
+    Banning { by, owner: owner.to_owned(), board: board.map(str::to_owned) }
 }
 
 async fn board_of(tx: &mut Tx, no: i64) -> Result<Option<Board>, Error> {
@@ -321,16 +315,16 @@ async fn is_banned(tx: &mut Tx, board_no: i64, owner: &str) -> Result<bool, Erro
 }
 
 /// Writes the ban, or its new reason.
-async fn put(tx: &mut Tx, no: i64, acting: &Acting, reason: String) -> Result<BanRow, Error> {
+async fn put(tx: &mut Tx, no: i64, banning: &Banning, reason: String) -> Result<BanRow, Error> {
     let row = BanRow {
-        owner: acting.owner.clone(),
+        owner: banning.owner.clone(),
         board_no: no,
         reason,
-        banned_by: acting.moderator,
+        banned_by: banning.by.user,
         banned_at: tx.now(),
     };
     store::boards::ban(tx, &row).await?;
-    store::boards::ban_of(tx, &acting.owner, no).await?.ok_or(Error::NotFound)
+    store::boards::ban_of(tx, &banning.owner, no).await?.ok_or(Error::NotFound)
 }
 
 /// Takes from a board what a ban that was written takes from it. The caller holds the board's head.

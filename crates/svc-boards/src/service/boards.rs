@@ -45,11 +45,14 @@ pub(crate) struct Board {
     pub(crate) edition: i64,
     /// The settings that this was made under. Others than `settings` only while a large board is built anew.
     pub(crate) ranked: BoardSettings,
+    /// Whether it is built anew now.
+    pub(crate) building: bool,
 }
 
 impl From<BoardRow> for Board {
     fn from(row: BoardRow) -> Self {
         let settings = row.settings.0;
+        let building = row.shown.is_some();
         let ranked = match row.shown {
             Some(Json(shown)) => settings.ranked_as(&shown),
             None => settings.clone(),
@@ -64,6 +67,7 @@ impl From<BoardRow> for Board {
             version: row.version,
             edition: row.edition,
             ranked,
+            building,
         }
     }
 }

@@ -9,19 +9,16 @@ mod showing;
 
 use mainstay_contract::{
     boards::{CompetitionChangedV1, CompetitionId},
-    id::UserId,
     ts::Ts,
 };
 use mainstay_core::{
-    audit::{self, Entry},
-    auth::Caller,
     db::{Json, Once, Tx},
     error::Faults,
     ids, params,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::showing::view;
 pub(crate) use self::{
@@ -32,7 +29,7 @@ pub(crate) use self::{
     scoring::{DayUpdate, LeaderboardEntry, activity_changed, ban_changed},
     showing::{After, CompetitionView},
 };
-use super::{Boards, boards::create_in, ledger::Money};
+use super::{Boards, acting::Acting, boards::create_in, ledger::Money};
 use crate::{
     error::Error,
     model::{
@@ -231,18 +228,18 @@ impl Boards {
     /// `Invalid` with every fault.
     pub(crate) async fn create_competition(
         &self,
-        caller: &Caller,
+        by: Acting,
         new: NewCompetition,
         once: Option<Once>,
     ) -> Result<CompetitionView, Error> {
-        let (by, currency) = (caller.user, self.inner.config.currency.clone());
+        let currency = self.inner.config.currency.clone();
         self.db()
             .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
-                let (new, currency) = (new.clone(), currency.clone());
+                let (by, new, currency) = (by.clone(), new.clone(), currency.clone());
                 Box::pin(async move {
                     let now = tx.now();
                     let row = new.check(ids::new_id(now), &currency, now)?;
-                    store::competitions::add(tx, &row, by).await?;
+                    store::competitions::add(tx, &row, by.user).await?;
                     let settings = board_settings(&row.name, &row.metric);
                     create_in(tx, &row.id.to_string(), settings, Some(row.id)).await?;
                     if row.teams.is_some() {
@@ -250,6 +247,8 @@ impl Boards {
                         create_in(tx, &teams_board(row.id), settings, Some(row.id)).await?;
                     }
                     say_changed(tx, &row).await?;
+                    let detail = json!({ "name": row.name });
+                    by.note(tx, "boards.make_competition", row.id, detail).await?;
                     view(tx, row, None).await
                 })
             })
@@ -263,7 +262,7 @@ impl Boards {
     /// `NotFound`; `Conflict` once its results are final.
     pub(crate) async fn cancel_competition(
         &self,
-        by: Deciding,
+        by: Acting,
         id: CompetitionId,
         once: Option<Once>,
     ) -> Result<(), Error> {
@@ -292,29 +291,6 @@ impl Boards {
                 })
             })
             .await
-    }
-}
-
-/// Who decides about money, for the audit log.
-#[derive(Debug, Clone)]
-pub(crate) struct Deciding {
-    /// Who.
-    pub(crate) user: UserId,
-    /// From which network address; empty if it is not known.
-    pub(crate) origin: String,
-}
-
-impl Deciding {
-    async fn note(
-        &self,
-        tx: &mut Tx,
-        action: &'static str,
-        id: CompetitionId,
-        detail: Value,
-    ) -> Result<(), Error> {
-        let (actor, target) = (self.user.to_string(), id.to_string());
-        let entry = Entry { actor, action, target, detail, origin: self.origin.clone() };
-        Ok(audit::append(tx, &entry).await?)
     }
 }
 

@@ -85,6 +85,11 @@ pub(super) struct Read {
     pub(super) ranks: Ranks,
 }
 
+/// Makes sure that what was worked out again has as many entries as it had: somebody may have been taken from it.
+fn as_counted(count: u64, name: FrozenName) -> Result<(), Error> {
+    if count == name.count { Ok(()) } else { Err(Error::CursorExpired) }
+}
+
 impl Boards {
     /// A page of a board.
     ///
@@ -140,13 +145,11 @@ impl Boards {
         }
         let slice = slice.as_ref();
         let page = match (read.ranks.page(slice, &start, limit, now).await, &start) {
-            // Of another instance, or of so many that it went: as it stood then it can be worked out again.
-            (Err(Error::CursorExpired), Start::Frozen(name, first, None)) => {
+            // Of another instance, or of so many that it went, or Redis forgot it: it can be worked out again.
+            (Err(Error::CursorExpired), Start::Frozen(name, first, _)) => {
                 let past = self.as_of(&read, *name).await?;
                 let page = past.page(slice, &Start::Past(*name, *first), limit, now).await?;
-                if page.found.count != name.count {
-                    return Err(Error::CursorExpired);
-                }
+                as_counted(page.found.count, *name)?;
                 page
             }
             (page, _) => page?,
@@ -163,12 +166,14 @@ impl Boards {
         Ok(page)
     }
 
-    /// A ranking in memory as it was frozen less than ten minutes ago.
+    /// A ranking as it was less than ten minutes ago.
     ///
     /// # Errors
-    /// `CursorExpired` if it is longer ago, or too much was submitted to work it out.
+    /// `CursorExpired` if it is longer ago, too much was submitted to work it out, or the board is built anew: what is
+    /// shown then does not follow from what was submitted and who is banned now.
     async fn as_of(&self, read: &Read, name: FrozenName) -> Result<Ranks, Error> {
-        if name.since < self.inner.clock.now().plus_s(-FROZEN_S) {
+        let oldest = self.inner.clock.now().plus_s(-FROZEN_S);
+        if name.since < oldest || read.board.building {
             return Err(Error::CursorExpired);
         }
         let moment = Moment::Behind(name.as_of.cast_signed(), name.since);
@@ -212,9 +217,8 @@ impl Boards {
         let found = read.ranks.among(slice.as_ref(), &[owner]).await?;
         let (count, as_of) = (found.count, found.as_of);
         let ranked = found.ranked.into_iter().next().ok_or(Error::NotFound)?;
-        let place = ranked.place;
+        let percentile = percentile(read.board.ranked.ties, &ranked, count);
         let entry = self.show(&read.board, read.place, vec![ranked]).await?.pop();
-        let percentile = percentile(place, count);
         Ok(StandingView { entry: entry.ok_or(Error::NotFound)?, percentile, count, as_of })
     }
 

@@ -104,7 +104,7 @@ impl History {
         })
     }
 
-    /// Forgets the instants of a board, from which somebody was taken.
+    /// Forgets the instants of a board, from which somebody was taken or which is another now.
     pub(super) fn forget(&self, board_no: i64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         self.forgotten.fetch_add(1, Ordering::Relaxed);

@@ -32,15 +32,24 @@ use super::{
 use crate::{engine::Ranked, error::Error, store};
 
 /// The pause between two messages of a board.
-pub(crate) const TELL_EVERY: Duration = Duration::from_millis(100);
+pub(crate) const TELL_EVERY: Duration = Duration::from_millis(120);
 /// How long nothing may happen before the teller looks around anyway.
 const QUIET: Duration = Duration::from_secs(1);
 /// Boards that are told of at the same time: one that is being loaded keeps no other one waiting.
 const TOLD_AT_ONCE: usize = 64;
-/// How long a turn waits for a board that is being loaded; it is asked for again by the next one.
+/// How long a turn waits for a ranking that is being loaded, which goes on; it is asked for again by the next one.
 const LOADED_WITHIN: Duration = Duration::from_millis(100);
 /// Entries of a reader's neighbourhood.
 const AROUND: u64 = 5;
+
+/// What became of a look at a board.
+enum Looked {
+    Up,
+    /// Its ranking is not there yet.
+    Loading,
+    /// It was deleted.
+    Gone,
+}
 
 fn top_of(board_no: i64) -> Tag {
     Tag::of("boards top", u128::from(board_no.unsigned_abs()))
@@ -91,7 +100,7 @@ impl Boards {
         let user = caller.as_ref().map(|caller| caller.user);
         let watching = self.inner.watched.add(&board, caller, words);
         // From here on everybody whom a score moves is noted. Before the first of those who watch, nobody was.
-        self.watch(board.no, &board.id).await?;
+        self.watch(board.no, &board.id, Duration::MAX).await?;
         let since = self.inner.watched.since(board.no, || self.inner.live.point());
         let channels = match words {
             Words::Leaderboard => vec![leaderboard_of(board.no)],
@@ -124,20 +133,24 @@ impl Boards {
         Ok(json!({ "type": "snapshot", "entries": entries, "as_of": as_of }).to_string())
     }
 
-    /// Looks up the present period of a board that is watched; `false` if the board is gone.
-    async fn watch(&self, no: i64, id: &str) -> Result<bool, Error> {
+    /// Looks up the present period of a board that is watched, whose ranking is waited for so long.
+    async fn watch(&self, no: i64, id: &str, within: Duration) -> Result<Looked, Error> {
         let Some(board) = self.known_board(id).await?.filter(|board| board.no == no) else {
-            return Ok(false);
+            return Ok(Looked::Gone);
         };
         let head = store::boards::head(&mut *self.db().read().await?, no).await?;
-        let head = head.ok_or(Error::NotFound)?;
-        let place = board.place(head);
-        let (board, ranks) = self.ranks_of(board, place).await?;
-        ranks.watch().await?;
-        if !self.inner.watched.look_at(&board, &ranks) {
-            ranks.unwatch();
-        }
-        Ok(true)
+        let place = board.place(head.ok_or(Error::NotFound)?);
+        let load = async {
+            let (board, ranks) = self.ranks_of(board, place).await?;
+            ranks.watch().await?;
+            Ok::<_, Error>((board, ranks))
+        };
+        let Ok(loaded) = tokio::time::timeout(within, load).await else {
+            return Ok(Looked::Loading);
+        };
+        let (board, ranks) = loaded?;
+        self.inner.watched.look_at(&board, &ranks);
+        Ok(Looked::Up)
     }
 
     /// Waits for something to happen and tells those who watch.
@@ -166,13 +179,13 @@ impl Boards {
 
     async fn tell_of(&self, no: i64, id: &str, due: Due) -> Result<(), Error> {
         if due == Due::Renewal {
-            let looked = tokio::time::timeout(LOADED_WITHIN, self.watch(no, id)).await;
-            let Ok(is_there) = looked else {
-                self.inner.watched.owe(no, due);
-                return Ok(());
-            };
-            if !is_there? {
-                return self.publish_to_all(no, "gone", &json!({}));
+            match self.watch(no, id, LOADED_WITHIN).await? {
+                Looked::Up => {}
+                Looked::Loading => {
+                    self.inner.watched.owe(no, due);
+                    return Ok(());
+                }
+                Looked::Gone => return self.publish_to_all(no, "gone", &json!({})),
             }
             if self.inner.watched.take_another(no) {
                 self.publish_to_all(no, RELOAD, &json!({}))?;

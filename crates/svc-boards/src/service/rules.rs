@@ -8,12 +8,13 @@ use mainstay_contract::{id::FactId, ts::Ts};
 use mainstay_core::db::{Json, Once, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 pub(crate) use self::{
     declared::Declared,
     dry_run::{DryRun, DryRunItem, DryRunOutcome, DryRunView},
 };
-use super::Boards;
+use super::{Acting, Boards};
 use crate::{
     error::Error,
     model::rule::{RuleSettings, is_rule_id},
@@ -132,6 +133,7 @@ impl Boards {
     /// `Invalid` with every fault; `Conflict` for one of the configuration, and with one more than there may be.
     pub(crate) async fn put_rule(
         &self,
+        by: Acting,
         id: &str,
         settings: RuleSettings,
         once: Option<Once>,
@@ -144,18 +146,24 @@ impl Boards {
         let id = id.to_owned();
         self.db()
             .write_locking(&store::rules::LOCK_RULES, &[], once, move |tx| {
-                let (id, settings) = (id.clone(), settings.clone());
+                let (by, id, settings) = (by.clone(), id.clone(), settings.clone());
                 Box::pin(async move {
                     let now = tx.now();
                     match store::rules::rule(tx, &id).await? {
-                        Some(row) if row.settings.0 == settings => {}
-                        Some(_) => store::rules::change(tx, &id, &settings, now).await?,
+                        Some(row) if row.settings.0 == settings => return view(tx, row).await,
+                        Some(_) => {
+                            store::rules::change(tx, &id, &settings, now).await?;
+                            by.note(tx, "boards.change_rule", &id, json!(settings)).await?;
+                        }
                         None if store::rules::rules(tx).await?.len() >= RULES_MAX => {
                             return Err(Error::Conflict(
                                 format!("There are {RULES_MAX} rules, the most there may be. Delete one.").into(),
                             ));
                         }
-                        None => store::rules::add(tx, &id, &settings, now).await?,
+                        None => {
+                            store::rules::add(tx, &id, &settings, now).await?;
+                            by.note(tx, "boards.make_rule", &id, json!(settings)).await?;
+                        }
                     }
                     let row = store::rules::rule(tx, &id).await?.ok_or(Error::NotFound)?;
                     view(tx, row).await
@@ -168,15 +176,20 @@ impl Boards {
     ///
     /// # Errors
     /// `NotFound`; `Conflict` for one of the configuration.
-    pub(crate) async fn delete_rule(&self, id: &str, once: Option<Once>) -> Result<(), Error> {
+    pub(crate) async fn delete_rule(
+        &self,
+        by: Acting,
+        id: &str,
+        once: Option<Once>,
+    ) -> Result<(), Error> {
         self.made_here(id)?;
         let id = id.to_owned();
         self.db()
             .write_locking(&store::rules::LOCK_RULES, &[], once, move |tx| {
-                let id = id.clone();
+                let (by, id) = (by.clone(), id.clone());
                 Box::pin(async move {
                     match store::rules::delete(tx, &id).await? {
-                        true => Ok(()),
+                        true => by.note(tx, "boards.delete_rule", &id, json!({})).await,
                         false => Err(Error::NotFound),
                     }
                 })

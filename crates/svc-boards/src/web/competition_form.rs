@@ -7,9 +7,8 @@ use mainstay_console::{
 };
 use mainstay_contract::{boards::CompetitionId, ts::Ts};
 use mainstay_core::{
-    auth::Caller,
     error::Fault,
-    http::{Form, IfMatch, Path, Route, extract::Origin, route::Routes},
+    http::{Form, IfMatch, Path, Route, route::Routes},
 };
 use serde::Deserialize;
 
@@ -21,7 +20,7 @@ use crate::{
         money,
     },
     pages::competition_form::{CompetitionForm, competition_form},
-    service::{CompetitionView, Deciding, EditCompetition, Money, NewCompetition},
+    service::{Acting, CompetitionView, EditCompetition, Money, NewCompetition},
 };
 
 const NEW: &str = "/competitions/new";
@@ -282,13 +281,13 @@ async fn new(State(web): State<Web>, visit: Visit) -> Answer {
 
 async fn create(
     State(web): State<Web>,
-    caller: Caller,
+    by: Acting,
     visit: Visit,
     Form(sent): Form<Sent>,
 ) -> Answer {
     let currency = web.boards.currency();
     let made = match sent.made(currency) {
-        Ok(new) => web.boards.create_competition(&caller, new, None).await,
+        Ok(new) => web.boards.create_competition(by, new, None).await,
         Err(error) => Err(error),
     };
     match made {
@@ -311,6 +310,7 @@ async fn edit(State(web): State<Web>, visit: Visit, Path(id): Path<CompetitionId
 
 async fn save(
     State(web): State<Web>,
+    by: Acting,
     visit: Visit,
     Path(id): Path<CompetitionId>,
     Form(sent): Form<Sent>,
@@ -319,7 +319,7 @@ async fn save(
     let saved = match sent.changed(&now) {
         Ok(edit) => {
             let read = IfMatch::OneOf([sent.version].into());
-            web.boards.edit_competition(id, edit, read, None).await
+            web.boards.edit_competition(by, id, edit, read, None).await
         }
         Err(error) => Err(error),
     };
@@ -339,12 +339,10 @@ async fn save(
 
 async fn cancel(
     State(web): State<Web>,
-    caller: Caller,
-    Origin(origin): Origin,
+    by: Acting,
     Path(id): Path<CompetitionId>,
     Form(_form): Form<Return>,
 ) -> Answer {
-    let by = Deciding { user: caller.user, origin };
     web.boards.cancel_competition(by, id, None).await?;
     Ok(after(&web, id, "Called off. Everybody gets their money back."))
 }

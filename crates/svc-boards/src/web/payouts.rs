@@ -5,7 +5,7 @@ use mainstay_console::visit::{Return, Visit};
 use mainstay_contract::{boards::CompetitionId, id::UserId, ts::Ts};
 use mainstay_core::{
     auth::Caller,
-    http::{Form, Path, Query, Route, extract::Origin, route::Routes},
+    http::{Form, Path, Query, Route, route::Routes},
 };
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ use crate::{
         keeping::Kept,
         payouts::{Ended, Payout, PayoutsPage, payouts_page},
     },
-    service::{After, CompetitionView, Deciding},
+    service::{Acting, After, CompetitionView},
 };
 
 const PRIZES: &str = Kept::Prizes.href();
@@ -114,12 +114,11 @@ impl Web {
 async fn propose(
     State(web): State<Web>,
     caller: Caller,
+    by: Acting,
     visit: Visit,
-    Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
     Form(_form): Form<Return>,
 ) -> Answer {
-    let by = Deciding { user: caller.user, origin };
     let done = web.boards.propose_payout(by, id, None).await.map(|_prizes| ());
     let text = "Prizes calculated. A second administrator approves them.";
     web.decided((&caller, visit), id, done, text).await
@@ -134,12 +133,11 @@ struct Seen {
 async fn approve(
     State(web): State<Web>,
     caller: Caller,
+    by: Acting,
     visit: Visit,
-    Origin(origin): Origin,
     Path(id): Path<CompetitionId>,
     Form(seen): Form<Seen>,
 ) -> Answer {
-    let by = Deciding { user: caller.user, origin };
     let done = web.boards.approve_payout(by, id, Some(seen.proposed_at), None).await;
     let done = done.map(|_prizes| ());
     web.decided((&caller, visit), id, done, "Approved. The prizes are paid.").await

@@ -22,7 +22,7 @@ use crate::{
         keeping::Kept,
         rules::{LAST, RuleForm, RulePage, RulesPage, Tried, rule_page, rules_page, value_lines},
     },
-    service::{DryRun, DryRunView, RuleView},
+    service::{Acting, DryRun, DryRunView, RuleView},
 };
 
 const RULES: &str = Kept::Rules.href();
@@ -165,7 +165,7 @@ fn at_fields(mut errors: FormErrors) -> FormErrors {
 
 impl Web {
     /// Saves or tries what was sent; what was tried, if it was.
-    async fn rule_sent(&self, sent: &Sent) -> Result<Option<DryRunView>, Error> {
+    async fn rule_sent(&self, by: Acting, sent: &Sent) -> Result<Option<DryRunView>, Error> {
         if !is_rule_id(&sent.id) {
             let detail = "Name it in 1 to 64 letters, digits, `-`, `_` and `.`.";
             return Err(Error::invalid("/id", "characters", detail));
@@ -178,7 +178,7 @@ impl Web {
         if !sent.new.is_empty() && self.boards.rule(&sent.id).await.is_ok() {
             return Err(Error::invalid("/id", "taken", "There is a rule of this name."));
         }
-        self.boards.put_rule(&sent.id, sent.settings(), None).await.map(|_rule| None)
+        self.boards.put_rule(by, &sent.id, sent.settings(), None).await.map(|_rule| None)
     }
 
     async fn named(&self, tried: DryRunView) -> Result<Vec<Tried>, Error> {
@@ -202,8 +202,8 @@ impl Web {
     }
 }
 
-async fn send(State(web): State<Web>, visit: Visit, Form(sent): Form<Sent>) -> Answer {
-    let done = web.rule_sent(&sent).await;
+async fn send(State(web): State<Web>, by: Acting, visit: Visit, Form(sent): Form<Sent>) -> Answer {
+    let done = web.rule_sent(by, &sent).await;
     let (status, tried, errors) = match done {
         Ok(None) => {
             let text = format!("The rule {} is saved.", sent.id);
@@ -232,10 +232,11 @@ async fn send(State(web): State<Web>, visit: Visit, Form(sent): Form<Sent>) -> A
 
 async fn delete(
     State(web): State<Web>,
+    by: Acting,
     Path(id): Path<String>,
     Form(_form): Form<Return>,
 ) -> Answer {
-    web.boards.delete_rule(&id, None).await?;
+    web.boards.delete_rule(by, &id, None).await?;
     Ok(web.site.go_and_say(RULES, "Rule deleted."))
 }
 

@@ -87,6 +87,43 @@ async fn every_setting_can_be_changed_alone() {
 }
 
 #[tokio::test]
+async fn who_makes_changes_and_deletes_boards_and_rules_is_audited() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        for _twice in 0..2 {
+            make_board(&keeper, "b", json!({})).await;
+        }
+        keeper.patch("/api/v1/boards/b", json!({ "title": "Walks" })).await.expect(200);
+        let rule =
+            json!({ "on": "feed.post_liked.v1", "owner": "author", "board": "b", "value": 1 });
+        for value in [1, 1, 2] {
+            let mut rule = rule.clone();
+            rule["value"] = json!(value);
+            keeper.put("/api/v1/boards/rules/r").json(&rule).await.expect(200);
+        }
+        keeper.delete("/api/v1/boards/rules/r").await.expect(204);
+        keeper.delete("/api/v1/boards/b").await.expect(204);
+        let audit = keeper.get("/api/v1/audit").await.expect(200);
+        let ours = audit["items"].as_array().unwrap().iter().rev();
+        let ours = ours.filter(|one| one["action"].as_str().unwrap().starts_with("boards."));
+        let ours: Vec<_> =
+            ours.map(|one| (&one["action"], &one["target"], &one["actor"])).collect();
+        let said = |action: &str, target: &str| (json!(action), json!(target), json!(keeper.id));
+        let expected = [
+            said("boards.make_board", "b"),
+            said("boards.change_board", "b"),
+            said("boards.make_rule", "r"),
+            said("boards.change_rule", "r"),
+            said("boards.delete_rule", "r"),
+            said("boards.delete_board", "b"),
+        ];
+        let expected: Vec<_> = expected.iter().map(|(one, two, three)| (one, two, three)).collect();
+        assert_eq!(ours, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn only_administrators_make_boards_and_odd_settings_are_refused() {
     both_engines(async |house| {
         let (keeper, ada) = (admin(house).await, house.person("ada").await);

@@ -1,7 +1,7 @@
 //! Ranks among friends: whom the caller follows in Feed, exact among themselves, in pages that stand still.
 
 use mainstay_core::contract::{feed::FollowStateV1, id::UserId};
-use mainstay_testkit::program::{Client, Program, eventually};
+use mainstay_testkit::program::{Client, Engine, Program, eventually};
 use serde_json::{Value, json};
 
 use crate::{
@@ -142,6 +142,44 @@ async fn pages_of_friends_stay_as_they_were_while_ranks_move() {
             ada.get(&stolen).await.expect_problem(410, "cursor_expired");
         })
         .await;
+}
+
+#[tokio::test]
+async fn pages_among_friends_go_on_as_they_were_on_another_instance() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = with_feed().start(engine).await;
+        let (keeper, ada) = (admin(&house).await, house.person("ada").await);
+        make_board(&keeper, "b", json!({ "operator": "set" })).await;
+        let told: Vec<_> = (1..=4).map(|n| follow(id(&ada), n, true, 1)).collect();
+        tell(&house, &told).await;
+        score(&keeper, &[(user(1), 1), (user(2), 2), (user(3), 3), (user(4), 4), (user(5), 5)])
+            .await;
+        comes_to(&ada, 4).await;
+        let first = among(&ada, "&limit=1").await;
+        assert_eq!(names(&ada, &first), ["4"]);
+        score(&keeper, &[(user(1), 100), (user(4), 0), (id(&ada), 50)]).await;
+        // What was in memory is gone, as it never was on another instance.
+        let house = house.restart().await;
+        let (keeper, ada) = (keeper.at(&house), ada.at(&house));
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let rest = format!("&limit=2&cursor={cursor}");
+        let page = among(&ada, &rest).await;
+        assert_eq!((names(&ada, &page), &page["count"]), (vec!["3".into(), "2".into()], &json!(4)));
+        let last = page["next_cursor"].as_str().unwrap().to_owned();
+        let page = among(&ada, &format!("&limit=2&cursor={last}")).await;
+        assert_eq!(names(&ada, &page), ["1"]);
+        // Among others it cannot be what it was.
+        let house = house.restart().await;
+        let ada = ada.at(&house);
+        tell(&house, &[follow(id(&ada), 4, false, 2)]).await;
+        eventually("she follows three", async || {
+            let rest = ada.get(&format!("{ENTRIES}?friends=true{rest}")).await;
+            rest.status == 410
+        })
+        .await;
+        drop(keeper);
+        house.end().await;
+    }
 }
 
 #[tokio::test]

@@ -265,6 +265,20 @@ async fn new_bounds_hold_at_once_also_while_many_submit() {
 }
 
 #[tokio::test]
+async fn equals_are_told_the_same_percentile() {
+    both_engines(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "ties": "shared" })).await;
+        submit(&keeper, "b", &[("ada", 9), ("bea", 9), ("cid", 5), ("dan", 5), ("eve", 1)]).await;
+        for (owner, percentile) in [("ada", 100.0), ("bea", 100.0), ("cid", 50.0), ("dan", 50.0)] {
+            let shown = keeper.get(&format!("{ENTRIES}/{owner}")).await.expect(200);
+            assert_eq!(shown["percentile"], percentile, "{owner}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn equal_scores_rank_as_the_board_says() {
     both_engines(async |house| {
         let keeper = admin(house).await;

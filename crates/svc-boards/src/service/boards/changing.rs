@@ -7,6 +7,7 @@ use mainstay_core::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{Board, BoardView, tag_of, view};
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     },
     service::{
         Boards,
+        acting::{Acting, note},
         periods::{advance, hold},
         scores::{AT_ONCE_MAX, differ, rebuild_within},
         tiers,
@@ -105,6 +107,7 @@ impl Boards {
     /// `Invalid` with every fault; `Conflict` for a board that a competition has made.
     pub(crate) async fn put_board(
         &self,
+        by: Option<Acting>,
         id: &str,
         settings: BoardSettings,
         once: Option<Once>,
@@ -120,12 +123,17 @@ impl Boards {
         let id = id.to_owned();
         self.db()
             .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
-                let (id, settings) = (id.clone(), settings.clone());
+                let (by, id, settings) = (by.clone(), id.clone(), settings.clone());
                 Box::pin(async move {
                     match store::boards::board(tx, &id).await? {
-                        Some(row) => change_in(tx, row.into(), settings).await,
+                        Some(row) => {
+                            let (board, head) = held(tx, &row.id, row.no).await?;
+                            change_in(tx, by.as_ref(), (board, head), settings).await
+                        }
                         None => {
                             let board = create_in(tx, &id, settings, None).await?;
+                            let detail = json!(board.settings);
+                            note(tx, by.as_ref(), "boards.make_board", id, detail).await?;
                             view(tx, &board).await
                         }
                     }
@@ -140,6 +148,7 @@ impl Boards {
     /// `NotFound`, `Invalid`, `Conflict` as [`Boards::put_board`]; what `wanted` says of another version.
     pub(crate) async fn edit_board(
         &self,
+        by: Acting,
         id: &str,
         edit: EditBoard,
         wanted: IfMatch,
@@ -148,17 +157,18 @@ impl Boards {
         let id = id.to_owned();
         self.db()
             .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
-                let (id, edit, wanted) = (id.clone(), edit.clone(), wanted.clone());
+                let (by, id) = (by.clone(), id.clone());
+                let (edit, wanted) = (edit.clone(), wanted.clone());
                 Box::pin(async move {
                     let row = store::boards::board(tx, &id).await?.ok_or(Error::NotFound)?;
-                    wanted.check(row.version)?;
-                    let board = Board::from(row);
+                    let (board, head) = held(tx, &id, row.no).await?;
+                    wanted.check(board.version)?;
                     let settings = edit.apply(&board.settings);
                     let faults = settings.faults();
                     if !faults.is_empty() {
                         return Err(Error::Invalid(faults));
                     }
-                    change_in(tx, board, settings).await
+                    change_in(tx, Some(&by), (board, head), settings).await
                 })
             })
             .await
@@ -170,6 +180,7 @@ impl Boards {
     /// `NotFound`; `Conflict` for a board of a competition.
     pub(crate) async fn delete_board(
         &self,
+        by: Option<Acting>,
         id: &str,
         wanted: IfMatch,
         once: Option<Once>,
@@ -177,7 +188,7 @@ impl Boards {
         let id = id.to_owned();
         self.db()
             .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
-                let (id, wanted) = (id.clone(), wanted.clone());
+                let (by, id, wanted) = (by.clone(), id.clone(), wanted.clone());
                 Box::pin(async move {
                     let row = store::boards::board(tx, &id).await?.ok_or(Error::NotFound)?;
                     wanted.check(row.version)?;
@@ -187,11 +198,19 @@ impl Boards {
                     let now = tx.now();
                     store::boards::delete(tx, board.no, now).await?;
                     say_changed(tx, &board, head, board.version + 1, true).await?;
-                    Ok(())
+                    let detail = json!({ "title": board.settings.title });
+                    note(tx, by.as_ref(), "boards.delete_board", id, detail).await
                 })
             })
             .await
     }
+}
+
+/// A board as it is behind the lock of its head, so that no build ends meanwhile.
+async fn held(tx: &mut Tx, id: &str, no: i64) -> Result<(Board, Head), Error> {
+    let head = hold(tx, no).await?;
+    let row = store::boards::board(tx, id).await?.ok_or(Error::NotFound)?;
+    Ok((row.into(), head))
 }
 
 /// Makes a board; `competition` if only that writes it.
@@ -206,23 +225,37 @@ pub(crate) async fn create_in(
     store::boards::add(tx, (id, no), &settings, competition, (now, ends_at)).await?;
     let id = id.to_owned();
     let (created_at, updated_at, version, edition) = (now, now, 1, 1);
-    let ranked = settings.clone();
-    let board =
-        Board { id, no, settings, competition, created_at, updated_at, version, edition, ranked };
+    let (ranked, building) = (settings.clone(), false);
+    let board = Board {
+        id,
+        no,
+        settings,
+        competition,
+        created_at,
+        updated_at,
+        version,
+        edition,
+        ranked,
+        building,
+    };
     let head = Head { edition: 1, period: 1, last_seq: 0, period_ends_at: ends_at };
     tiers::begin(tx, &board, head.period, (0, false)).await?;
     say_changed(tx, &board, head, version, false).await?;
     Ok(board)
 }
 
-async fn change_in(tx: &mut Tx, board: Board, settings: BoardSettings) -> Result<BoardView, Error> {
+async fn change_in(
+    tx: &mut Tx,
+    by: Option<&Acting>,
+    (board, head): (Board, Head),
+    settings: BoardSettings,
+) -> Result<BoardView, Error> {
     owned_by_nobody(&board)?;
     if board.settings == settings {
         return view(tx, &board).await;
     }
-    keeps_columns(tx, &board, &settings).await?;
+    keeps_columns(&board, head, &settings)?;
     let now = tx.now();
-    let head = hold(tx, board.no).await?;
     let mut head = advance(tx, &board, head).await?;
     let mut new = board.clone();
     (new.version, new.updated_at, new.settings) = (board.version + 1, now, settings);
@@ -237,15 +270,16 @@ async fn change_in(tx: &mut Tx, board: Board, settings: BoardSettings) -> Result
     store::boards::change(tx, board.no, &new.settings, now, new.version).await?;
     store::boards::move_head(tx, board.no, head).await?;
     say_changed(tx, &new, head, new.version, false).await?;
+    note(tx, by, "boards.change_board", &new.id, json!(new.settings)).await?;
     view(tx, &new).await
 }
 
 /// Scores that are there mean what they meant: their columns and decimals stay.
-async fn keeps_columns(tx: &mut Tx, board: &Board, new: &BoardSettings) -> Result<(), Error> {
+fn keeps_columns(board: &Board, head: Head, new: &BoardSettings) -> Result<(), Error> {
     let scales = |settings: &BoardSettings| {
         settings.columns.iter().map(|column| column.scale).collect::<Vec<_>>()
     };
-    let used = hold(tx, board.no).await?.last_seq > 0;
+    let used = head.last_seq > 0;
     if used && scales(&board.settings) != scales(new) {
         return Err(Error::conflict(
             "There are scores already: the columns stay as many as they are, with their decimals. Make another board.",

@@ -7,6 +7,7 @@ use mainstay_core::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{CompetitionView, NewCompetition, say_changed, teams_board, view};
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         competition::{Phase, phase},
     },
     service::{
-        Boards,
+        Acting, Boards,
         boards::{Board, given, say_changed as say_board_changed},
         ledger::Money,
         periods::hold,
@@ -97,6 +98,7 @@ impl Boards {
     /// version.
     pub(crate) async fn edit_competition(
         &self,
+        by: Acting,
         id: CompetitionId,
         edit: EditCompetition,
         wanted: IfMatch,
@@ -105,11 +107,17 @@ impl Boards {
         self.db()
             // The table of boards first: its name is its boards' title.
             .write_locking(&store::boards::LOCK_NUMBERS, &[], once, move |tx| {
-                let (edit, wanted) = (edit.clone(), wanted.clone());
+                let (by, edit, wanted) = (by.clone(), edit.clone(), wanted.clone());
                 Box::pin(async move {
                     let row = store::competitions::lock(tx, id).await?.ok_or(Error::NotFound)?;
                     wanted.check(row.version)?;
-                    edit_in(tx, row, edit).await
+                    let before = row.version;
+                    let view = edit_in(tx, row, edit).await?;
+                    if view.version != before {
+                        let detail = json!({ "name": view.name, "version": view.version });
+                        by.note(tx, "boards.change_competition", id, detail).await?;
+                    }
+                    Ok(view)
                 })
             })
             .await

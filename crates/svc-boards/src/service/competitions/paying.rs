@@ -13,12 +13,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Deciding, joining, scoring};
+use super::{joining, scoring};
 use crate::{
     error::Error,
     model::{competition::state, prize::split_pool},
     service::{
-        Boards,
+        Acting, Boards,
         ledger::{HOUSE_FEES, Money, NewTransfer, account_of, pool_of, transfer},
     },
     store::{
@@ -72,7 +72,7 @@ impl Boards {
     /// `NotFound`; `Conflict` as long as the results are not final.
     pub(crate) async fn propose_payout(
         &self,
-        by: Deciding,
+        by: Acting,
         id: CompetitionId,
         once: Option<Once>,
     ) -> Result<PayoutView, Error> {
@@ -105,7 +105,7 @@ impl Boards {
     /// administrator, or other prizes follow from the results now.
     pub(crate) async fn approve_payout(
         &self,
-        by: Deciding,
+        by: Acting,
         id: CompetitionId,
         proposed_at: Option<Ts>,
         once: Option<Once>,

@@ -2,7 +2,7 @@
 //!
 //! Whoever is in the circle is looked up in the whole ranking, at one moment and in O(log n) each; what is found is
 //! ranked in an order of its own. A page that is not the last keeps that order in memory for the pages after it, so
-//! that they show it as it stood.
+//! that they show it as it stood. Another instance works it out again, as long as the circle is the same.
 
 use std::{
     collections::VecDeque,
@@ -18,7 +18,7 @@ use mainstay_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AROUND_MAX, PAGE_MAX, Read,
+    AROUND_MAX, PAGE_MAX, Read, as_counted,
     views::{
         EntriesPage, EntriesQuery, StandingQuery, StandingView, first_around, limit_of, percentile,
         slice_of,
@@ -27,7 +27,12 @@ use super::{
 use crate::{
     engine::{Loader, Order, Ranked},
     error::Error,
-    service::{Boards, boards::Board, standings::Slice, tiers::CohortOf},
+    service::{
+        Boards,
+        boards::Board,
+        standings::{FrozenName, Ranks, Slice},
+        tiers::CohortOf,
+    },
     store::scores::Place,
 };
 
@@ -122,9 +127,9 @@ impl KeptOrders {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps an order for ten minutes, and returns its name.
-    fn keep(&self, among: &Among, now: Ts) -> u64 {
-        self.forget_old(now);
+    /// Keeps an order by its name for ten minutes from `since` on.
+    fn keep(&self, name: u64, among: &Among, since: Ts) {
+        self.forget_old(since);
         let mut orders = self.orders();
         let mut total: usize = orders.iter().map(|kept| kept.among.entries.len()).sum();
         total += among.entries.len();
@@ -133,9 +138,7 @@ impl KeptOrders {
         {
             total -= oldest.among.entries.len();
         }
-        let name = ids::random_u64();
-        orders.push_back(KeptOrder { name, since: now, among: among.clone() });
-        name
+        orders.push_back(KeptOrder { name, since, among: among.clone() });
     }
 
     fn find(&self, name: u64) -> Option<Among> {
@@ -154,6 +157,8 @@ impl KeptOrders {
 struct Mark {
     place: Place,
     order: u64,
+    /// The ranking that it was made of.
+    frozen: FrozenName,
     /// The first entry of the page, from 0.
     next: usize,
 }
@@ -185,15 +190,16 @@ impl Boards {
     async fn among(
         &self,
         read: &Read,
+        ranks: &Ranks,
         circle: &Circle,
         slice: Option<&Slice>,
     ) -> Result<Among, Error> {
         let members = self.members(read, circle).await?;
         let members: Vec<&str> = members.iter().map(|owner| &**owner).collect();
-        let found = read.ranks.among(slice, &members).await?;
+        let found = ranks.among(slice, &members).await?;
         let as_of = found.as_of;
         let entries = found.ranked.iter().map(|one| (&*one.owner, &*one.scores, one.seq));
-        let entries = rank_among(read.board.settings.order(), entries);
+        let entries = rank_among(read.board.ranked.order(), entries);
         Ok(Among { entries: entries.into(), as_of })
     }
 
@@ -215,24 +221,58 @@ impl Boards {
         let (known, among, first) = match &query.cursor {
             Some(cursor) => {
                 let mark: Mark = self.inner.cursors.open(&list, cursor)?;
-                let same = Some(mark.order).filter(|_| mark.place == read.place);
-                let kept = same.and_then(|order| self.inner.orders.find(order));
-                (same, kept.ok_or(Error::CursorExpired)?, mark.next)
+                if mark.place != read.place {
+                    return Err(Error::CursorExpired);
+                }
+                let among = match self.inner.orders.find(mark.order) {
+                    Some(kept) => kept,
+                    None => self.among_again(&read, circle, slice.as_ref(), (at, &mark)).await?,
+                };
+                (Some((mark.order, mark.frozen)), among, mark.next)
             }
             None => {
                 let first = query.from_rank.unwrap_or(1).max(1) - 1;
-                let among = self.among(&read, circle, slice.as_ref()).await?;
+                let among = self.among(&read, &read.ranks, circle, slice.as_ref()).await?;
                 (None, among, usize::try_from(first).unwrap_or(usize::MAX))
             }
         };
         let ranked = among.page(first, limit);
         let next = first.saturating_add(ranked.len());
         let next_cursor = (next < among.entries.len()).then(|| {
-            let now = self.inner.clock.now();
-            let order = known.unwrap_or_else(|| self.inner.orders.keep(&among, now));
-            self.inner.cursors.seal(&list, &Mark { place: read.place, order, next })
+            let (order, frozen) = known.unwrap_or_else(|| {
+                let since = self.inner.clock.now();
+                let (as_of, count) = (among.as_of, among.count());
+                let order = ids::random_u64();
+                self.inner.orders.keep(order, &among, since);
+                (order, FrozenName { as_of, since, version: 0, count })
+            });
+            self.inner.cursors.seal(&list, &Mark { place: read.place, order, frozen, next })
         });
         Ok(EntriesPage { next_cursor, ..self.page_of(&read, &among, ranked).await? })
+    }
+
+    /// An order that this instance does not keep: of another one, or of so many that it went.
+    ///
+    /// # Errors
+    /// `CursorExpired` if it cannot be worked out as it was, or the circle is another one since.
+    async fn among_again(
+        &self,
+        read: &Read,
+        circle: &Circle,
+        slice: Option<&Slice>,
+        (at, mark): (Option<Ts>, &Mark),
+    ) -> Result<Among, Error> {
+        let among = match at {
+            // Of a past instant it is what it was.
+            Some(_past) => self.among(read, &read.ranks, circle, slice).await?,
+            None => {
+                let past = self.as_of(read, mark.frozen).await?;
+                self.among(read, &past, circle, slice).await?
+            }
+        };
+        as_counted(among.count(), mark.frozen)?;
+        self.inner.orders.keep(mark.order, &among, mark.frozen.since);
+        Ok(among)
     }
 
     /// How one owner stands in a circle.
@@ -248,11 +288,11 @@ impl Boards {
     ) -> Result<StandingView, Error> {
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
-        let among = self.among(&read, circle, slice.as_ref()).await?;
+        let among = self.among(&read, &read.ranks, circle, slice.as_ref()).await?;
         let ranked = among.find(owner).cloned().ok_or(Error::NotFound)?;
-        let (place, count, as_of) = (ranked.place, among.count(), among.as_of);
+        let (count, as_of) = (among.count(), among.as_of);
+        let percentile = percentile(read.board.ranked.ties, &ranked, count);
         let entry = self.show(&read.board, read.place, vec![ranked]).await?.pop();
-        let percentile = percentile(place, count);
         Ok(StandingView { entry: entry.ok_or(Error::NotFound)?, percentile, count, as_of })
     }
 
@@ -270,7 +310,7 @@ impl Boards {
         let limit = u64::from(limit_of(query.limit, 11, AROUND_MAX)?);
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
-        let among = self.among(&read, circle, slice.as_ref()).await?;
+        let among = self.among(&read, &read.ranks, circle, slice.as_ref()).await?;
         let place = among.find(owner).ok_or(Error::NotFound)?.place;
         let first = first_around(place, limit, among.count());
         let ranked = among.page(usize::try_from(first).unwrap_or(usize::MAX), limit as usize);
@@ -290,7 +330,7 @@ impl Boards {
     ) -> Result<EntriesPage, Error> {
         let slice = slice_of(query.slice.as_deref())?;
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
-        let among = self.among(&read, circle, slice.as_ref()).await?;
+        let among = self.among(&read, &read.ranks, circle, slice.as_ref()).await?;
         let asked: std::collections::HashSet<&str> = owners.iter().map(String::as_str).collect();
         let ranked = among.entries.iter().filter(|one| asked.contains(&*one.owner));
         self.page_of(&read, &among, ranked.cloned().collect()).await

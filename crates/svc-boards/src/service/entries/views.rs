@@ -15,8 +15,12 @@ use serde_json::{
 };
 
 use crate::{
+    engine::Ranked,
     error::Error,
-    model::{board::BoardSettings, score::Written},
+    model::{
+        board::{BoardSettings, Ties},
+        score::Written,
+    },
     service::{periods::PeriodView, scores::Recorded, standings::Slice},
 };
 
@@ -132,7 +136,7 @@ pub(crate) struct StandingView {
     /// The entry.
     #[serde(flatten)]
     pub(crate) entry: EntryView,
-    /// How many of all entries rank behind it, in per cent: 100 for the first of many.
+    /// How many of the others rank behind it, or share its rank, in per cent: 100 for the first of many.
     pub(crate) percentile: f64,
     /// Entries in all.
     pub(crate) count: u64,
@@ -229,9 +233,11 @@ pub(super) fn limit_of(limit: Option<u32>, usual: u32, most: u32) -> Result<u32,
     }
 }
 
-/// How many of `count` entries stand behind the one at `place`, in per cent.
-pub(super) fn percentile(place: u64, count: u64) -> f64 {
-    let behind = count.saturating_sub(place + 1);
+/// How many of the others stand behind an entry, in per cent; those who share its rank do, so that all of them are told
+/// the same. A dense rank does not say how many are before, so there it is by place.
+pub(super) fn percentile(ties: Ties, ranked: &Ranked, count: u64) -> f64 {
+    let before = if ties == Ties::Dense { ranked.place } else { ranked.rank.saturating_sub(1) };
+    let behind = count.saturating_sub(before + 1);
     match count {
         0 | 1 => 100.0,
         _ => (behind as f64 / (count - 1) as f64 * 10_000.0).round() / 100.0,

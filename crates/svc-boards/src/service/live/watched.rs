@@ -140,6 +140,8 @@ impl Watched {
             rest: 0,
             turn: 0,
         });
+        // Told how they stand also if they know it in another window.
+        watcher.caller.as_ref().and_then(|caller| watch.mine.remove(&caller.user));
         watch.watchers.insert(number, watcher.clone());
         Watching { watched: self.clone(), board_no: board.no, number, watcher }
     }
@@ -210,10 +212,11 @@ impl Watched {
         self.boards().get(&board_no).and_then(|watch| watch.ranks.clone())
     }
 
-    /// Notes the present ranking of a board, and who may see it now; `false` if the last of those who watch has gone.
-    pub(super) fn look_at(&self, board: &Board, ranks: &Ranks) -> bool {
+    /// Notes the present ranking of a board, and who may see it now. It is not watched if the last of those who watch
+    /// has gone.
+    pub(super) fn look_at(&self, board: &Board, ranks: &Ranks) {
         let mut boards = self.boards();
-        let Some(watch) = boards.get_mut(&board.no) else { return false };
+        let Some(watch) = boards.get_mut(&board.no) else { return ranks.unwatch() };
         let before = watch.ranks.replace(ranks.clone());
         if let Some(before) = before.filter(|before| !before.is(ranks)) {
             before.unwatch();
@@ -224,7 +227,6 @@ impl Watched {
             let sees = board.may_see(watcher.caller.as_ref());
             watcher.sees.store(sees, Ordering::Relaxed);
         }
-        true
     }
 
     /// Who has to be told how they stand on a board, if that is done in this turn; else one of the next is due.

@@ -179,7 +179,7 @@ pub(crate) async fn record(
             }
             continue;
         }
-        let operator = new.operator.unwrap_or(board.ranked.operator);
+        let operator = new.operator.unwrap_or_else(|| usual_operator(board, &new.scores));
         let given = Given {
             seq: head.last_seq + 1,
             scores: &new.scores,
@@ -230,6 +230,15 @@ pub(crate) async fn record(
     scored.sort_unstable_by_key(|scored| scored.seq);
     say_recorded(tx, board, place, scored).await?;
     Ok((place, outcomes))
+}
+
+/// The operator of a score that names none. While the board is built anew it is the one before, unless the score was not
+/// allowed under that.
+fn usual_operator(board: &Board, scores: &[i64]) -> Operator {
+    match board.ranked.operator {
+        Operator::Decr if scores.iter().any(|score| *score < 0) => board.settings.operator,
+        operator => operator,
+    }
 }
 
 /// A submission as it came, as the newest one of `head`.

@@ -23,6 +23,7 @@ pub(crate) struct FrozenName {
     /// Its version, where rankings are held in Redis; 0 in memory.
     pub(crate) version: u64,
     /// How many entries it has.
+    #[serde(default)]
     pub(crate) count: u64,
 }
 

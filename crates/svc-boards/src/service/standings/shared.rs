@@ -386,7 +386,7 @@ impl Shared {
         let Some(row) = row.filter(|_| head.is_some_and(|head| head.edition == edition)) else {
             return Ok(None);
         };
-        let shape = Shape::of(&Board::from(row).settings);
+        let shape = Shape::of(&Board::from(row).ranked);
         Ok(Some(place.shape.get_or_init(|| shape).clone()))
     }
 

@@ -99,7 +99,7 @@ async fn settle_cohort(
         entries.push((row.scores()?, row.seq.unsigned_abs(), row.owner));
     }
     let ranked = entries.iter().map(|(scores, seq, owner)| (&**owner, &**scores, *seq));
-    let ranked = rank_among(board.settings.order(), ranked);
+    let ranked = rank_among(board.ranked.order(), ranked);
     let (tier, count) = (cohort.tier, ranked.len() as u64);
     let mut ends: Vec<(&str, Option<i64>, i64)> = Vec::with_capacity(members.len());
     for one in &ranked {
