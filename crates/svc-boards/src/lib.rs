@@ -53,6 +53,7 @@ static MIGRATIONS: &[Migration] = migrations![
     7 "tiers" "../migrations/0007_tiers.sql",
     8 "checkpoints" "../migrations/0008_checkpoints.sql",
     9 "shown_settings" "../migrations/0009_shown_settings.sql",
+    10 "evidence" "../migrations/0010_evidence.sql",
 ];
 
 /// The longest that a job may take; each goes on from where it was cut short.

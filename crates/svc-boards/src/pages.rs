@@ -10,6 +10,7 @@ pub mod competition;
 pub mod competition_form;
 pub mod competitions;
 pub mod dashboard;
+pub mod evidence;
 pub mod keeping;
 pub mod ledger;
 pub mod payouts;

@@ -63,7 +63,7 @@ pub(crate) use self::{
     live::TELL_EVERY,
     periods::PeriodView,
     rules::{DryRun, DryRunItem, DryRunOutcome, DryRunView, RuleErrorView, RuleView},
-    scores::NewScore,
+    scores::{EvidenceView, NewScore},
     tiers::{CohortPart, SeasonOutcome, SeasonPhase, SeasonShown, SeasonView},
 };
 

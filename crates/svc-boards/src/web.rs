@@ -5,6 +5,7 @@ mod boards;
 mod competition_form;
 mod competitions;
 mod dashboard;
+mod evidence;
 mod ledger;
 mod payouts;
 mod rules;
@@ -61,6 +62,7 @@ pub(crate) fn routes(core: &Core, boards: &Boards) -> Vec<Route> {
         payouts::routes(&page),
         ledger::routes(&page),
         bans::routes(&page),
+        evidence::routes(&page),
     ]
     .into_iter()
     .flatten()

@@ -241,7 +241,12 @@ async fn moderators_ban_and_lift_bans_and_nobody_else_sees_these_pages() {
         &site,
         &page,
         "boards-admin",
-        &[("/admin/boards/bans", "bans"), ("/admin/boards/bans?board=runs", "bans-board")],
+        &[
+            ("/admin/boards/bans", "bans"),
+            ("/admin/boards/bans?board=runs", "bans-board"),
+            ("/admin/boards/evidence?board=runs&owner=@ada", "evidence"),
+            ("/admin/boards/evidence?board=runs", "evidence-refused"),
+        ],
     )
     .await;
     page.resize(1280, 1400).await.unwrap();
@@ -255,7 +260,7 @@ async fn moderators_ban_and_lift_bans_and_nobody_else_sees_these_pages() {
     sees(&page, "document.querySelector('.fault-status').textContent === '403'").await;
     page.close().await.unwrap();
     let stranger = mainstay_testkit::Chromium::shared().open(1280, 900).await.unwrap();
-    for path in ["rules", "new-rule", "prizes", "ledger", "bans"] {
+    for path in ["rules", "new-rule", "prizes", "ledger", "bans", "evidence"] {
         stranger.goto(&site.url(&format!("/admin/boards/{path}"))).await.unwrap();
         sees(&stranger, "location.pathname === '/sign-in'").await;
     }

@@ -136,6 +136,7 @@ async fn pages_are_light_still_and_open_to_everybody() {
         "/admin/boards/prizes",
         "/admin/boards/ledger",
         "/admin/boards/bans",
+        "/admin/boards/evidence",
         "/people/demo",
         "/people/demo/followers",
         "/settings",

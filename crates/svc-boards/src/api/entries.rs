@@ -2,17 +2,20 @@
 
 use axum::extract::State;
 use mainstay_core::{
+    auth::Caller,
     error::Code,
-    http::{Body, Json, LimitClass, MaybeCaller, Path, Path2, Query, Route, route::Routes},
+    http::{
+        Body, Json, LimitClass, MaybeCaller, PageQuery, Path, Path2, Query, Route, route::Routes,
+    },
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
     service::{
-        Boards, EntriesPage, EntriesQuery, EntryHistoryView, HistoryQuery, StandingQuery,
-        StandingView,
+        Boards, EntriesPage, EntriesQuery, EntryHistoryView, EvidenceView, HistoryQuery,
+        StandingQuery, StandingView,
     },
 };
 
@@ -23,6 +26,15 @@ struct Lookup {
     /// At most 1,000.
     #[schemars(length(max = 1_000))]
     owners: Vec<String>,
+}
+
+/// Scores with their evidence.
+#[derive(Debug, Serialize, JsonSchema)]
+struct EvidencePage {
+    /// Newest first.
+    items: Vec<EvidenceView>,
+    /// Asks for the next page; absent at the end.
+    next_cursor: Option<String>,
 }
 
 /// Whoever likes a post and then reads a board sees what a rule makes of it; whoever follows somebody has them among
@@ -73,6 +85,16 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .answers::<EntriesPage>(200)
             .refuses(&[Code::Unauthenticated])
             .timeout_ms(30_000),
+        r.get("/api/v1/boards/{board}/entries/{owner}/evidence", evidence)
+            .moderators()
+            .about("Read what an owner has sent with their scores as evidence")
+            .details(
+                "Every submission that came with some, newest first, whether it moved the entry or not, and also of who is \
+                 banned.",
+            )
+            .query::<PageQuery>()
+            .answers::<EvidencePage>(200)
+            .refuses(&[Code::MalformedCursor]),
         r.post("/api/v1/boards/{board}/entries/lookup", lookup)
             .about("Read how several owners stand")
             .public()
@@ -111,6 +133,19 @@ async fn history(
     Query(query): Query<HistoryQuery>,
 ) -> Result<Json<EntryHistoryView>, Error> {
     boards.entry_history(caller.as_ref(), &board, &owner, &query).await.map(Json)
+}
+
+async fn evidence(
+    State(boards): State<Boards>,
+    caller: Caller,
+    Path2(board, owner): Path2<String, String>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<EvidencePage>, Error> {
+    let (list, limit) = (format!("evidence {board} {owner}"), query.limit()?);
+    let before = boards.open_cursor(&list, query.cursor.as_deref())?.unwrap_or(i64::MAX);
+    let (items, last) = boards.evidence(&caller, &board, &owner, (before, limit)).await?;
+    let next_cursor = last.map(|last| boards.seal_cursor(&list, &last));
+    Ok(Json(EvidencePage { items, next_cursor }))
 }
 
 async fn around(

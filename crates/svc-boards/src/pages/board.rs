@@ -85,7 +85,9 @@ pub struct BoardPage {
     pub(crate) season: Option<Season>,
     /// The tier and the number of the cohort that is ranked.
     pub(crate) cohort: Option<(String, i64)>,
-    /// The place of the next entry of the cohort, from 1.
+    /// The place of the first entry that is shown, from 1.
+    pub(crate) from: u64,
+    /// The place of the next entry, from 1; absent at the end.
     pub(crate) next: Option<u64>,
     /// Slices that the board knows.
     pub(crate) slices: Vec<String>,
@@ -95,7 +97,8 @@ impl BoardPage {
     /// The page of the same period with this question.
     fn href(&self, question: &str) -> String {
         let window = self.window.as_ref().map(|window| format!("window={}", query_text(window)));
-        let parts = window.into_iter().chain(Some(question.to_owned()));
+        let question = question.trim_start_matches('&').to_owned();
+        let parts = window.into_iter().chain(Some(question));
         let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
         let joint = if parts.is_empty() { "" } else { "?" };
         format!("/boards/{}{joint}{}", self.id, parts.join("&"))
@@ -116,8 +119,8 @@ impl BoardPage {
 
 /// A board as it stands.
 pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
-    // What is told live is the ranking of everybody.
-    let live = view.current && view.among == Among::Everybody;
+    // What is told live is the top of everybody.
+    let live = view.current && view.among == Among::Everybody && view.from == 1;
     let topic = live.then(|| format!("board:{}", view.id));
     let own = shell.viewer.as_ref().map(|viewer| viewer.id.to_string());
     let title = match &view.among {
@@ -149,10 +152,26 @@ pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
             (ranked(shell, view))
             (facts(shell, view))
             (ranking.list(&nobody(view)))
-            (more(view.next.map(|next| view.href(&format!("{}&from={next}", view.question()))).as_deref(),
-                "Show more of the cohort"))
+            (onwards(view))
         },
     )
+}
+
+/// The way to the entries behind. Those of a cohort are added; of a board, whose top moves, they are a page of their own.
+fn onwards(view: &BoardPage) -> Markup {
+    let question = view.question();
+    let next = view.next.map(|next| view.href(&format!("{question}&from={next}")));
+    if matches!(view.among, Among::OwnCohort | Among::Cohort(_)) {
+        return more(next.as_deref(), "Show more of the cohort");
+    }
+    html! {
+        @if view.from > 1 || next.is_some() {
+            nav .row.end aria-label="More places" {
+                @if view.from > 1 { a .button href=(view.href(&question)) { (icon("arrow-up")) "The first ones" } }
+                @if let Some(next) = &next { a .button href=(next) { "The next ones" (icon("chevron-right")) } }
+            }
+        }
+    }
 }
 
 fn periods(view: &BoardPage) -> Markup {
@@ -242,6 +261,12 @@ fn facts(shell: &Shell<'_>, view: &BoardPage) -> Markup {
 
 fn nobody(view: &BoardPage) -> Markup {
     match &view.among {
+        Among::Everybody if view.from > 1 => empty(
+            "users",
+            "Nobody is left here",
+            "These are more places than the board has.",
+            Some(("See the first ones", &view.href(""))),
+        ),
         Among::Everybody => empty(
             "trophy",
             "Nobody is on this board yet",

@@ -13,14 +13,16 @@ pub(crate) enum Kept {
     Prizes,
     Ledger,
     Bans,
+    Evidence,
 }
 
 impl Kept {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Rules, "Rules"),
         (Self::Prizes, "Prizes"),
         (Self::Ledger, "Ledger"),
         (Self::Bans, "Bans"),
+        (Self::Evidence, "Evidence"),
     ];
 
     /// Where it is.
@@ -30,13 +32,15 @@ impl Kept {
             Self::Prizes => "/admin/boards/prizes",
             Self::Ledger => "/admin/boards/ledger",
             Self::Bans => "/admin/boards/bans",
+            Self::Evidence => "/admin/boards/evidence",
         }
     }
 }
 
 /// The title, and the way to the other pages that the reader may see.
 pub(super) fn heading(shell: &Shell<'_>, kept: Kept, end: &Markup) -> Markup {
-    let seen = Kept::ALL.iter().filter(|(one, _)| shell.is_admin() || *one == Kept::Bans);
+    let moderators = [Kept::Bans, Kept::Evidence];
+    let seen = Kept::ALL.iter().filter(|(one, _)| shell.is_admin() || moderators.contains(one));
     let all: Vec<Tab<'_>> =
         seen.map(|(one, label)| Tab { label, href: one.href(), current: *one == kept }).collect();
     html! {

@@ -1,5 +1,6 @@
 //! Scores as they are submitted: who may, what is looked at, what is answered. `record` writes them.
 
+mod evidence;
 pub(crate) mod intake;
 mod rebuild;
 mod record;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 use self::intake::Checked;
 pub(crate) use self::{
+    evidence::EvidenceView,
     rebuild::{AT_ONCE_MAX, BUILD_JOB, ERASE_JOB, differ, rebuild_within},
     record::{record, remove, say_removed},
     replay::{Banned, Replay},

@@ -53,6 +53,9 @@ statements! {
     /// Entries by owner, after one: what a board is loaded from.
     ENTRIES_AFTER = "select owner, scores, seq, slices from boards.entry
                      where board_no = $1 and edition = $2 and period = $3 and owner > $4 order by owner limit $5";
+    /// What an owner has sent with evidence, before one, newest first.
+    EVIDENCE = "select seq, period, scores, operator, metadata, evidence, submitted_at from boards.submission
+                where board_no = $1 and owner = $2 and seq < $3 and evidence is not null order by seq desc limit $4";
     /// Adds submissions.
     ADD_SUBMISSIONS = concat!("insert into boards.submission ", submission_columns!(), " select * from unnest(
             $1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[], $7::text[],
@@ -299,6 +302,43 @@ impl SubmissionRow {
     pub(crate) fn operator(&self) -> Option<Operator> {
         self.operator.as_deref().and_then(Operator::parse)
     }
+}
+
+row! {
+    /// A submission with evidence.
+    #[derive(Debug, Clone)]
+    pub(crate) struct EvidenceRow {
+        pub(crate) seq: i64,
+        pub(crate) period: i64,
+        scores: Vec<u8>,
+        operator: Option<String>,
+        pub(crate) metadata: Option<Json<Value>>,
+        pub(crate) evidence: Json<Value>,
+        pub(crate) submitted_at: Ts,
+    }
+}
+
+impl EvidenceRow {
+    /// One for each column.
+    pub(crate) fn scores(&self) -> Result<Vec<i64>, DbError> {
+        read_scores(&self.scores)
+    }
+
+    /// The operator that it named.
+    pub(crate) fn operator(&self) -> Option<Operator> {
+        self.operator.as_deref().and_then(Operator::parse)
+    }
+}
+
+/// What `owner` has sent with evidence before `before`, newest first.
+pub(crate) async fn evidence(
+    tx: &mut Tx,
+    board_no: i64,
+    owner: &str,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<EvidenceRow>, DbError> {
+    tx.all(&EVIDENCE, params![board_no, owner, before, limit]).await
 }
 
 /// Submissions above `after`, in order.

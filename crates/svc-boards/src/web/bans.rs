@@ -78,7 +78,7 @@ impl Web {
     }
 
     /// The owner that is meant by what was typed.
-    async fn owner(&self, typed: &str) -> Result<String, Error> {
+    pub(super) async fn owner(&self, typed: &str) -> Result<String, Error> {
         let Some(handle) = typed.strip_prefix('@') else {
             return match typed.is_empty() {
                 true => Err(Error::invalid("/owner", "required", "Say whom.")),
@@ -108,7 +108,7 @@ impl Web {
     }
 }
 
-fn no_board(error: Error) -> Error {
+pub(super) fn no_board(error: Error) -> Error {
     match error {
         Error::NotFound => Error::invalid("/board", "unknown", "There is no board of this name."),
         other => other,

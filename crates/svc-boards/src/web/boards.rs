@@ -64,7 +64,7 @@ async fn list(State(web): State<Web>, visit: Visit, Query(listed): Query<Listed>
 struct Shown {
     window: Option<String>,
     cohort: String,
-    /// The place of the first entry of a cohort, from 1.
+    /// The place of the first entry that is shown, from 1.
     from: Option<u64>,
     by: String,
     is: String,
@@ -169,7 +169,8 @@ impl Web {
             columns: settings.columns.into_iter().map(|column| column.name).collect(),
             ties: settings.ties,
             cohort: first.and_then(|entry| Some((entry.tier.clone()?, entry.cohort?))),
-            next: Some(next).filter(|next| of_cohort && !entries.is_empty() && *next <= page.count),
+            from,
+            next: Some(next).filter(|next| !entries.is_empty() && *next <= page.count),
             entries,
             count: page.count,
             current: period.number == board.period.number,
@@ -194,13 +195,12 @@ impl Web {
     ) -> Result<EntriesPage, Error> {
         let (slice, cohort) = circle(among);
         let window = window.map(str::to_owned);
-        let from_rank = cohort.is_some().then_some(from);
         let query = EntriesQuery {
             limit: Some(TOP),
             window: window.clone(),
             slice,
             cohort,
-            from_rank,
+            from_rank: Some(from),
             ..EntriesQuery::default()
         };
         match self.boards.entries(caller, id, &query).await {

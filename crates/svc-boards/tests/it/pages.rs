@@ -207,6 +207,31 @@ async fn a_board_with_slices_is_filtered_by_one() {
 }
 
 #[tokio::test]
+async fn a_long_board_is_paged_and_live_on_its_first_page_alone() {
+    both_engines_held(async |house| {
+        let (keeper, reader) = (admin(house).await, house.stranger());
+        make_board(&keeper, "runs", json!({})).await;
+        let owners: Vec<String> = (0..230).map(|n| format!("owner{n:03}")).collect();
+        let list: Vec<(&str, i64)> =
+            owners.iter().zip(0..).map(|(owner, n)| (&**owner, 1_000 - n)).collect();
+        submit(&keeper, "runs", &list).await;
+        let first = page(&reader, "/boards/runs").await;
+        assert!(first.contains("board:runs") && first.contains("owner099"), "{first}");
+        assert!(first.contains("href=\"/boards/runs?from=101\"") && !first.contains("owner100"));
+        let second = page(&reader, "/boards/runs?from=101").await;
+        assert!(second.contains("owner100") && second.contains("owner199"), "{second}");
+        assert!(!second.contains("board:runs"), "only the top is told live");
+        assert!(second.contains("href=\"/boards/runs?from=201\""));
+        let last = page(&reader, "/boards/runs?from=201").await;
+        assert!(last.contains("owner229") && !last.contains("from=301"), "{last}");
+        assert!(
+            words(&page(&reader, "/boards/runs?from=999").await).contains("Nobody is left here")
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn rules_and_bans_are_listed_with_what_is_wrong() {
     both_engines_held(async |house| {
         let keeper = admin(house).await;
@@ -231,6 +256,25 @@ async fn rules_and_bans_are_listed_with_what_is_wrong() {
         assert!(bans.contains("Bot") && bans.contains("by @judge"), "{bans}");
         let none = words(&page(&judge, "/admin/boards/bans").await);
         assert!(none.contains("Nobody is banned here"), "{none}");
+        let nothing = words(&page(&judge, "/admin/boards/evidence").await);
+        assert!(nothing.contains("Show evidence") && !nothing.contains("submission"), "{nothing}");
+        let score = json!({ "owner": "Bea", "scores": [7], "evidence": { "replay": "<b>1</b>" } });
+        keeper.post("/api/v1/boards/runs/scores", score).await.expect(200);
+        let sent = page(&judge, "/admin/boards/evidence?board=runs&owner=Bea").await;
+        assert!(
+            sent.contains("&lt;b&gt;1&lt;/b&gt;") && words(&sent).contains("submission 1"),
+            "{sent}"
+        );
+        for (query, said) in [
+            ("board=walks&owner=Bea", "There is no board of this name."),
+            ("board=runs&owner=@nobody", "Nobody has this handle."),
+            ("board=runs", "Say whom."),
+        ] {
+            let answer = judge.get(&format!("/admin/boards/evidence?{query}"));
+            let answer = answer.header("accept", "text/html").await;
+            assert_eq!(answer.status, 422);
+            assert!(words(std::str::from_utf8(&answer.body).unwrap()).contains(said), "{query}");
+        }
         let missing =
             judge.get("/admin/boards/bans?board=walks").header("accept", "text/html").await;
         assert_eq!(missing.status, 404);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use mainstay_core::{db::DbError, params, statements};
+use mainstay_core::{auth::Role, db::DbError, params, statements};
 use mainstay_testkit::program::Engine;
 
 use crate::{admin, both_engines, make_board, ranks, setup, submit};
@@ -194,6 +194,39 @@ async fn a_key_with_the_scope_for_boards_writes_for_everybody_and_does_nothing_e
         server.post(SCORES, json!({ "owner": "ada", "scores": [1] })).await.expect(200);
         server.put("/api/v1/boards/c").json(&crate::settings(json!({}))).await.expect(200);
         server.get("/api/v1/users?limit=1").await.expect_problem(404, "not_found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn moderators_read_what_was_sent_as_evidence_and_nobody_else_does() {
+    both_engines(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let judge = house.person_as(Role::Moderator, "judge").await;
+        let own = json!({ "authoritative": false, "evidence": true, "operator": "best" });
+        make_board(&keeper, "b", own).await;
+        for (score, replay) in
+            [(5, json!("https://example.org/1")), (3, json!({ "frames": [1, 2] }))]
+        {
+            ada.post(SCORES, json!({ "scores": [score], "evidence": replay })).await.expect(200);
+        }
+        keeper.post(SCORES, json!({ "owner": ada.id, "scores": [9] })).await.expect(200);
+        let path = format!("{ENTRIES}/{}/evidence", ada.id);
+        let first = judge.get(&format!("{path}?limit=1")).await.expect(200);
+        let item = &first["items"][0];
+        assert_eq!((&item["scores"], &item["seq"]), (&json!([3]), &json!(2)), "it moved nothing");
+        assert_eq!(item["evidence"], json!({ "frames": [1, 2] }));
+        let next = format!("{path}?limit=1&cursor={}", first["next_cursor"].as_str().unwrap());
+        let second = judge.get(&next).await.expect(200);
+        assert_eq!(second["items"][0]["evidence"], "https://example.org/1");
+        assert_eq!(second["next_cursor"], Value::Null);
+        let why = json!({ "reason": "a script" });
+        judge.put(&format!("/api/v1/boards/b/bans/{}", ada.id)).json(&why).await.expect(200);
+        assert_eq!(judge.get(&path).await.expect(200)["items"].as_array().unwrap().len(), 2);
+        ada.get(&path).await.expect_problem(403, "forbidden");
+        house.stranger().get(&path).await.expect_problem(401, "unauthenticated");
+        let nowhere = format!("/api/v1/boards/nowhere/entries/{}/evidence", ada.id);
+        judge.get(&nowhere).await.expect_problem(404, "not_found");
     })
     .await;
 }
