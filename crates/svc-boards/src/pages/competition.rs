@@ -325,6 +325,12 @@ fn standings(view: &CompetitionPage) -> Markup {
     html! {
         p .hint.ranking-facts hidden[shown.count == 0] { (entry_count(shown.count)) }
         (ranking.list(&empty("medal", "Nobody takes part yet", "Who joins stands here at once.", None)))
+        @let next = shown.entries.len() + 1;
+        @if next as u64 <= shown.count {
+            nav .row.end aria-label="More places" {
+                a .button href=(format!("/boards/{}?from={next}", shown.board)) { "The next ones" (icon("chevron-right")) }
+            }
+        }
     }
 }
 

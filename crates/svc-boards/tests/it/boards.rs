@@ -177,13 +177,23 @@ async fn a_board_begins_anew_at_each_reset_and_keeps_what_was() {
             assert_eq!(keeper.get(&one).await.expect(200)["rank"], 2, "a past rank is kept");
         }
         assert_eq!(ranks(&keeper.get(entries).await.expect(200)), [("ada".into(), 1)]);
+        // On other clocks the open period ends at their midnight.
+        let utc = json!({ "reset": { "cron": "0 0 * * *", "time_zone": "UTC" } });
+        let board = keeper.patch("/api/v1/boards/daily", utc).await.expect(200);
+        let moved: Ts = board["period"]["ends_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(moved.as_micros() % 86_400_000_000, 0, "{moved}");
+        assert_eq!(board["period"]["number"], 2);
+        house.clock().advance_s(moved.micros_since(house.clock().now()) / 1_000_000 - 1);
+        assert_eq!(keeper.get(entries).await.expect(200)["period"]["number"], 2);
+        house.clock().advance_s(2);
+        assert_eq!(keeper.get(entries).await.expect(200)["period"]["number"], 3);
         // A board that nobody used for a week does not count the days.
         house.clock().advance_s(7 * 86_400);
         submit(&keeper, "daily", &[("bea", 1)]).await;
         let periods = keeper.get("/api/v1/boards/daily/periods").await.expect(200);
         let numbers: Vec<_> =
             periods["items"].as_array().unwrap().iter().map(|one| one["number"].clone()).collect();
-        assert_eq!(numbers, [3, 2, 1]);
+        assert_eq!(numbers, [4, 3, 2, 1]);
         keeper.get(&format!("{entries}?window=9")).await.expect_problem(404, "not_found");
         keeper.get(&format!("{entries}?window=soon")).await.expect_problem(422, "invalid");
     })

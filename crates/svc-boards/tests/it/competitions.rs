@@ -170,6 +170,11 @@ async fn teams_score_by_their_members() {
             { "rank": 1, "team": "Reds", "score": 500 }, { "rank": 2, "team": "Blues", "score": 450 },
         ]);
         assert_eq!((&signed["teams"], &signed["result_count"]), (&expected, &json!(4)));
+        // What is final stays, whoever is banned afterwards.
+        let ban = format!("/api/v1/boards/{id}/bans/{}", people[2].id);
+        keeper.put(&ban).json(&json!({ "reason": "a bot" })).await.expect(200);
+        let reds = format!("/api/v1/boards/{id}.teams/entries/Reds");
+        assert_eq!(keeper.get(&reds).await.expect(200)["scores"], json!([500]));
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! Reading boards: pages that stand still, neighbourhoods, several owners, slices.
 
 use mainstay_core::{db::DbError, params, statements};
-use mainstay_testkit::program::{Engine, eventually};
+use mainstay_testkit::program::{Engine, Program, eventually};
 use serde_json::{Value, json};
 
 use crate::{admin, both_engines, both_engines_held, make_board, ranks, setup, submit};
@@ -189,6 +189,13 @@ async fn ranks_among_ones_like_are_exact() {
     .await;
 }
 
+/// How many boards were loaded from their records.
+async fn loads(house: &Program) -> u64 {
+    let said = String::from_utf8(house.stranger().get("/metrics").await.body).unwrap();
+    let name = "boards_loads_total{from=\"records\"} ";
+    said.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn what_was_read_longest_ago_makes_room_for_what_is_read_now() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -200,11 +207,7 @@ async fn what_was_read_longest_ago_makes_room_for_what_is_read_now() {
                 keeper.get(&format!("/api/v1/boards/{id}/entries?limit=1")).await.expect(200);
             page["count"].as_u64().unwrap()
         };
-        let loads = async || -> u64 {
-            let said = String::from_utf8(house.stranger().get("/metrics").await.body).unwrap();
-            let name = "boards_loads_total{from=\"records\"} ";
-            said.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
-        };
+        let loads = async || loads(&house).await;
         let names: Vec<String> = (0..400).map(|n| format!("owner{n}")).collect();
         let scores: Vec<(&str, i64)> = names.iter().map(|name| (&**name, 7)).collect();
         for id in ["a", "b", "c"] {
@@ -227,6 +230,27 @@ async fn what_was_read_longest_ago_makes_room_for_what_is_read_now() {
         house.clock().advance_s(1);
         assert_eq!((read("a").await, loads().await), (400, before + 3));
         assert_eq!((read("b").await, loads().await), (400, before + 3), "c went");
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_board_that_nobody_asks_for_leaves_memory_and_comes_back() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let setup = setup().set("boards.idle_s", "600").holding_the_clock();
+        let house = setup.holding_periodic_work().start(engine).await;
+        let keeper = admin(&house).await;
+        make_board(&keeper, "b", json!({})).await;
+        submit(&keeper, "b", &[("ada", 7)]).await;
+        let count = async || keeper.get(ENTRIES).await.expect(200)["count"].as_u64().unwrap();
+        let before = loads(&house).await;
+        house.clock().advance_s(599);
+        house.work("boards.forget_idle").await;
+        assert_eq!((count().await, loads(&house).await), (1, before), "it was asked for lately");
+        house.clock().advance_s(601);
+        house.work("boards.forget_idle").await;
+        submit(&keeper, "b", &[("bea", 9)]).await;
+        assert_eq!((count().await, loads(&house).await), (2, before + 1));
         house.end().await;
     }
 }

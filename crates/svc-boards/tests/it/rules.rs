@@ -118,6 +118,43 @@ pub(crate) async fn all_taken(house: &Program, keeper: &Client, stranger: u128) 
 }
 
 #[tokio::test]
+async fn a_finished_activity_scores_by_what_it_adds() {
+    crate::both_engines(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        make_board(&keeper, "b", json!({ "operator": "incr" })).await;
+        let rule = json!({
+            "on": "boards.activity_recorded.v1", "when": "metric == \"steps\"", "owner": "user", "board": "b",
+            "value": "added",
+        });
+        put_rule(&keeper, "steps", rule).await;
+        let sync = async |metric: &str, value: i64| {
+            let walk = json!({
+                "source": "watch", "metric": metric, "start": "2026-03-01T08:00:00Z", "end": "2026-03-01T09:00:00Z",
+                "value": value,
+            });
+            ada.post("/api/v1/activities", walk).await.expect(200);
+        };
+        let comes_to = async |expected: i64| {
+            eventually("the activity scores", async || {
+                let answer = keeper.get(&format!("{ENTRIES}/{}", ada.id)).await;
+                answer.status == 200 && answer.json()["scores"] == json!([expected])
+            })
+            .await;
+        };
+        sync("calories", 99).await;
+        sync("steps", 1_000).await;
+        comes_to(1_000).await;
+        // The same again adds nothing, and a correction what it changes.
+        sync("steps", 1_000).await;
+        sync("steps", 1_200).await;
+        comes_to(1_200).await;
+        sync("steps", 700).await;
+        comes_to(700).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_rule_adds_takes_back_and_heeds_its_condition() {
     with_feed()
         .on_both_engines(async |house| {

@@ -172,8 +172,8 @@ pub(crate) async fn ban_changed(
         Some(participant) if row.state == state::OPEN => {
             score(tx, &row, user, participant.team.as_deref()).await
         }
-        Some(participant) => score_team(tx, &row, participant.team.as_deref()).await,
-        None => Ok(()),
+        // What is final stays.
+        _ => Ok(()),
     }
 }
 
