@@ -218,7 +218,7 @@ async fn moderators_ban_and_lift_bans_and_nobody_else_sees_these_pages() {
     page.resize(1280, 1400).await.unwrap();
     page.goto(&site.url("/admin/boards")).await.unwrap();
     sees(&page, "location.pathname === '/admin/boards/bans'").await;
-    sees(&page, "document.querySelectorAll('.main .tabs a').length === 1").await;
+    sees(&page, "document.querySelectorAll('.main .tabs a').length === 2").await;
     let send = async |owner: &str, board: &str| {
         for (name, value) in [("owner", owner), ("board", board), ("reason", "A script")] {
             let field = format!("document.querySelector('#f-{name}')");

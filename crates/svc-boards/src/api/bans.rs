@@ -47,7 +47,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
                 "Their entries are gone at once, in every period and from pages that are being walked. What they brought to \
                  others through rules is taken back in the same moment; on a board with more than 20,000 submissions it \
                  follows. What rules score meanwhile is kept and counts once the ban is lifted; what they submit \
-                 themselves is refused. Written to the audit log.",
+                 themselves is refused.",
             )
             .takes::<NewBan>(8 << 10)
             .timeout_ms(60_000)

@@ -47,11 +47,10 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
         r.get("/api/v1/boards/{board}/entries", entries)
             .about("Page through a board")
             .details(
-                "Later pages show the board as it stood at the first one, for ten minutes, whoever moves meanwhile. After \
-                 that the cursor has expired (410). With `at` it is the board as it stood at that instant, found from the last \
-                 checkpoint before and what was submitted since; two such are worked out at a time (503), of at most \
-                 four million submissions. With `friends=true` it is the caller (401 if there is none) and whom they follow in \
-                 Feed, ranked exactly among themselves, of whom at most 10,000 are looked at; where Feed does not run, the \
+                "Later pages show the board as it stood at the first one, for ten minutes; after that the cursor has expired \
+                 (410). With `at` it is the board as it stood at that instant; two such are worked out at a time (503), of at \
+                 most four million submissions. With `friends=true` it is the caller (401 if there is none) and whom they \
+                 follow in Feed, ranked among themselves, of whom at most 10,000 are looked at; where Feed does not run, the \
                  caller alone. With `cohort` it is a cohort of a season, also of a past one: its number, or `me` for the \
                  caller's (401). Seats of a season that many played before it follow some seconds after its first scores.",
             )
@@ -70,8 +69,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
         r.get("/api/v1/boards/{board}/entries/{owner}/history", history)
             .about("Read how an owner's rank went")
             .details(
-                "How they stood at up to 100 instants of a span, under the settings and bans of now. Two such are worked \
-                 out at a time (503), of at most four million submissions.",
+                "How they stood at up to 100 instants of a span, under the settings and bans of now; else as with `at`.",
             )
             .limit(LimitClass::Search)
             .query::<HistoryQuery>()
@@ -87,11 +85,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .timeout_ms(30_000),
         r.get("/api/v1/boards/{board}/entries/{owner}/evidence", evidence)
             .moderators()
-            .about("Read what an owner has sent with their scores as evidence")
-            .details(
-                "Every submission that came with some, newest first, whether it moved the entry or not, and also of who is \
-                 banned.",
-            )
+            .about("Read what an owner has sent as evidence")
             .query::<PageQuery>()
             .answers::<EvidencePage>(200)
             .refuses(&[Code::MalformedCursor]),

@@ -36,9 +36,9 @@ pub(crate) struct EditBoard {
     pub(crate) title: Option<String>,
     /// Who sees it.
     pub(crate) audience: Option<Audience>,
-    /// How scores are taken; those that were submitted are worked through again.
+    /// How scores are taken.
     pub(crate) operator: Option<Operator>,
-    /// All columns. Once there are scores, as many as before and with the same decimals.
+    /// One to five; the first one counts first.
     pub(crate) columns: Option<Vec<Column>>,
     /// What happens with equal scores.
     pub(crate) ties: Option<Ties>,
@@ -50,7 +50,7 @@ pub(crate) struct EditBoard {
     /// How its periods are played as seasons; `null` for not at all.
     #[serde(deserialize_with = "given")]
     pub(crate) tiers: Option<Option<Tiers>>,
-    /// How many past periods are kept; `null` for all that ended within `boards.history_days`.
+    /// How many past periods are kept; `null` for the usual.
     #[serde(deserialize_with = "given")]
     #[schemars(range(min = 1, max = 10_000))]
     pub(crate) periods_kept: Option<Option<u32>>,

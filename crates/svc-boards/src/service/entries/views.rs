@@ -42,7 +42,7 @@ pub(crate) struct EntryView {
     /// Their cohort in the season, for `?cohort=`; on a board with tiers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cohort: Option<i64>,
-    /// What was sent with them; of a past state, with the submission that made it and none before.
+    /// What was sent with them; of a past state, with the last of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metadata: Option<Value>,
 }

@@ -17,21 +17,21 @@ use crate::{
 /// A score with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct EvidenceView {
-    /// The submission's number on the board.
+    /// The submission.
     pub(crate) seq: i64,
-    /// The period that it came in.
+    /// The period.
     pub(crate) period: i64,
-    /// As they were sent, one for each column.
+    /// One for each column.
     pub(crate) scores: Vec<Written>,
-    /// The operator, if it named another than the board's.
+    /// Another operator than the board's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) operator: Option<Operator>,
-    /// What was sent to be kept with the entry.
+    /// What was sent with them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metadata: Option<Value>,
-    /// What shows that it is real.
+    /// What shows that the score is real.
     pub(crate) evidence: Value,
-    /// When it came.
+    /// When.
     pub(crate) submitted_at: Ts,
 }
 
