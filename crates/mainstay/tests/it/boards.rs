@@ -58,15 +58,28 @@ async fn somebody_sees_their_rank_move_without_a_reload() {
     sees(&page, &format!("{order} === '1@ada 2Eve 3Bea 4Dan 5Cid'")).await;
     assert_eq!(page.run("return window.neverReloaded").await.unwrap(), true);
 
+    // More than a page: what is behind the first hundred is a page of its own.
+    let runners: Vec<String> = (0..120).map(|n| format!("Runner {n}")).collect();
+    let many: Vec<(&str, i64)> = runners.iter().zip(1..).map(|(name, n)| (&**name, n)).collect();
+    submit(&site, &keeper, &many).await;
+    page.goto(&site.url("/boards/weekly")).await.unwrap();
+    page.click("nav[aria-label='More places'] a").await.unwrap();
+    sees(&page, "location.search === '?from=101'").await;
+    sees(&page, "document.querySelector('ol.ranking > li .rank')?.textContent === '101'")
+        .await;
     let folder = artefacts("boards").unwrap();
     for (width, height) in [(1280, 900), (360, 740)] {
         let view = Chromium::shared().open(width, height).await.unwrap();
-        for path in ["/boards", "/boards/weekly", "/boards/nothing"] {
+        for (path, name) in [
+            ("/boards", "boards"),
+            ("/boards/weekly", "boards-weekly"),
+            ("/boards/weekly?from=101", "boards-weekly-101"),
+            ("/boards/nothing", "boards-nothing"),
+        ] {
             for dark in [false, true] {
                 view.prefer_dark(dark).await.unwrap();
                 view.goto(&site.url(path)).await.unwrap();
                 let theme = if dark { "dark" } else { "light" };
-                let name = path.trim_start_matches('/').replace('/', "-");
                 view.screenshot(&folder.join(format!("{name}-{width}-{theme}.png"))).await.unwrap();
             }
             assert_eq!(view.barriers().await.unwrap(), Vec::<String>::new(), "{path} at {width}");

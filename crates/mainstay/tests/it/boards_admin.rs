@@ -212,7 +212,9 @@ async fn moderators_ban_and_lift_bans_and_nobody_else_sees_these_pages() {
     site.call("PUT", "/api/v1/boards/runs", &keeper, board).await;
     let ada = site.person("ada").await;
     let id = site.call("GET", "/api/v1/me", &ada, Value::Null).await["id"].clone();
-    let scores = json!([{ "owner": id, "scores": [5] }, { "owner": "Bot", "scores": [9] }]);
+    let replay = json!({ "address": "https://example.org/replays/17", "frames": [120, 240] });
+    let bot = json!({ "owner": "Bot", "scores": [9], "evidence": replay });
+    let scores = json!([{ "owner": id, "scores": [5] }, bot]);
     site.call("POST", "/api/v1/boards/runs/scores", &keeper, scores).await;
     let page = site.browser("judge").await;
     page.resize(1280, 1400).await.unwrap();
@@ -244,7 +246,8 @@ async fn moderators_ban_and_lift_bans_and_nobody_else_sees_these_pages() {
         &[
             ("/admin/boards/bans", "bans"),
             ("/admin/boards/bans?board=runs", "bans-board"),
-            ("/admin/boards/evidence?board=runs&owner=@ada", "evidence"),
+            ("/admin/boards/evidence?board=runs&owner=Bot", "evidence"),
+            ("/admin/boards/evidence?board=runs&owner=@ada", "evidence-none"),
             ("/admin/boards/evidence?board=runs", "evidence-refused"),
         ],
     )
