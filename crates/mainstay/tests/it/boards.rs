@@ -65,8 +65,7 @@ async fn somebody_sees_their_rank_move_without_a_reload() {
     page.goto(&site.url("/boards/weekly")).await.unwrap();
     page.click("nav[aria-label='More places'] a").await.unwrap();
     sees(&page, "location.search === '?from=101'").await;
-    sees(&page, "document.querySelector('ol.ranking > li .rank')?.textContent === '101'")
-        .await;
+    sees(&page, "document.querySelector('ol.ranking > li .rank')?.textContent === '101'").await;
     let folder = artefacts("boards").unwrap();
     for (width, height) in [(1280, 900), (360, 740)] {
         let view = Chromium::shared().open(width, height).await.unwrap();

@@ -157,7 +157,8 @@ pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
     )
 }
 
-/// The way to the entries behind. Those of a cohort are added; of a board, whose top moves, they are a page of their own.
+/// The way to the entries behind. Those of a cohort are added; of a board, whose top moves, they are a page of their
+/// own.
 fn onwards(view: &BoardPage) -> Markup {
     let question = view.question();
     let next = view.next.map(|next| view.href(&format!("{question}&from={next}")));
@@ -166,7 +167,7 @@ fn onwards(view: &BoardPage) -> Markup {
     }
     html! {
         @if view.from > 1 || next.is_some() {
-            nav .row.end aria-label="More places" {
+            nav .row.end.onwards aria-label="More places" {
                 @if view.from > 1 { a .button href=(view.href(&question)) { (icon("arrow-up")) "The first ones" } }
                 @if let Some(next) = &next { a .button href=(next) { "The next ones" (icon("chevron-right")) } }
             }

@@ -327,7 +327,7 @@ fn standings(view: &CompetitionPage) -> Markup {
         (ranking.list(&empty("medal", "Nobody takes part yet", "Who joins stands here at once.", None)))
         @let next = shown.entries.len() + 1;
         @if next as u64 <= shown.count {
-            nav .row.end aria-label="More places" {
+            nav .row.end.onwards aria-label="More places" {
                 a .button href=(format!("/boards/{}?from={next}", shown.board)) { "The next ones" (icon("chevron-right")) }
             }
         }

@@ -55,7 +55,7 @@ pub(crate) fn evidence_page(shell: &Shell<'_>, view: &EvidencePage) -> Markup {
                         @for one in sent { (line(shell, one)) }
                     }
                     (more(next.as_deref(), "Show older evidence"))
-                    p .row.end {
+                    p .row.end.onwards {
                         a .button href=(format!("{}?board={board}", Kept::Bans.href())) { (icon("ban")) "Bans of this board" }
                     }
                 }

@@ -36,8 +36,8 @@ pub(crate) struct EvidenceView {
 }
 
 impl Boards {
-    /// What `owner` has sent with evidence before the submission `before`, newest first, whether it moved their entry or
-    /// not; and the submission to go on from. Of a period that was erased nothing is left.
+    /// What `owner` has sent with evidence before the submission `before`, newest first, whether it moved their entry
+    /// or not; and the submission to go on from. Of a period that was erased nothing is left.
     ///
     /// # Errors
     /// `NotFound` for a board that the caller may not see.

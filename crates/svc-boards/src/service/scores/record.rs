@@ -232,8 +232,8 @@ pub(crate) async fn record(
     Ok((place, outcomes))
 }
 
-/// The operator of a score that names none. While the board is built anew it is the one before, unless the score was not
-/// allowed under that.
+/// The operator of a score that names none. While the board is built anew it is the one before, unless the score was
+/// not allowed under that.
 fn usual_operator(board: &Board, scores: &[i64]) -> Operator {
     match board.ranked.operator {
         Operator::Decr if scores.iter().any(|score| *score < 0) => board.settings.operator,
