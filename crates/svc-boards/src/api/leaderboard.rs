@@ -1,5 +1,7 @@
 //! The leaderboard of guide 2, at its addresses.
 
+use std::time::Instant;
+
 use axum::extract::State;
 use mainstay_core::{
     auth::Caller,
@@ -75,5 +77,10 @@ async fn update(
     caller: Caller,
     body: Body<DayUpdate>,
 ) -> Result<Json<LeaderboardEntry>, Error> {
-    boards.update_day(&caller, body.value, body.once).await.map(Json)
+    let (began, competition_id) = (Instant::now(), body.value.competition_id);
+    let entry = boards.update_day(&caller, body.value, body.once).await?;
+    let LeaderboardEntry { user_id, score, .. } = &entry;
+    let duration_ms = began.elapsed().as_millis() as u64;
+    tracing::info!(%user_id, %competition_id, %score, duration_ms, "score updated");
+    Ok(Json(entry))
 }

@@ -262,11 +262,11 @@ fn facts(shell: &Shell<'_>, view: &BoardPage) -> Markup {
 
 fn nobody(view: &BoardPage) -> Markup {
     match &view.among {
-        Among::Everybody if view.from > 1 => empty(
+        Among::Everybody | Among::Slice(..) if view.from > 1 => empty(
             "users",
             "Nobody is left here",
-            "These are more places than the board has.",
-            Some(("See the first ones", &view.href(""))),
+            "These are more places than there are.",
+            Some(("See the first ones", &view.href(&view.question()))),
         ),
         Among::Everybody => empty(
             "trophy",

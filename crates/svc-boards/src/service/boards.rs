@@ -152,15 +152,26 @@ impl Boards {
         board: Arc<Board>,
         place: Place,
     ) -> Result<(Arc<Board>, Ranks), Error> {
-        let board = if board.edition == place.edition {
-            board
-        } else {
-            let row = store::boards::board(&mut *self.db().read().await?, &board.id).await?;
-            let row = row.filter(|row| row.no == board.no).ok_or(Error::NotFound)?;
-            Arc::new(Board::from(row))
-        };
+        let board = self.board_of(board, place).await?;
         let ranks = self.inner.rankings.get(&board.ranked, place).await?;
         Ok((board, ranks))
+    }
+
+    /// The board as it was configured when `place`, which is of it, was built.
+    ///
+    /// # Errors
+    /// `NotFound` if the board was deleted.
+    pub(crate) async fn board_of(
+        &self,
+        board: Arc<Board>,
+        place: Place,
+    ) -> Result<Arc<Board>, Error> {
+        if board.edition == place.edition {
+            return Ok(board);
+        }
+        let row = store::boards::board(&mut *self.db().read().await?, &board.id).await?;
+        let row = row.filter(|row| row.no == board.no).ok_or(Error::NotFound)?;
+        Ok(Arc::new(row.into()))
     }
 
     /// A board with its present period.

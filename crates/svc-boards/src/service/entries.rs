@@ -85,11 +85,6 @@ pub(super) struct Read {
     pub(super) ranks: Ranks,
 }
 
-/// Makes sure that what was worked out again has as many entries as it had: somebody may have been taken from it.
-fn as_counted(count: u64, name: FrozenName) -> Result<(), Error> {
-    if count == name.count { Ok(()) } else { Err(Error::CursorExpired) }
-}
-
 impl Boards {
     /// A page of a board.
     ///
@@ -123,7 +118,7 @@ impl Boards {
         let list = format!("entries {} {:?} {:?} {:?}", board.no, query.window, query.at, slice);
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let start = match &query.cursor {
-            None => Start::Now(query.from_rank.unwrap_or(1).max(1) - 1),
+            None => Start::Now(query.first()),
             Some(cursor) => {
                 let Mark { place, frozen, next, last } = self.inner.cursors.open(&list, cursor)?;
                 match query.at {
@@ -146,10 +141,18 @@ impl Boards {
         let slice = slice.as_ref();
         let page = match (read.ranks.page(slice, &start, limit, now).await, &start) {
             // Of another instance, or of so many that it went, or Redis forgot it: it can be worked out again.
-            (Err(Error::CursorExpired), Start::Frozen(name, first, _)) => {
+            (Err(Error::CursorExpired), Start::Frozen(name, first, last)) => {
                 let past = self.as_of(&read, *name).await?;
-                let page = past.page(slice, &Start::Past(*name, *first), limit, now).await?;
-                as_counted(page.found.count, *name)?;
+                // Redis may have had a submission before another one that came first: where the page before ended it
+                // shows whether the ranking is the same.
+                let again = usize::from(last.is_some());
+                let start = Start::Past(*name, first.saturating_sub(again as u64));
+                let mut page = past.page(slice, &start, limit + again, now).await?;
+                let again = again.min(page.found.ranked.len());
+                let before = page.found.ranked.drain(..again).next();
+                if page.found.count != name.count || before != *last {
+                    return Err(Error::CursorExpired);
+                }
                 page
             }
             (page, _) => page?,
@@ -308,6 +311,7 @@ impl Boards {
         let place = Place { board_no: board.no, edition: head.edition, period: period.no };
         let (board, ranks) = match at {
             Some(at) => {
+                let board = self.board_of(board, place).await?;
                 let past = self.past(&board, place, Moment::At(at)).await?;
                 (board, Ranks::Memory(past))
             }

@@ -246,6 +246,10 @@ impl Boards {
         }
         let slice = slice_of(query.slice.as_deref())?;
         let periods = self.periods_at(&board, &instants).await?;
+        let board = match periods.iter().flatten().next() {
+            Some(place) => self.board_of(board, *place).await?,
+            None => board,
+        };
         let _room = self.inner.history.enter()?;
         let mut walk: Option<Walk> = None;
         let mut items = Vec::with_capacity(instants.len());

@@ -171,8 +171,8 @@ async fn pages_among_friends_go_on_as_they_were_on_another_instance() {
         // Among others it cannot be what it was.
         let house = house.restart().await;
         let ada = ada.at(&house);
-        tell(&house, &[follow(id(&ada), 4, false, 2)]).await;
-        eventually("she follows three", async || {
+        tell(&house, &[follow(id(&ada), 4, false, 2), follow(id(&ada), 5, true, 1)]).await;
+        eventually("she follows another one", async || {
             let rest = ada.get(&format!("{ENTRIES}?friends=true{rest}")).await;
             rest.status == 410
         })

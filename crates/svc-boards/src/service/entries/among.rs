@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,7 +19,7 @@ use mainstay_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AROUND_MAX, PAGE_MAX, Read, as_counted,
+    AROUND_MAX, PAGE_MAX, Read,
     views::{
         EntriesPage, EntriesQuery, StandingQuery, StandingView, first_around, limit_of, percentile,
         slice_of,
@@ -110,6 +111,14 @@ impl Among {
     fn count(&self) -> u64 {
         self.entries.len() as u64
     }
+
+    /// Tells it from other orders.
+    fn hash(&self) -> u64 {
+        // Always with the same keys; a program of another version may say that a cursor has expired.
+        let mut hasher = DefaultHasher::new();
+        self.entries.iter().for_each(|one| (&*one.owner, one.seq).hash(&mut hasher));
+        hasher.finish()
+    }
 }
 
 /// Orders that somebody pages through, oldest first.
@@ -131,6 +140,7 @@ impl KeptOrders {
     fn keep(&self, name: u64, among: &Among, since: Ts) {
         self.forget_old(since);
         let mut orders = self.orders();
+        orders.retain(|kept| kept.name != name);
         let mut total: usize = orders.iter().map(|kept| kept.among.entries.len()).sum();
         total += among.entries.len();
         while total > KEPT_ENTRIES_MAX
@@ -157,10 +167,19 @@ impl KeptOrders {
 struct Mark {
     place: Place,
     order: u64,
-    /// The ranking that it was made of.
-    frozen: FrozenName,
+    /// What it was made of; earlier versions do not say.
+    #[serde(default)]
+    made: Option<Made>,
     /// The first entry of the page, from 0.
     next: usize,
+}
+
+/// What an order was made of, by which it is made again.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Made {
+    frozen: FrozenName,
+    /// The entries.
+    of: u64,
 }
 
 /// Entries ranked among themselves.
@@ -228,25 +247,25 @@ impl Boards {
                     Some(kept) => kept,
                     None => self.among_again(&read, circle, slice.as_ref(), (at, &mark)).await?,
                 };
-                (Some((mark.order, mark.frozen)), among, mark.next)
+                (Some((mark.order, mark.made)), among, mark.next)
             }
             None => {
-                let first = query.from_rank.unwrap_or(1).max(1) - 1;
                 let among = self.among(&read, &read.ranks, circle, slice.as_ref()).await?;
-                (None, among, usize::try_from(first).unwrap_or(usize::MAX))
+                (None, among, usize::try_from(query.first()).unwrap_or(usize::MAX))
             }
         };
         let ranked = among.page(first, limit);
         let next = first.saturating_add(ranked.len());
         let next_cursor = (next < among.entries.len()).then(|| {
-            let (order, frozen) = known.unwrap_or_else(|| {
+            let (order, made) = known.unwrap_or_else(|| {
                 let since = self.inner.clock.now();
                 let (as_of, count) = (among.as_of, among.count());
                 let order = ids::random_u64();
                 self.inner.orders.keep(order, &among, since);
-                (order, FrozenName { as_of, since, version: 0, count })
+                let frozen = FrozenName { as_of, since, version: 0, count };
+                (order, Some(Made { frozen, of: among.hash() }))
             });
-            self.inner.cursors.seal(&list, &Mark { place: read.place, order, frozen, next })
+            self.inner.cursors.seal(&list, &Mark { place: read.place, order, made, next })
         });
         Ok(EntriesPage { next_cursor, ..self.page_of(&read, &among, ranked).await? })
     }
@@ -262,16 +281,19 @@ impl Boards {
         slice: Option<&Slice>,
         (at, mark): (Option<Ts>, &Mark),
     ) -> Result<Among, Error> {
+        let Made { frozen, of } = mark.made.ok_or(Error::CursorExpired)?;
         let among = match at {
             // Of a past instant it is what it was.
             Some(_past) => self.among(read, &read.ranks, circle, slice).await?,
             None => {
-                let past = self.as_of(read, mark.frozen).await?;
+                let past = self.as_of(read, frozen).await?;
                 self.among(read, &past, circle, slice).await?
             }
         };
-        as_counted(among.count(), mark.frozen)?;
-        self.inner.orders.keep(mark.order, &among, mark.frozen.since);
+        if among.hash() != of {
+            return Err(Error::CursorExpired);
+        }
+        self.inner.orders.keep(mark.order, &among, frozen.since);
         Ok(among)
     }
 

@@ -233,6 +233,16 @@ pub(super) fn limit_of(limit: Option<u32>, usual: u32, most: u32) -> Result<u32,
     }
 }
 
+/// No board has so many entries, and Redis still tells the number from the next.
+const FROM_MAX: u64 = 1 << 52;
+
+impl EntriesQuery {
+    /// The place of the first entry, from 0, when no cursor says it.
+    pub(super) fn first(&self) -> u64 {
+        self.from_rank.unwrap_or(1).clamp(1, FROM_MAX) - 1
+    }
+}
+
 /// How many of the others stand behind an entry, in per cent; those who share its rank do, so that all of them are told
 /// the same. A dense rank does not say how many are before, so there it is by place.
 pub(super) fn percentile(ties: Ties, ranked: &Ranked, count: u64) -> f64 {

@@ -140,8 +140,10 @@ impl Watched {
             rest: 0,
             turn: 0,
         });
-        // Told how they stand also if they know it in another window.
-        watcher.caller.as_ref().and_then(|caller| watch.mine.remove(&caller.user));
+        if let (Words::Board, Some(caller)) = (words, &watcher.caller) {
+            // Told how they stand also if they know it in another window.
+            watch.mine.remove(&caller.user);
+        }
         watch.watchers.insert(number, watcher.clone());
         Watching { watched: self.clone(), board_no: board.no, number, watcher }
     }
@@ -220,8 +222,10 @@ impl Watched {
         let before = watch.ranks.replace(ranks.clone());
         if let Some(before) = before.filter(|before| !before.is(ranks)) {
             before.unwatch();
-            // Also if a newcomer looked it up, ahead of whoever tells.
+            // Also if a newcomer looked it up, ahead of whoever tells; or so long ago that it is an old one now.
             watch.is_another = true;
+            watch.due = Due::Renewal;
+            self.bell.notify_one();
         }
         for watcher in watch.watchers.values() {
             let sees = board.may_see(watcher.caller.as_ref());
@@ -246,7 +250,7 @@ impl Watched {
         Some(users)
     }
 
-    /// Those of `stand` for whom it is not what they were told last. Who has no entry is told so only if they had one.
+    /// Those of `stand` for whom it is not what they were told last. Whoever has come since is told, also of no entry.
     pub(super) fn take_changed(
         &self,
         board_no: i64,
@@ -254,10 +258,7 @@ impl Watched {
     ) -> Vec<(UserId, Vec<LiveEntry>)> {
         let mut boards = self.boards();
         let Some(watch) = boards.get_mut(&board_no) else { return Vec::new() };
-        stand.retain(|(user, around)| {
-            let before = watch.mine.get(user).map(Vec::as_slice).unwrap_or_default();
-            before != around
-        });
+        stand.retain(|(user, around)| watch.mine.get(user).is_none_or(|before| before != around));
         watch.mine.extend(stand.iter().cloned());
         stand
     }

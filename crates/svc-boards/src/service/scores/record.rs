@@ -233,7 +233,7 @@ pub(crate) async fn record(
 }
 
 /// The operator of a score that names none. While the board is built anew it is the one before, unless the score was
-/// not allowed under that.
+/// not allowed under that; the past is told by the one before until the build is shown.
 fn usual_operator(board: &Board, scores: &[i64]) -> Operator {
     match board.ranked.operator {
         Operator::Decr if scores.iter().any(|score| *score < 0) => board.settings.operator,
