@@ -6,7 +6,7 @@
 //! `--nakama PATH` names an executable of Nakama, which is then asked over HTTP, in turn too, by as many callers about
 //! as many owners; its Postgres syncs each commit. The first other word is how many seconds a round takes.
 //!
-//! Single scores are sent by few callers, who leave processors idle while the disk syncs, and by many, who do not.
+//! Single scores are sent by few callers, who leave processors idle while the disk syncs, and by very many.
 #![expect(clippy::print_stdout, reason = "printing figures is what benchmarks are for")]
 
 use std::{

@@ -1,6 +1,6 @@
 //! Live boards: what moved in the top, and how the reader stands, told at most ten times a second.
 //!
-//! Every fact notes whom it moved; ten times a second what was noted becomes one message for everybody who watches a
+//! Every fact notes whom it moved; after each pause what was noted becomes one message for everybody who watches a
 //! board, however many scores came in between. A message names owners and where they are now, so it can be applied to
 //! any older state: take out everybody it names, then put those of `entries` in at their places, in order.
 
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{engine::Ranked, error::Error, store};
 
-/// The pause between two messages of a board.
+/// The pause between two messages of a board: with what a reader is told of themselves they are ten a second.
 pub(crate) const TELL_EVERY: Duration = Duration::from_millis(120);
 /// How long nothing may happen before the teller looks around anyway.
 const QUIET: Duration = Duration::from_secs(1);
