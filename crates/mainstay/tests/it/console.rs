@@ -207,7 +207,9 @@ async fn new_posts_wait_behind_a_pill_and_counts_change_where_they_stand() {
     site.call("PUT", &follow, &ben, Value::Null).await;
     let page = site.browser("ben").await;
     page.press("gh").await.unwrap();
-    sees(&page, &format!("document.querySelector('#{first}[data-live=on]')")).await;
+    // The page before this one shows the same posts, without the pill.
+    let home = "document.querySelector('[data-pill=home]')";
+    sees(&page, &format!("{home} && document.querySelector('#{first}[data-live=on]')")).await;
     page.run("scrollTo(0, 600)").await.unwrap();
     let before = number(&page, "scrollY").await;
     for caption in ["News", "More news"] {
