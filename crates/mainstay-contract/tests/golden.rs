@@ -13,7 +13,7 @@ use std::{
 use mainstay_contract::{Fact, Visit, visit_facts};
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join(name)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

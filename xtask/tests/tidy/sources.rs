@@ -61,6 +61,10 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("#[ignore", "a test that does not run proves nothing"),
     ("todo!(", "finish it"),
     ("unimplemented!(", "finish it"),
+    (
+        "env!(\"CARGO_MANIFEST_DIR\")",
+        "what is built here may run for another checkout; ask `std::env` for it",
+    ),
     ("#[allow(", "use #[expect(.., reason = \"..\")], which ends when it is not needed"),
     ("#![allow(", "use #![expect(.., reason = \"..\")], which ends when it is not needed"),
 ];

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use mainstay_testkit::{Chromium, Page};
 
-use crate::program::Place;
+use crate::program::{Place, photograph};
 
 /// How long a page may take to show something; far more than it needs.
 const SOON: Duration = Duration::from_secs(60);
-const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../svc-feed/tests/data/rocket.jpg");
 
 /// A browser in which a new person has just registered, by the form.
 async fn newcomer(chromium: &Chromium, site: &str, handle: &str) -> Page {
@@ -34,8 +33,7 @@ async fn a_person_signs_up_posts_a_photo_and_sees_anothers_like_arrive_without_a
     ada.click("[data-create]").await.unwrap();
     ada.wait_until("document.querySelector('#caption')", SOON).await.unwrap();
     ada.type_into("#caption", "Lift-off #space").await.unwrap();
-    let picture = std::fs::canonicalize(PICTURE).unwrap();
-    ada.type_into("#file", picture.to_str().unwrap()).await.unwrap();
+    ada.type_into("#file", photograph().to_str().unwrap()).await.unwrap();
     ada.wait_until("document.querySelector('[data-upload] input[name=media]')", SOON)
         .await
         .unwrap();

@@ -1,10 +1,10 @@
 //! Commands that start nothing: version, config, completions, routes, and mistakes in using them.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{fs, process::Stdio};
 
 use serde_json::json;
 
-use crate::program::Place;
+use crate::program::{Place, source};
 
 #[test]
 fn the_version_is_told_to_people_and_programs() {
@@ -48,8 +48,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_write() {
 
 #[test]
 fn the_default_file_of_the_repository_is_the_one_that_is_printed() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../mainstay.default.toml");
-    let kept = fs::read_to_string(file).unwrap();
+    let kept = fs::read_to_string(source("mainstay.default.toml")).unwrap();
     let printed = Place::new().run("config default").printed();
     assert!(
         kept == printed,

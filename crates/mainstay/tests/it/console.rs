@@ -5,7 +5,7 @@ use std::time::Duration;
 use mainstay_testkit::{Chromium, Link, Page, keys};
 use serde_json::{Value, json};
 
-use crate::program::{Place, Serving};
+use crate::program::{Place, Serving, photograph};
 
 /// How long a page may take to show something; far more than it needs.
 const SOON: Duration = Duration::from_secs(60);
@@ -341,7 +341,6 @@ async fn what_is_wrong_in_a_form_stands_at_its_field_and_nothing_typed_is_lost()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_is_refused_says_why_and_the_others_go_on() {
-    const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../svc-feed/tests/data/rocket.jpg");
     let site = Site::open();
     site.person("ada").await;
     let page = site.browser("ada").await;
@@ -351,8 +350,7 @@ async fn an_upload_that_is_refused_says_why_and_the_others_go_on() {
     std::fs::write(&disguised, "no picture at all").unwrap();
     page.type_into("#file", disguised.to_str().unwrap()).await.unwrap();
     sees(&page, "document.querySelector('.upload.failed .field-error')?.textContent.includes('holiday.jpg')").await;
-    let picture = std::fs::canonicalize(PICTURE).unwrap();
-    page.type_into("#file", picture.to_str().unwrap()).await.unwrap();
+    page.type_into("#file", photograph().to_str().unwrap()).await.unwrap();
     sees(&page, "document.querySelector('.upload:not(.failed) [name=media]')").await;
     sees(
         &page,

@@ -4,9 +4,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use reqwest::{Method, StatusCode, header, redirect::Policy};
 
-use crate::program::Place;
+use crate::program::{Place, photograph};
 
-const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../svc-feed/tests/data/rocket.jpg");
 const PASSWORD: &str = "correct horse battery";
 
 /// A browser without script: it keeps cookies, follows one redirect after a form, and says where its forms come from.
@@ -133,7 +132,7 @@ async fn without_script_one_signs_in_posts_a_photo_likes_and_comments() {
         ("comments_enabled", "on"),
         ("action", "publish"),
     ];
-    let body = parts(&fields, Some(Path::new(PICTURE)));
+    let body = parts(&fields, Some(&photograph()));
     let posted = ada.send(Method::POST, "/posts", Some(body)).await;
     assert_eq!(posted.status, StatusCode::SEE_OTHER, "{posted:?}");
     let post = posted.location.clone();
@@ -180,7 +179,7 @@ async fn a_form_takes_a_large_file_and_says_what_is_wrong_with_a_bad_one() {
     let folder = tempfile::tempdir().unwrap();
     let (large, bad) = (folder.path().join("large.jpg"), folder.path().join("bad.jpg"));
     // What stands behind a picture's end is not kept, but it has to arrive.
-    fs::write(&large, [fs::read(PICTURE).unwrap(), vec![0; 5 << 20]].concat()).unwrap();
+    fs::write(&large, [fs::read(photograph()).unwrap(), vec![0; 5 << 20]].concat()).unwrap();
     fs::write(&bad, b"<html>").unwrap();
     for (file, status) in
         [(&large, StatusCode::SEE_OTHER), (&bad, StatusCode::UNPROCESSABLE_ENTITY)]

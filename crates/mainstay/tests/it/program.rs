@@ -10,6 +10,17 @@ use std::{
 
 use serde_json::Value;
 
+/// A file of the sources, by its path from the root.
+pub(crate) fn source(path: &str) -> PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    fs::canonicalize(Path::new(&here).join("../..").join(path)).unwrap()
+}
+
+/// A picture as a camera makes it.
+pub(crate) fn photograph() -> PathBuf {
+    source("crates/svc-feed/tests/data/rocket.jpg")
+}
+
 /// An empty folder, in which the program finds no configuration but what a test puts there.
 pub(crate) struct Place(tempfile::TempDir);
 

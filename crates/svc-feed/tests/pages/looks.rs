@@ -20,7 +20,6 @@ use tempfile::TempDir;
 
 use crate::{fixtures::Fixtures, sheets};
 
-const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/photos");
 /// Width and height of the windows, and the theme in which they are looked at more closely.
 const WINDOWS: [(u32, u32, &str); 2] = [(1280, 900, "light"), (360, 740, "dark")];
 
@@ -43,7 +42,8 @@ impl Made {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("photos");
         fs::create_dir(&out).unwrap();
-        let fixtures = Fixtures::load(Path::new(PHOTOS), &out).unwrap();
+        let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+        let fixtures = Fixtures::load(&Path::new(&here).join("demo/photos"), &out).unwrap();
         let sheets = sheets::all(&fixtures);
         let names = sheets.iter().map(|(name, _)| *name).collect();
         let pages = sheets.into_iter().map(|(name, page)| (name.to_owned(), page.into_string()));
