@@ -196,7 +196,7 @@ impl Shell<'_> {
                         @if !head.plain { (self.side(head)) }
                         (column)
                     }
-                    (overlay::overlays(self.viewer.is_some()))
+                    (self.overlays())
                 }
             }
         }

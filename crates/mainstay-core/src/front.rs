@@ -33,6 +33,8 @@ pub enum Place {
     Menu,
     /// The one act that stands out, such as writing a post.
     Primary,
+    /// In the palette only, for what has its link on a page of its service.
+    Palette,
 }
 
 /// An entry of the navigation.

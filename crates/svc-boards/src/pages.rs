@@ -24,6 +24,7 @@ pub mod metric;
 pub mod money;
 pub mod ranking;
 
+use self::keeping::Kept;
 use mainstay_console::shell::{Audience, NavItem, Place};
 
 const fn item(
@@ -38,8 +39,19 @@ const fn item(
     NavItem { key, label, href, icon, audience, place: Place::Side, counts_unread: false, letter }
 }
 
+/// What the palette offers besides: pages that are reached from one of the others.
+const fn offer(
+    label: &'static str,
+    href: &'static str,
+    icon: &'static str,
+    audience: Audience,
+) -> NavItem {
+    let (place, counts_unread, letter) = (Place::Palette, false, None);
+    NavItem { key: "", label, href, icon, audience, place, counts_unread, letter }
+}
+
 /// What Boards adds to the navigation. The bar of small screens has room for one entry of it.
-pub const NAV: [NavItem; 4] = [
+pub const NAV: [NavItem; 12] = [
     NavItem {
         place: Place::SideAndBar,
         ..item("boards", "Boards", "/boards", "trophy", Audience::Everybody, 'b')
@@ -47,4 +59,12 @@ pub const NAV: [NavItem; 4] = [
     item("competitions", "Competitions", "/competitions", "medal", Audience::Everybody, 't'),
     item("dashboard", "Dashboard", "/dashboard", "activity", Audience::SignedIn, 'y'),
     item("boards-admin", "Boards admin", "/admin/boards", "scale", Audience::Moderators, 'k'),
+    offer("Your transactions", "/dashboard/transactions", "wallet", Audience::SignedIn),
+    offer("New competition", "/competitions/new", "medal", Audience::Administrators),
+    offer("New rule", "/admin/boards/new-rule", "target", Audience::Administrators),
+    offer("Rules of boards", Kept::Rules.href(), "target", Audience::Administrators),
+    offer("Prizes to pay out", Kept::Prizes.href(), "coins", Audience::Administrators),
+    offer("Ledger", Kept::Ledger.href(), "scale", Audience::Administrators),
+    offer("Bans from boards", Kept::Bans.href(), "ban", Audience::Moderators),
+    offer("Evidence of scores", Kept::Evidence.href(), "eye", Audience::Moderators),
 ];

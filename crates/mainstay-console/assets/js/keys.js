@@ -6,7 +6,7 @@ import { visit } from "/assets/swap.js";
 const KEYS = [
   [["Ctrl", "K"], "Go to or do anything"], [["/"], "Search"], [["?"], "Show these keys"], [["j"], "Next"], [["k"], "Previous"],
   [["Enter"], "Open what is selected"], [["l"], "Like it"], [["r"], "Comment or reply"], [["v"], "View its pictures"], [["."], "Show its menu"],
-  [["c"], "New post"], [["g", "h"], "Go home; g and e, s, n, d, b, t, y, p lead to explore, search, notifications, drafts, boards, competitions, your dashboard, you"], [["Esc"], "Close, or leave a field"],
+  [["c"], "New post"], [["Esc"], "Close, or leave a field"],
   [["Ctrl", "Enter"], "Send the form you are writing in"],
 ];
 let selected, waitsForLetter, cameFrom;
@@ -46,8 +46,12 @@ function openSelected() {
   if (item?.dataset.open) follow(item.dataset.open);
 }
 
+/** The word of a link of the navigation. */
+const wordOf = (link) => (one(".word", link) ?? link).textContent.trim();
+
 function showKeys() {
-  one("#keys-list").replaceChildren(...KEYS.flatMap(([keys, words]) => [make("dt", {}, ...keys.map((key) => make("kbd", {}, key))), make("dd", {}, words)]));
+  const letters = all("[data-letter]").map((link) => [["g", link.dataset.letter], `Go to: ${wordOf(link)}`]);
+  one("#keys-list").replaceChildren(...[...KEYS, ...letters].flatMap(([keys, words]) => [make("dt", {}, ...keys.map((key) => make("kbd", {}, key))), make("dd", {}, words)]));
   one("#keys").showModal();
 }
 
@@ -55,7 +59,7 @@ function showKeys() {
 
 function offers(query) {
   const go = all("[data-key], .account-menu a, [data-go]").map((link) => ({
-    words: link.querySelector(".word")?.textContent ?? link.textContent.trim(), symbol: one("use", link)?.getAttribute("href").split("#")[1], run: () => link.click(),
+    words: wordOf(link), symbol: one("use", link)?.getAttribute("href").split("#")[1], run: () => link.click(),
     key: link.dataset.letter && !link.matches("[data-create]") ? `g ${link.dataset.letter}` : link.matches("[data-create]") ? "c" : "",
   }));
   const item = here();

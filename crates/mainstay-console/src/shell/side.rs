@@ -19,7 +19,7 @@ impl Shell<'_> {
         }
     }
 
-    fn items(&self, places: &'static [Place]) -> impl Iterator<Item = &NavItem> {
+    pub(super) fn items(&self, places: &'static [Place]) -> impl Iterator<Item = &NavItem> {
         self.nav.iter().filter(move |item| places.contains(&item.place) && self.sees(item))
     }
 

@@ -1,10 +1,10 @@
 //! What administrators and moderators of boards keep, in a real browser: rules, prizes, the ledger, bans.
 
-use mainstay_testkit::Page;
+use mainstay_testkit::{Page, keys};
 use serde_json::{Value, json};
 
 use crate::{
-    competitions::{compete, join, look, now, over, staff, walk},
+    competitions::{compete, join, look, now, over, picture, staff, walk},
     console::{Site, sees},
 };
 
@@ -103,7 +103,7 @@ async fn a_rule_is_tried_on_what_was_told_then_made_changed_and_deleted() {
     page.goto(&site.url("/admin/boards/rules/likes")).await.unwrap();
     page.click("button[value=try]").await.unwrap();
     sees(&page, "document.querySelector('#tried tbody tr')").await;
-    crate::competitions::picture(&page, folder, "rule-tried").await;
+    picture(&page, folder, "rule-tried").await;
 
     // Deleting is taken back while the message stands, and done when the page is left.
     let rules = async || site.call("GET", "/api/v1/boards/rules", &keeper, Value::Null).await;
@@ -268,4 +268,37 @@ async fn moderators_ban_and_lift_bans_and_nobody_else_sees_these_pages() {
         sees(&stranger, "location.pathname === '/sign-in'").await;
     }
     stranger.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_palette_offers_what_one_may_do_and_the_sheet_of_keys_names_where_they_lead() {
+    let site = Site::open();
+    staff(&site, "admin", "keeper").await;
+    site.person("ada").await;
+    let (keeper, ada) = (site.browser("keeper").await, site.browser("ada").await);
+    let offers = "[...document.querySelectorAll('#palette-list [role=option]')]";
+    for page in [&keeper, &ada] {
+        page.press(&format!("{}k", keys::CONTROL)).await.unwrap();
+        page.press("dashboard").await.unwrap();
+        sees(page, &format!("{offers}[0]?.textContent.startsWith('Dashboard')")).await;
+        page.run("document.querySelector('#palette-input').value = ''").await.unwrap();
+        page.press("new comp").await.unwrap();
+    }
+    // What is left is what stands below any list: a search.
+    sees(&ada, &format!("{offers}[0]?.textContent.startsWith('Search people')")).await;
+    sees(&keeper, &format!("{offers}[0]?.textContent === 'New competition'")).await;
+    keeper.press(keys::ENTER).await.unwrap();
+    sees(&keeper, "location.pathname === '/competitions/new'").await;
+
+    ada.press(keys::ESCAPE).await.unwrap();
+    for (page, admin) in [(&keeper, true), (&ada, false)] {
+        page.run("document.querySelector('#main').focus()").await.unwrap();
+        page.press("?").await.unwrap();
+        let told = "document.querySelector('#keys[open] #keys-list')?.textContent";
+        sees(page, &format!("{told}?.includes('gtGo to: Competitions')")).await;
+        sees(page, &format!("{told}.includes('Audit log') === {admin}")).await;
+    }
+    picture(&keeper, "boards-admin", "keys").await;
+    crate::console::done(keeper).await;
+    crate::console::done(ada).await;
 }
