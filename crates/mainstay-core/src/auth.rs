@@ -43,6 +43,7 @@ pub use mainstay_contract::{
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
+pub(crate) use self::check::shows_credentials;
 pub use self::{
     accounts::{Brief, NewAccount, NewUser},
     check::{SESSION_COOKIE, Transport, cookie_in},

@@ -145,8 +145,7 @@ impl Limiter {
         // Nothing panics while it is held.
         let mut places = bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let place = self.place(&mut places, key, now);
-        // More than a full depth ahead cannot be unless the clock went back; then the debt is not carried along.
-        let full_at = place.full_at.clamp(now, now.saturating_add(limit.depth_ns()));
+        let full_at = limit.believed(place.full_at, now);
         let cost = limit.interval_ns.saturating_mul(i64::from(count));
         let debt_if_allowed = (full_at - now).saturating_add(cost);
         if debt_if_allowed <= limit.depth_ns() {
@@ -155,6 +154,18 @@ impl Limiter {
         } else {
             limit.decide(false, full_at - now, debt_if_allowed - limit.depth_ns())
         }
+    }
+
+    /// What [`Limiter::check`] would say, without counting anything.
+    pub fn look(&self, class: &LimitClass, caller: u64, now_us: i64) -> Decision {
+        let (now, limit) = (now_us.saturating_mul(1_000), class.limit);
+        let key = self.key(class, caller);
+        let bucket = &self.buckets[(key >> 32) as usize & (self.buckets.len() - 1)];
+        let places = *bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = places.iter().find(|place| place.key == key).unwrap_or(&FREE);
+        let debt = limit.believed(known.full_at, now) - now + limit.interval_ns;
+        let over = debt - limit.depth_ns();
+        limit.decide(over <= 0, if over <= 0 { debt } else { debt - limit.interval_ns }, over)
     }
 
     /// Callers that had not fully recovered when they gave way; above zero the table is too small for the traffic.
@@ -193,6 +204,12 @@ impl Limiter {
 }
 
 impl Limit {
+    /// When the caller will have recovered, at `now`. More than a full depth ahead cannot be unless the clock went back;
+    /// then the debt is not carried along.
+    fn believed(self, full_at: i64, now: i64) -> i64 {
+        full_at.clamp(now, now.saturating_add(self.depth_ns()))
+    }
+
     /// The answer when the caller's debt is `debt` nanoseconds and the next request may come in `wait`.
     fn decide(self, allowed: bool, debt: i64, wait: i64) -> Decision {
         let seconds =
@@ -252,6 +269,14 @@ mod tests {
             let (mut model, mut now) = (Leaky::default(), 1_000_000_000);
             for (caller, count, pause_us) in calls {
                 now += pause_us;
+                let looked = limiter.look(&class, caller, now);
+                let one = model.0.get(&caller).copied();
+                let told = model.check(limit, caller, 1, now);
+                prop_assert_eq!((looked.allowed, looked.remaining), told);
+                match one {
+                    Some(before) => model.0.insert(caller, before),
+                    None => model.0.remove(&caller),
+                };
                 let decision = limiter.check_many(&class, caller, count, now);
                 let wanted = model.check(limit, caller, count, now);
                 prop_assert_eq!((decision.allowed, decision.remaining), wanted);

@@ -65,6 +65,11 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// Whether these headers show anything that could tell who sends them.
+pub(crate) fn shows_credentials(headers: &HeaderMap) -> bool {
+    !matches!(Shown::in_headers(headers), Shown::Nothing)
+}
+
 impl Auth {
     /// Who sends these headers, from memory alone: `None` says nothing about them.
     pub fn cached(&self, headers: &HeaderMap, now: Ts) -> Option<Caller> {

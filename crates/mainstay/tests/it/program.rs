@@ -159,9 +159,20 @@ impl Serving {
         serde_json::from_slice(&answer[end + 4..]).unwrap()
     }
 
+    /// The first line of the answer to a GET with this access token or key.
+    pub(crate) fn get_with(&self, path: &str, token: &str) -> String {
+        let answer = self.answer_with(path, &format!("authorization: Bearer {token}\r\n"));
+        String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+    }
+
     fn answer_to(&self, path: &str) -> Vec<u8> {
+        self.answer_with(path, "")
+    }
+
+    fn answer_with(&self, path: &str, headers: &str) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address()).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n{headers}connection: close\r\n\r\n")
+            .unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         answer

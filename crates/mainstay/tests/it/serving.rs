@@ -120,6 +120,23 @@ fn no_part_of_a_secret_is_logged() {
     }
 }
 
+/// Nothing that can be made up is looked up without end, also where requests are not counted.
+#[test]
+fn guesses_are_counted_where_requests_are_free() {
+    let place = Place::new();
+    place.write("mainstay.toml", "[limit.read]\nper_min = 1\nburst = 3\n");
+    let serving = place.serve();
+    let guess = |number: i32| serving.get_with("/health/live", &format!("mk_{number}"));
+    for number in 0..3 {
+        assert!(guess(number).starts_with("HTTP/1.1 401"));
+    }
+    assert!(guess(3).starts_with("HTTP/1.1 429"));
+    // Who shows nothing is free as before.
+    for _ in 0..10 {
+        assert!(serving.get("/health/live").starts_with("HTTP/1.1 200"));
+    }
+}
+
 #[test]
 fn a_hangup_takes_over_what_the_file_says_now() {
     let place = Place::new();

@@ -9,7 +9,7 @@ use mainstay_contract::ts::Ts;
 
 use super::{Gate, Known, PeerAddress, changes, limits::Who};
 use crate::{
-    auth::{Caller, Credential},
+    auth::{self, Caller, Credential},
     error::{Code, Problem},
     http::route::{Access, Kind, LimitClass, Route},
     limit::Decision,
@@ -78,27 +78,28 @@ impl Gate {
         // Who signs in or refreshes often still sends the token that has just expired; there nobody asks who calls.
         let asks = route.limit != LimitClass::Auth || route.access != Access::Public;
         let cached = if asks { self.auth.cached(request.headers(), now) } else { None };
+        let looks_up = asks && cached.is_none() && auth::shows_credentials(request.headers());
+        // What anybody can make up is not looked up without end, wherever it is sent.
+        let class = match route.limit {
+            LimitClass::Free if looks_up => LimitClass::Read,
+            class => class,
+        };
+        let stranger = Who::Address(known.address);
+        if looks_up {
+            within(self.limits.load().look(class, stranger, now))?;
+        }
         let caller = match cached {
             Some(caller) => Ok(Some(caller)),
             // In a box, as whatever is rarely awaited: the room for it would be moved about with every request.
-            None if asks => Box::pin(self.auth.authenticate(request.headers())).await,
+            None if looks_up => Box::pin(self.auth.authenticate(request.headers())).await,
             None => Ok(None),
         };
         // Bad credentials count against the address, like none.
-        let who = match &caller {
-            Ok(Some(caller)) => Who::User(caller.user.bits()),
-            _ => Who::Address(known.address),
+        let (class, who) = match &caller {
+            Ok(Some(caller)) => (route.limit, Who::User(caller.user.bits())),
+            _ => (class, stranger),
         };
-        let decision = self.limits.load().check(route.limit, who, now);
-        if let Some(decision) = decision.filter(|decision| !decision.allowed) {
-            let detail = format!(
-                "More requests than allowed came from you; wait {} s.",
-                decision.retry_after_s
-            );
-            let problem =
-                Problem::new(Code::RateLimited, detail).retry_after_s(decision.retry_after_s);
-            return Err((problem, Some(decision)));
-        }
+        let decision = within(self.limits.load().check(class, who, now))?;
         let refused = |problem| (problem, decision);
         // Before anything is refused: the log and the page of the refusal say whom it met.
         known.caller = caller.map_err(refused)?;
@@ -134,6 +135,15 @@ impl Gate {
             _ => Err(refused()),
         }
     }
+}
+
+/// What was decided, if it was for the request.
+fn within(decision: Option<Decision>) -> Result<Option<Decision>, (Problem, Option<Decision>)> {
+    let Some(Decision { allowed: false, retry_after_s, .. }) = decision else {
+        return Ok(decision);
+    };
+    let detail = format!("More requests than allowed came from you; wait {retry_after_s} s.");
+    Err((Problem::new(Code::RateLimited, detail).retry_after_s(retry_after_s), decision))
 }
 
 fn authorise(access: Access, caller: Option<&Caller>, request: &Request) -> Result<(), Problem> {

@@ -12,9 +12,21 @@ use crate::{
 };
 
 /// Whom a limit counts.
+#[derive(Clone, Copy)]
 pub(super) enum Who {
     User(u128),
     Address(IpAddr),
+}
+
+impl Who {
+    fn number(self) -> u64 {
+        match self {
+            Self::User(bits) => (bits ^ bits >> 64) as u64,
+            Self::Address(IpAddr::V4(address)) => u64::from(address.to_bits()),
+            // One caller has a whole /64 of addresses.
+            Self::Address(IpAddr::V6(address)) => (address.to_bits() >> 64) as u64 | 1 << 63,
+        }
+    }
 }
 
 /// How many requests of each class a caller may send.
@@ -38,26 +50,27 @@ impl Limits {
         Self { limiter, enabled, classes }
     }
 
+    /// Counts a request; nothing where requests are not counted.
     pub(super) fn check(&self, class: LimitClass, who: Who, now: Ts) -> Option<Decision> {
-        if !self.enabled {
-            return None;
-        }
+        Some(self.limiter.check(self.counted(class)?, who.number(), now.as_micros()))
+    }
+
+    /// What [`Limits::check`] would say, without counting.
+    pub(super) fn look(&self, class: LimitClass, who: Who, now: Ts) -> Option<Decision> {
+        Some(self.limiter.look(self.counted(class)?, who.number(), now.as_micros()))
+    }
+
+    fn counted(&self, class: LimitClass) -> Option<&limit::LimitClass> {
         let [read, write, auth, upload, search] = &self.classes;
-        let class = match class {
-            LimitClass::Read => read,
-            LimitClass::Write => write,
-            LimitClass::Auth => auth,
-            LimitClass::Upload => upload,
-            LimitClass::Search => search,
-            LimitClass::Free => return None,
-        };
-        let caller = match who {
-            Who::User(bits) => (bits ^ bits >> 64) as u64,
-            Who::Address(IpAddr::V4(address)) => u64::from(address.to_bits()),
-            // One caller has a whole /64 of addresses.
-            Who::Address(IpAddr::V6(address)) => (address.to_bits() >> 64) as u64 | 1 << 63,
-        };
-        Some(self.limiter.check(class, caller, now.as_micros()))
+        match class {
+            _ if !self.enabled => None,
+            LimitClass::Read => Some(read),
+            LimitClass::Write => Some(write),
+            LimitClass::Auth => Some(auth),
+            LimitClass::Upload => Some(upload),
+            LimitClass::Search => Some(search),
+            LimitClass::Free => None,
+        }
     }
 }
 

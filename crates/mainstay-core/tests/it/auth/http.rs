@@ -30,6 +30,11 @@ pub(super) type Answer = (StatusCode, Value);
 
 impl Site {
     pub(super) fn over(house: &House) -> Self {
+        // Rates are not what most tests are about, and their clock stands still.
+        Self::limited(house, Limits::new([Limit::per_s(1, 1); 5], false))
+    }
+
+    fn limited(house: &House, limits: Limits) -> Self {
         let settings = GateSettings {
             in_flight_max: 100,
             header_bytes_max: 32 << 10,
@@ -37,8 +42,6 @@ impl Site {
             cors_origins: Vec::new(),
             https: false,
         };
-        // Rates are not what these tests are about, and their clock stands still.
-        let limits = Limits::new([Limit::per_s(1, 1); 5], false);
         let metrics = HttpMetrics::new(&Metrics::new());
         let (auth, clock) = (house.auth.clone(), house.clock.clone());
         let gate = Arc::new(Gate::new(settings, auth, clock, limits, metrics, None));
@@ -188,6 +191,27 @@ async fn wrong_passwords_end_in_429_with_a_time_to_wait() {
         }
         let (status, problem) = site.post("/api/v1/auth/login", "", wrong).await;
         assert_eq!((status.as_u16(), text(&problem["code"])), (429, "rate_limited"));
+    }
+}
+
+/// Guessing must not cost the records more than guessers are allowed.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_an_address_that_guessed_too_often_are_not_looked_up() {
+    for house in engines().await {
+        let (bob, eve) = (house.register("bob").await, house.register("eve").await);
+        let site = Site::limited(&house, Limits::new([Limit::per_s(1, 3); 5], true));
+        assert_eq!(site.get("/api/v1/me", &bob.access_token).await.0, 200);
+        for guess in ["mk_one", "mk_two", "three"] {
+            assert_eq!(site.get("/api/v1/me", guess).await.0, 401);
+        }
+        let (status, problem) = site.get("/api/v1/me", "mk_four").await;
+        assert_eq!((status.as_u16(), text(&problem["code"])), (429, "rate_limited"));
+        // Nobody can tell a good one from a guess without looking it up.
+        assert_eq!(site.get("/api/v1/me", &eve.access_token).await.0, 429);
+        // Who is known already counts for themselves.
+        assert_eq!(site.get("/api/v1/me", &bob.access_token).await.0, 200);
+        house.clock.advance_s(1);
+        assert_eq!(site.get("/api/v1/me", &eve.access_token).await.0, 200);
     }
 }
 
