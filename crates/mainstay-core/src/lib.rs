@@ -21,6 +21,7 @@ pub mod data_dir;
 
 pub mod cache;
 pub mod db;
+mod engine_address;
 pub mod events;
 pub mod jobs;
 pub mod redis;

@@ -5,17 +5,17 @@
 //! scripts that may run twice.
 
 use std::{
-    fmt,
+    fmt, fs, io,
     sync::atomic::{AtomicI64, AtomicU32, Ordering},
     time::Duration,
 };
 
 use ::redis::{
-    Client, RedisResult, Value,
+    Client, RedisResult, TlsCertificates, Value,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
-use crate::{cache::Mono, telemetry::Masked};
+use crate::{cache::Mono, engine_address::take_parameter, telemetry::Masked};
 
 /// The longest that a script may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -99,6 +99,20 @@ pub struct RedisAway(String);
 #[error("open Redis; check `redis.url`")]
 pub struct RedisError(#[source] ::redis::RedisError);
 
+/// What connects to `url`. With `rediss://` it does so over TLS, to whom an authority vouches for: one of those in the
+/// PEM file that `sslrootcert` in the query names, or one that the system knows.
+///
+/// # Errors
+/// When it is no address of Redis, or the file cannot be read.
+pub(crate) fn client(url: &Masked<String>) -> RedisResult<Client> {
+    let (address, root) = take_parameter(url.reveal(), "sslrootcert");
+    let Some(root) = root else { return Client::open(address) };
+    let unread = |error| io::Error::other(format!("read `{root}` of `sslrootcert`: {error}"));
+    let certificates = fs::read(&root).map_err(unread)?;
+    let tls = TlsCertificates { client_tls: None, root_cert: Some(certificates) };
+    Client::build_with_tls(address, tls)
+}
+
 /// A Redis that instances share. Connects when it is first used.
 pub struct Redis {
     connection: ConnectionManager,
@@ -114,7 +128,7 @@ impl Redis {
     /// # Errors
     /// When the address is not one of Redis.
     pub fn new(url: &Masked<String>, mono: Mono) -> Result<Self, RedisError> {
-        let client = Client::open(url.reveal().as_str()).map_err(RedisError)?;
+        let client = client(url).map_err(RedisError)?;
         let settings = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(Duration::from_secs(1)))
             .set_response_timeout(Some(TIMEOUT))

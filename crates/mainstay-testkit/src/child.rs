@@ -180,6 +180,24 @@ pub(crate) fn dying_with_parent(user: Option<User>) -> Vec<String> {
     words
 }
 
+/// `program`, run by `user` and ended when this process ends.
+pub(crate) fn as_engine(program: &str, user: Option<User>) -> Command {
+    let mut words = dying_with_parent(user).into_iter().chain([program.to_owned()]);
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
+}
+
+/// Runs `command` to its end; what it said is in the error when it fails.
+pub(crate) fn run(command: &mut Command, doing: &str) -> Result<(), EngineError> {
+    let output = command.output().map_err(EngineError::io(doing))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(EngineError::io(doing)(std::io::Error::other(log)))
+}
+
 /// A new private folder, owned by whoever runs the engine. Its deletion is the keeper's.
 pub(crate) fn private_folder(engine: &str, user: Option<User>) -> Result<PathBuf, EngineError> {
     let doing = "make a temporary folder";

@@ -8,6 +8,7 @@
 //! `kill -9`); nor does its folder. An engine that is not installed is an error that names the command, never a skipped
 //! test.
 
+mod certificate;
 mod child;
 mod chromium;
 mod dice;
@@ -21,12 +22,13 @@ pub mod soak;
 mod storage;
 mod tools;
 
+pub use certificate::self_signed;
 pub use chromium::{Chromium, Page, keys};
 pub use dice::Dice;
 pub use error::EngineError;
 pub use fantoccini;
 pub use link::Link;
-pub use postgres::{Postgres, self_signed};
+pub use postgres::Postgres;
 pub use redis::Redis;
 pub use s3::S3;
 pub use storage::{Loss, LossyStorage, Lost};

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio_postgres::NoTls;
 
 use crate::EngineError;
+use crate::certificate::self_signed;
 use crate::child::{
-    Child, Spec, dying_with_parent, find_program, on_a_free_port, private_folder, unprivileged,
+    Child, Spec, as_engine, find_program, on_a_free_port, private_folder, run, unprivileged,
 };
 use crate::error::chain;
 
@@ -78,13 +79,7 @@ impl Postgres {
         let settings = [QUICK, &[("ssl", "on")]].concat();
         Self::prepared(&settings, |folder| {
             // Its key must be the server's own, so the server's user makes it.
-            let mut words = dying_with_parent(unprivileged());
-            words.push("openssl".to_owned());
-            let [program, arguments @ ..] = words.as_slice() else {
-                return Err(EngineError::Missing { program: "openssl" });
-            };
-            let mut command = Command::new(program);
-            self_signed(command.args(arguments), folder, "127.0.0.1")
+            self_signed(&mut as_engine("openssl", unprivileged()), folder, "127.0.0.1")
         })
     }
 
@@ -284,40 +279,13 @@ fn template(programs: &Path) -> Result<PathBuf, EngineError> {
         Err(_) => {}
     }
     let fresh = private_folder("postgres-template", user)?;
-    let mut words = dying_with_parent(user);
-    words.push(programs.join("initdb").display().to_string());
-    words.extend(["-D".to_owned(), fresh.display().to_string(), "-U".to_owned(), USER.to_owned()]);
-    words.extend(["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"].map(str::to_owned));
-    let [program, arguments @ ..] = words.as_slice() else {
-        return Err(EngineError::Missing { program: "initdb" });
-    };
-    run(Command::new(program).args(arguments), "make a new cluster with initdb")?;
+    let mut initdb = as_engine(&programs.join("initdb").display().to_string(), user);
+    initdb.arg("-D").arg(&fresh).args(["-U", USER]);
+    initdb.args(["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
+    run(&mut initdb, "make a new cluster with initdb")?;
     // Another process may have been quicker: then its template is used and this one goes.
     if fs::rename(&fresh, &template).is_err() {
         fs::remove_dir_all(&fresh).map_err(EngineError::io("delete a second template"))?;
     }
     Ok(template)
-}
-
-/// A certificate for an address that signed itself, `server.crt` with `server.key` in `folder`; `openssl` is the
-/// program, with whatever runs it as another user.
-///
-/// # Errors
-/// When OpenSSL is not installed or refuses.
-pub fn self_signed(openssl: &mut Command, folder: &Path, address: &str) -> Result<(), EngineError> {
-    let new =
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test";
-    openssl.args(new.split(' ')).args(["-addext", &format!("subjectAltName=IP:{address}")]);
-    openssl.arg("-keyout").arg(folder.join("server.key"));
-    openssl.arg("-out").arg(folder.join("server.crt"));
-    run(openssl, "make a certificate")
-}
-
-fn run(command: &mut Command, doing: &str) -> Result<(), EngineError> {
-    let output = command.output().map_err(EngineError::io(doing))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let log = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(EngineError::io(doing)(std::io::Error::other(log)))
 }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::EngineError;
+use crate::certificate::vouched_for;
 use crate::child::{Child, Spec, find_program, on_a_free_port, private_folder, unprivileged};
 use crate::error::chain;
 
@@ -19,6 +20,7 @@ pub struct Redis {
     program: PathBuf,
     folder: PathBuf,
     settings: Vec<(&'static str, &'static str)>,
+    encrypted: bool,
     port: u16,
     child: Option<Child>,
     databases: AtomicU32,
@@ -51,21 +53,46 @@ impl Redis {
         Self::with(&[("appendonly", "yes"), ("appendfsync", "always")])
     }
 
+    /// Starts a server as [`Redis::start`] does that speaks TLS only, with a certificate for 127.0.0.1 that an authority
+    /// vouches for: [`Redis::authority`].
+    ///
+    /// # Errors
+    /// As [`Redis::start`], or when OpenSSL is not installed.
+    pub fn encrypted() -> Result<Self, EngineError> {
+        let mut redis = Self::unstarted(&[("appendonly", "no"), ("tls-auth-clients", "no")])?;
+        vouched_for(&redis.folder, "127.0.0.1")?;
+        redis.encrypted = true;
+        redis.on_a_free_port()
+    }
+
+    /// The certificate of the authority of [`Redis::encrypted`], as a PEM file.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("ca.crt")
+    }
+
     fn with(settings: &[(&'static str, &'static str)]) -> Result<Self, EngineError> {
-        let mut redis = Self {
+        Self::unstarted(settings)?.on_a_free_port()
+    }
+
+    fn unstarted(settings: &[(&'static str, &'static str)]) -> Result<Self, EngineError> {
+        Ok(Self {
             program: find_program(ENGINE, [])?,
             folder: private_folder(ENGINE, unprivileged())?,
             settings: settings.to_vec(),
+            encrypted: false,
             port: 0,
             child: None,
             databases: AtomicU32::new(0),
-        };
-        let folder = redis.folder.clone();
-        on_a_free_port(&folder, |port| redis.launch(port))?;
-        Ok(redis)
+        })
     }
 
-    /// Takes an empty database of the caller's own and returns its `redis://` address.
+    fn on_a_free_port(mut self) -> Result<Self, EngineError> {
+        let folder = self.folder.clone();
+        on_a_free_port(&folder, |port| self.launch(port))?;
+        Ok(self)
+    }
+
+    /// Takes an empty database of the caller's own and returns its `redis://` (or `rediss://`) address.
     ///
     /// Databases of one server share its memory limit and channels of PUBLISH.
     ///
@@ -77,7 +104,8 @@ impl Redis {
             let full = std::io::Error::other(format!("all {DATABASES_MAX} are taken"));
             return Err(EngineError::io("take a Redis database")(full));
         }
-        Ok(format!("redis://127.0.0.1:{}/{number}", self.port))
+        let scheme = if self.encrypted { "rediss" } else { "redis" };
+        Ok(format!("{scheme}://127.0.0.1:{}/{number}", self.port))
     }
 
     /// The TCP port on 127.0.0.1; it stays the same after [`Redis::restart`].
@@ -114,7 +142,16 @@ impl Redis {
         let mut set = |name: &str, value: &str| {
             command.extend([format!("--{name}"), value.to_owned()]);
         };
-        set("port", &port.to_string());
+        let in_folder = |name: &str| self.folder.join(name).display().to_string();
+        if self.encrypted {
+            set("port", "0");
+            set("tls-port", &port.to_string());
+            set("tls-key-file", &in_folder("server.key"));
+            set("tls-cert-file", &in_folder("server.crt"));
+            set("tls-ca-cert-file", &in_folder("ca.crt"));
+        } else {
+            set("port", &port.to_string());
+        }
         set("bind", "127.0.0.1");
         set("dir", &self.folder.display().to_string());
         set("databases", &DATABASES_MAX.to_string());

@@ -14,8 +14,7 @@ use std::{
 };
 
 use redis::{
-    AsyncCommands, Client, ExistenceCheck, FromRedisValue, RedisResult, Script, SetExpiry,
-    SetOptions,
+    AsyncCommands, ExistenceCheck, FromRedisValue, RedisResult, Script, SetExpiry, SetOptions,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 pub(super) use shelf::{Lease, Place, Shelf};
@@ -34,7 +33,8 @@ const RELEASE: &str =
 /// How Redis is reached.
 #[derive(Debug, Clone)]
 pub struct SecondLevelConfig {
-    /// `redis://[user:password@]host:port[/db]` or `redis+unix:///path`; masked, as it may hold a password.
+    /// `redis://[user:password@]host:port[/db]`, `rediss://` for TLS or `redis+unix:///path`; masked, as it may hold a
+    /// password.
     pub url: Masked<String>,
     /// Each call takes at most this long, then the level is skipped (default 20).
     pub timeout_ms: u32,
@@ -81,7 +81,7 @@ impl SecondLevel {
     /// # Errors
     /// When the address is not one of Redis.
     pub fn new(config: &SecondLevelConfig, mono: Mono) -> Result<Self, SecondLevelError> {
-        let client = Client::open(config.url.reveal().as_str()).map_err(SecondLevelError)?;
+        let client = crate::redis::client(&config.url).map_err(SecondLevelError)?;
         let timeout = Duration::from_millis(u64::from(config.timeout_ms.max(1)));
         let settings = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(Duration::from_secs(1)))

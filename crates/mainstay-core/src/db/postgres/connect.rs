@@ -20,7 +20,6 @@ use std::{
     },
 };
 
-use percent_encoding::percent_decode_str;
 use tokio::task::JoinHandle;
 use tokio_postgres::{
     Client, Config, Error,
@@ -28,7 +27,10 @@ use tokio_postgres::{
 };
 
 use super::tls::{Tls, Trust};
-use crate::db::{BoxFuture, DbError};
+use crate::{
+    db::{BoxFuture, DbError},
+    engine_address::take_parameter,
+};
 
 /// Opens connections. Cloning is cheap and counts on.
 #[derive(Clone)]
@@ -133,22 +135,9 @@ struct Asked {
 impl Asked {
     /// Takes it out of the address, since the driver knows fewer modes and no files.
     fn take(url: &str) -> (String, Self) {
-        let mut asked = Self::default();
-        let Some((rest, query)) = url.split_once('?') else { return (url.to_owned(), asked) };
-        let others = query.split('&').filter(|pair: &&str| {
-            let pair: &str = pair;
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = || Some(percent_decode_str(value).decode_utf8_lossy().into_owned());
-            match name {
-                "sslmode" => asked.mode = value(),
-                "sslrootcert" => asked.root = value(),
-                _ => return true,
-            }
-            false
-        });
-        let others: Vec<&str> = others.collect();
-        let mark = if others.is_empty() { "" } else { "?" };
-        (format!("{rest}{mark}{}", others.join("&")), asked)
+        let (url, mode) = take_parameter(url, "sslmode");
+        let (url, root) = take_parameter(&url, "sslrootcert");
+        (url, Self { mode, root })
     }
 }
 
