@@ -249,27 +249,25 @@ impl Program {
         self.health.round().await;
     }
 
-    /// Serves until `shutdown`, then answers what is under way, ends the live connections and the background work.
+    /// Serves until `shutdown` and as long as that is announced, then answers what is under way, ends the live connections and the background work.
     pub async fn serve(
         mut self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Drained {
-        let (health, stop) = (self.health.clone(), self.stop.clone());
+        let (health, gate, stop) = (self.health.clone(), self.gate.clone(), self.stop.clone());
+        let announce = self.settings.announce;
         let told = async move {
             shutdown.await;
             health.drain();
+            gate.drain();
+            // Who balances between instances must see that first; until then whoever comes is answered.
+            tokio::time::sleep(announce).await;
             // Live connections would hold up the sockets' end; they are told to come back elsewhere.
             stop.send_replace(true);
         };
-        let drained = server::serve(
-            listener,
-            self.router.clone(),
-            self.gate.clone(),
-            self.settings.clone(),
-            told,
-        )
-        .await;
+        let drained =
+            server::serve(listener, self.router.clone(), self.settings.clone(), told).await;
         self.end().await;
         drained
     }

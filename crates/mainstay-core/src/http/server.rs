@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{
     activity::{Activity, Held, OneMore, Patience, WatchedStream},
-    middleware::{Gate, PeerAddress, TARGET_BYTES_MAX},
+    middleware::{PeerAddress, TARGET_BYTES_MAX},
     router::Router,
 };
 use crate::error::Tolerate as _;
@@ -33,7 +33,9 @@ pub struct ServerSettings {
     pub stall_timeout: Duration,
     /// Most connections; one more waits in the kernel's queue.
     pub connections_max: usize,
-    /// How long requests may go on after the end was asked for.
+    /// How long requests are still taken after the end was asked for, while who asks is told that it comes.
+    pub announce: Duration,
+    /// How long requests may go on after that.
     pub drain: Duration,
 }
 
@@ -45,6 +47,7 @@ impl Default for ServerSettings {
             idle_timeout: Duration::from_secs(75),
             stall_timeout: Duration::from_secs(30),
             connections_max: 20_000,
+            announce: Duration::ZERO,
             drain: Duration::from_secs(25),
         }
     }
@@ -63,7 +66,6 @@ pub enum Drained {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    gate: Arc<Gate>,
     settings: ServerSettings,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
@@ -109,7 +111,6 @@ pub async fn serve(
         });
     }
     drop(listener);
-    gate.drain();
     tokio::select! {
         () = graceful.shutdown() => Drained::Whole,
         () = tokio::time::sleep(settings.drain) => Drained::Cut,

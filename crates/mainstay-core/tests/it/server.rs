@@ -87,7 +87,7 @@ impl House {
         let (stop, mut stopped) = watch::channel(false);
         let serving = tokio::spawn(async move {
             let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
-            serve(listener, router, gate, settings, stop).await;
+            serve(listener, router, settings, stop).await;
         });
         Self { address, pieces, stop, serving, _folder: folder }
     }

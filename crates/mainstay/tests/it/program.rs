@@ -152,6 +152,15 @@ impl Serving {
         String::from_utf8(answer[..end].to_vec()).unwrap()
     }
 
+    /// The status and headers of the answer to a GET over a connection that may be kept.
+    pub(crate) fn kept_head_of(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut lines = BufReader::new(stream).lines().map(|line| line.unwrap().to_lowercase());
+        let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+        head.join("\n").replacen("http/1.1", "HTTP/1.1", 1)
+    }
+
     /// The JSON that a GET is answered with.
     pub(crate) fn get_json(&self, path: &str) -> Value {
         let answer = self.answer_to(path);

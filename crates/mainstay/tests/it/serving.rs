@@ -82,6 +82,34 @@ fn a_second_signal_ends_it_at_once() {
     assert_eq!(serving.end().0, Some(128 + 15));
 }
 
+/// A balancer needs time to notice; who was sent here until then must not be refused.
+#[test]
+fn whoever_comes_while_the_end_is_announced_is_answered() {
+    let place = Place::new();
+    let serving = place.serve_with("--set http.announce_ms=600000");
+    assert!(serving.get("/health/ready").starts_with("HTTP/1.1 200"));
+    assert!(!serving.kept_head_of("/explore").contains("connection: close"));
+    serving.signal("TERM");
+    while serving.get("/health/ready").starts_with("HTTP/1.1 200") {
+        std::thread::yield_now();
+    }
+    assert!(serving.get("/health/ready").starts_with("HTTP/1.1 503"));
+    assert!(serving.get("/health/live").starts_with("HTTP/1.1 200"));
+    // Connections that are kept are not used for a request that would meet the end.
+    let head = serving.kept_head_of("/explore");
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("connection: close"), "{head}");
+    serving.signal("TERM");
+    assert_eq!(serving.end().0, Some(128 + 15));
+}
+
+#[test]
+fn when_the_end_was_announced_it_comes() {
+    let place = Place::new();
+    let serving = place.serve_with("--set http.announce_ms=1");
+    serving.signal("TERM");
+    assert_eq!(serving.end().0, Some(0));
+}
+
 /// The start-up log of the system that Feed replaces held the first ten characters of its secret.
 #[test]
 fn no_part_of_a_secret_is_logged() {

@@ -38,8 +38,12 @@ pub struct HttpSettings {
     /// is answered 414.
     #[schemars(range(min = 1024, max = 1_048_576))]
     pub header_bytes_max: u32,
-    /// How long requests under way may go on after SIGTERM, in milliseconds. Less than the grace period of whatever
-    /// stops the program, which is 30 s in Kubernetes and 10 s in Docker.
+    /// Behind a balancer: how long requests are still taken after SIGTERM, in milliseconds, while `/health/ready` answers
+    /// 503, so that no new ones come by the time none is taken. A little more than the balancer needs to notice.
+    #[schemars(range(max = 600_000))]
+    pub announce_ms: u32,
+    /// How long requests under way may go on after that, in milliseconds. Both together are less than the grace period
+    /// of whatever stops the program, which is 30 s in Kubernetes and 10 s in Docker.
     #[schemars(range(max = 600_000))]
     pub drain_ms: u32,
     /// Networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`. From anybody else it is ignored,
@@ -58,6 +62,7 @@ impl Default for HttpSettings {
             connections_max: 20_000,
             in_flight_max: 4096,
             header_bytes_max: 32 * 1024,
+            announce_ms: 0,
             drain_ms: 8_000,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
@@ -82,6 +87,7 @@ impl HttpSettings {
         ServerSettings {
             header_bytes_max: self.header_bytes_max as usize,
             connections_max: self.connections_max as usize,
+            announce: Duration::from_millis(self.announce_ms.into()),
             drain: Duration::from_millis(self.drain_ms.into()),
             ..ServerSettings::default()
         }
