@@ -21,11 +21,13 @@ pub mod reply;
 pub mod route;
 pub mod router;
 pub mod server;
+mod wording;
 
 pub use self::{
     cursor::Cursors,
     extract::{
-        Body, Form, ListBody, MaybeCaller, NoBody, OneOrList, PageQuery, Path, Path2, Query,
+        Body, Form, ListBody, MaybeBody, MaybeCaller, NoBody, OneOrList, PageQuery, Path, Path2,
+        Query, read_value,
     },
     if_match::IfMatch,
     key::Key,

@@ -14,6 +14,9 @@ pub(crate) enum Error {
     /// There is no such thing, or the caller may not see it.
     #[error("find it for this caller")]
     NotFound,
+    /// There is no such thing in what the caller may see; the sentence says what there is not.
+    #[error("find it: {0}")]
+    Absent(&'static str),
     /// The caller may see it but not do this.
     #[error("do what this caller may not do: {0}")]
     Forbidden(Cow<'static, str>),
@@ -59,6 +62,11 @@ impl Error {
         Self::Invalid(vec![Fault::new(pointer, code, detail)])
     }
 
+    /// Whether there is no such thing, or the caller may not see it.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound | Self::Absent(_))
+    }
+
     /// The present state does not allow it; the sentence says why and what to do.
     pub(crate) fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Conflict(detail.into())
@@ -71,6 +79,7 @@ impl From<Error> for Problem {
             Error::NotFound => {
                 Problem::new(Code::NotFound, "There is nothing here, or it is not for you to see.")
             }
+            Error::Absent(detail) => Problem::new(Code::NotFound, detail),
             Error::Forbidden(detail) => Problem::new(Code::Forbidden, detail),
             Error::Conflict(detail) => Problem::new(Code::Conflict, detail),
             Error::Invalid(faults) => Problem::invalid(faults),

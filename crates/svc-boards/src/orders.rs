@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mainstay_core::{
     db::BoxFuture,
     error::{Code, Problem},
-    http::IfMatch,
+    http::{IfMatch, read_value},
     mount::Order,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -32,7 +32,7 @@ pub(crate) fn orders(boards: &Boards) -> Vec<Order> {
 
 type Ordered = BoxFuture<'static, Result<Value, Error>>;
 
-fn order<A: DeserializeOwned + 'static>(
+fn order<A: DeserializeOwned + Send + 'static>(
     boards: &Boards,
     name: &'static str,
     run: fn(Boards, A) -> Ordered,
@@ -40,11 +40,7 @@ fn order<A: DeserializeOwned + 'static>(
     let boards = boards.clone();
     let run = move |arguments: Value| -> BoxFuture<'static, Result<Value, Problem>> {
         let boards = boards.clone();
-        Box::pin(async move {
-            let arguments = serde_json::from_value(arguments)
-                .map_err(|error| Error::invalid("", "wrong_shape", error.to_string()))?;
-            Ok(run(boards, arguments).await?)
-        })
+        Box::pin(async move { Ok(run(boards, read_value(&arguments)?).await?) })
     };
     Order { name, run: Arc::new(run) }
 }
@@ -70,6 +66,9 @@ struct Named {
 struct Put {
     board: String,
     settings: BoardSettings,
+    /// Also if there is one of this name with other settings.
+    #[serde(default)]
+    replace: bool,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +102,7 @@ async fn list(boards: Boards, of: List) -> Result<Value, Error> {
 /// The error of an order about something that is not there: who owns the data may know that it is not.
 fn named(error: Error, what: impl FnOnce() -> String) -> Error {
     match error {
-        Error::NotFound => Problem::new(Code::NotFound, what()).into(),
+        error if error.is_not_found() => Problem::new(Code::NotFound, what()).into(),
         error => error,
     }
 }
@@ -119,6 +118,14 @@ async fn show(boards: Boards, of: Named) -> Result<Value, Error> {
 }
 
 async fn put(boards: Boards, of: Put) -> Result<Value, Error> {
+    let there = boards.any_board(&of.board).await.ok();
+    if there.is_some_and(|board| !of.replace && board.settings != of.settings) {
+        let name = &of.board;
+        return Err(Error::conflict(format!(
+            "There is a board `{name}` with other settings; see them with `board show {name}`. To give it these instead \
+             of all of its own, add --replace."
+        )));
+    }
     Ok(json!(boards.put_board(None, &of.board, of.settings, None).await?))
 }
 
@@ -132,9 +139,7 @@ async fn top(boards: Boards, of: Top) -> Result<Value, Error> {
     let board = board_named(&boards, &of.board).await?;
     let query =
         EntriesQuery { limit: Some(of.limit), window: of.window, ..EntriesQuery::default() };
-    let page = boards.entries_of(board, &query).await;
-    let page = page.map_err(|error| named(error, || "There is no such period.".to_owned()))?;
-    Ok(json!(page))
+    Ok(json!(boards.entries_of(board, &query).await?))
 }
 
 async fn rank(boards: Boards, of: Rank) -> Result<Value, Error> {

@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Request, State},
+    extract::{FromRequestParts, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header, request::Parts};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Account, ApiKeyId, ApiKeyView, Auth, Caller, NewAccount, NewApiKey, Origin, Scope, SessionId,
@@ -17,8 +17,8 @@ use super::{
 use crate::{
     error::{Code, Problem},
     http::{
-        Body, Created, Json, LimitClass, NoContent, Path, Route, middleware::ClientAddress,
-        route::Routes,
+        Body, Created, Json, LimitClass, MaybeBody, NoContent, Path, Route,
+        middleware::ClientAddress, route::Routes,
     },
 };
 
@@ -257,7 +257,7 @@ async fn logout(
     State(auth): State<Auth>,
     caller: Caller,
     origin: Origin,
-    MaybeBody(body): MaybeBody<Logout>,
+    MaybeBody { value: body, .. }: MaybeBody<Logout>,
 ) -> Answer<NoContent> {
     let what = if body.everywhere { SignOut::Everywhere } else { SignOut::Here };
     auth.logout(&caller, what, &origin).await?;
@@ -332,27 +332,9 @@ async fn rotate_api_key(
     caller: Caller,
     origin: Origin,
     Path(key): Path<ApiKeyId>,
-    MaybeBody(body): MaybeBody<RotateApiKey>,
+    MaybeBody { value: body, .. }: MaybeBody<RotateApiKey>,
 ) -> Answer<Created<NewApiKey>> {
     Ok(Created(auth.rotate_api_key(&caller, key, body.overlap_s, &origin).await?))
-}
-
-/// A JSON body, or its defaults if none was sent.
-struct MaybeBody<T>(T);
-
-impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
-    type Rejection = Response;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let headers = request.headers();
-        let sent = headers.contains_key(header::CONTENT_TYPE)
-            || headers.contains_key(header::TRANSFER_ENCODING)
-            || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-        match sent {
-            true => Ok(Self(Body::<T>::from_request(request, state).await?.value)),
-            false => Ok(Self(T::default())),
-        }
-    }
 }
 
 /// Where the request came from: the address that the middleware found, and what the client says it is.

@@ -1,6 +1,6 @@
 //! What handlers take from a request. Each failure is a [`Problem`] that says what to correct.
 
-use std::{borrow::Cow, convert::Infallible, fmt::Display, str::FromStr};
+use std::{borrow::Cow, convert::Infallible, str::FromStr};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
@@ -14,7 +14,12 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use super::{key::Key, middleware::Known, router::PathParams};
+use super::{
+    key::Key,
+    middleware::Known,
+    router::PathParams,
+    wording::{Said, say},
+};
 use crate::{
     auth::Caller,
     db::Once,
@@ -108,28 +113,24 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         let text = parts.uri.query().unwrap_or_default();
         // A cursor is looked at as a whole where it is opened.
         if let Some((name, _)) = nul_in(text.as_bytes()).filter(|(name, _)| name != "cursor") {
-            let mut problem = Problem::new(
-                Code::MalformedParameter,
-                "A parameter in the address cannot be read; see `errors`.",
-            );
-            problem.faults = vec![Fault::new(format!("?{name}"), "malformed", NO_NUL)];
-            return Err(problem.into_response());
+            return Err(unread(Fault::new(format!("?{name}"), "malformed", NO_NUL)).into_response());
         }
         let pairs =
             serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));
         serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
-            let mut problem = Problem::new(
-                Code::MalformedParameter,
-                "A parameter in the address cannot be read; see `errors`.",
-            );
-            problem.faults = vec![Fault::new(
-                format!("?{}", error.path()),
-                "malformed",
-                sentence(error.inner()),
-            )];
-            problem.into_response()
+            let Said { code, field, detail } = say(&error.inner().to_string());
+            let name = field.unwrap_or_else(|| error.path().to_string());
+            let fault = Fault::new(format!("?{name}"), code.unwrap_or("malformed"), detail);
+            unread(fault).into_response()
         })
     }
+}
+
+fn unread(fault: Fault) -> Problem {
+    let detail = "A parameter in the address cannot be read; see `errors`.";
+    let mut problem = Problem::new(Code::MalformedParameter, detail);
+    problem.faults = vec![fault];
+    problem
 }
 
 /// What is said of a text with a NUL, which no text of a person has and Postgres does not keep.
@@ -197,6 +198,33 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// A JSON body, or its defaults if none was sent, and the idempotency key if the caller sent one.
+#[derive(Debug)]
+pub struct MaybeBody<T> {
+    /// What was sent.
+    pub value: T,
+    /// The key, bound to the caller, the route and these bytes.
+    pub once: Option<Once>,
+}
+
+impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let headers = request.headers();
+        let sent = headers.contains_key(header::CONTENT_TYPE)
+            || headers.contains_key(header::TRANSFER_ENCODING)
+            || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+        if sent {
+            let Body { value, once } = Body::from_request(request, state).await?;
+            return Ok(Self { value, once });
+        }
+        let (mut parts, _empty) = request.into_parts();
+        let NoBody { once } = NoBody::from_request_parts(&mut parts, state).await?;
+        Ok(Self { value: T::default(), once })
+    }
+}
+
 async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Problem> {
     let (bytes, once) = json_body(request).await?;
     Ok(Body { value: one_value(&bytes)?, once })
@@ -225,9 +253,17 @@ fn one_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| not_this_shape(error.path().to_string(), error.inner()))?;
-    json.end().map_err(|error| not_this_shape(String::new(), &error))?;
+        .map_err(|error| not_this_shape(bytes, &error.path().to_string(), error.inner()))?;
+    json.end().map_err(|error| not_this_shape(bytes, "", &error))?;
     Ok(value)
+}
+
+/// What `value` says, read as a body is that came over the network.
+///
+/// # Errors
+/// `Invalid`, with the place at which it has another shape.
+pub fn read_value<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, Problem> {
+    one_value(value.to_string().as_bytes())
 }
 
 fn is_list(bytes: &[u8]) -> bool {
@@ -278,28 +314,28 @@ async fn read_list<T: DeserializeOwned>(request: Request) -> Result<ListBody<T>,
         return Ok(ListBody { value: OneOrList::One(one_value(&bytes)?), once });
     }
     let items: Vec<&serde_json::value::RawValue> =
-        serde_json::from_slice(&bytes).map_err(|error| not_this_shape(String::new(), &error))?;
+        serde_json::from_slice(&bytes).map_err(|error| not_this_shape(&bytes, "", &error))?;
     let items = items.into_iter().map(|item| one_value(item.get().as_bytes())).collect();
     Ok(ListBody { value: OneOrList::List(items), once })
 }
 
 /// Malformed JSON is 400; JSON of another shape is 422 with a pointer to the place.
-fn not_this_shape(path: String, error: &serde_json::Error) -> Problem {
-    if !error.is_data() {
-        return Problem::new(
-            Code::MalformedBody,
-            format!("The body is not JSON: {}.", sentence(error)),
-        );
+fn not_this_shape(bytes: &[u8], path: &str, error: &serde_json::Error) -> Problem {
+    // Of one of several shapes the library says that it is no JSON, where it is none of them.
+    if !error.is_data() && serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
+        let detail = format!("The body is not JSON: {error}.");
+        return Problem::new(Code::MalformedBody, detail);
     }
-    let pointer = match path.as_str() {
+    let Said { code, field, detail } = say(&error.to_string());
+    let mut pointer = match path {
         "" | "." => String::new(),
         path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
     };
-    Problem::invalid(vec![Fault::new(pointer, "wrong_shape", sentence(error))])
-}
-
-fn sentence(error: &impl Display) -> String {
-    error.to_string()
+    // A field that is known is the end of the path already.
+    if let Some(field) = field.filter(|field| !pointer.ends_with(&format!("/{field}"))) {
+        pointer = format!("{pointer}/{field}");
+    }
+    Problem::invalid(vec![Fault::new(pointer, code.unwrap_or("wrong_shape"), detail)])
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

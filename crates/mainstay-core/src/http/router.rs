@@ -37,7 +37,10 @@ pub struct Router {
 struct Inner {
     gate: Arc<Gate>,
     paths: matchit::Router<Methods>,
+    /// For a path without a route: a page for people, a problem for programs.
     missing: Watched,
+    unknown: Watched,
+    /// For a method that the path does not take.
     refused: Watched,
 }
 
@@ -77,12 +80,16 @@ pub fn router(routes: Vec<Route>, gate: &Arc<Gate>) -> Result<Router, RouteError
             .insert(path, Methods { watched, allowed })
             .map_err(|source| RouteError { path, source })?;
     }
-    let mut missing = Routes::pages(&()).get("/{*missing}", missing).limit(LimitClass::Read);
+    let mut missing = Routes::pages(&()).get("/{*missing}", nothing).limit(LimitClass::Read);
+    let mut unknown = Routes::api(&(), "").get("/{*unknown}", nothing).limit(LimitClass::Read);
     let mut refused = Routes::api(&(), "").get("/{*refused}", refused).limit(LimitClass::Read);
     // Nobody reads what is sent to them: its length is not what is wrong with the request.
-    (missing.body_bytes_max, refused.body_bytes_max) = (usize::MAX, usize::MAX);
-    let (missing, refused) = (gate.watch(missing), gate.watch(refused));
-    Ok(Router { inner: Arc::new(Inner { gate: gate.clone(), paths, missing, refused }) })
+    for route in [&mut missing, &mut unknown, &mut refused] {
+        route.body_bytes_max = usize::MAX;
+    }
+    let (missing, unknown) = (gate.watch(missing), gate.watch(unknown));
+    let refused = gate.watch(refused);
+    Ok(Router { inner: Arc::new(Inner { gate: gate.clone(), paths, missing, unknown, refused }) })
 }
 
 /// The methods of a path, as `Allow` lists them.
@@ -106,9 +113,11 @@ impl Router {
     /// Answers one request. An unknown path is 404, a known one with another method 405 with `Allow`; `HEAD` is
     /// answered as `GET` without the body.
     pub async fn answer(&self, mut request: Request) -> Response {
-        let Inner { gate, paths, missing, refused } = &*self.inner;
+        let Inner { gate, paths, missing, unknown, refused } = &*self.inner;
         let Ok(found) = paths.at(request.uri().path()) else {
-            return gate.handle(missing, request).await;
+            // What programs ask for is told to them, whatever they say that they take.
+            let programs = request.uri().path().starts_with("/api/");
+            return gate.handle(if programs { unknown } else { missing }, request).await;
         };
         let methods = found.value;
         let params: SmallVec<[Option<String>; 2]> =
@@ -159,7 +168,7 @@ impl tower::Service<Request> for Router {
     }
 }
 
-async fn missing() -> Response {
+async fn nothing() -> Response {
     Problem::new(Code::NotFound, "There is nothing at this address; /docs lists what there is.")
         .into_response()
 }

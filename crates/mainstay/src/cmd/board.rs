@@ -41,9 +41,10 @@ pub(super) enum Command {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Make a board, or give it other settings.
+    /// Make a board, or with --replace give one other settings.
     ///
-    /// Scores that were submitted are kept; the board is built anew where the new settings make others of them.
+    /// Scores that were submitted are kept; the board is built anew where the new settings make others of them. What is
+    /// not said has its default, also where the board had something else.
     #[command(after_help = "Examples:
   mainstay board create weekly --title Steps --column steps --operator incr --reset \"0 0 * * 1\" --time-zone Asia/Kolkata
   mainstay board create lap-times --title Laps --column seconds:asc:3
@@ -75,6 +76,9 @@ pub(super) enum Command {
         /// People submit their own scores.
         #[arg(long)]
         players: bool,
+        /// Give a board that is there these settings instead of all of its own.
+        #[arg(long)]
+        replace: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
@@ -133,7 +137,7 @@ pub(super) enum Command {
         /// One for each column.
         #[arg(required_unless_present = "file", allow_negative_numbers = true)]
         scores: Vec<String>,
-        /// A file with a list of `{\"owner\", \"scores\"}`; `-` for standard input.
+        /// A file with a list such as [{"owner": "ada", "scores": [1200]}]; `-` for standard input.
         #[arg(long, conflicts_with_all = ["owner", "scores"])]
         file: Option<PathBuf>,
         #[command(flatten)]
@@ -158,6 +162,7 @@ pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
             reset,
             time_zone,
             players,
+            replace,
             settings,
         } => {
             let wanted = match settings_file {
@@ -175,7 +180,7 @@ pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
                     wanted
                 }
             };
-            let order = json!({ "board": board, "settings": wanted });
+            let order = json!({ "board": board, "settings": wanted, "replace": replace });
             let board = ask(settings, "board.put", order).await?;
             show_board(&board, json)
         }
@@ -202,7 +207,8 @@ pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
             for entry in page["items"].as_array().into_iter().flatten() {
                 output::line(&line_of(entry))?;
             }
-            output::line(&format!("{} entries", page["count"]))?;
+            let count = page["count"].as_u64().unwrap_or_default();
+            output::line(&if count == 1 { "1 entry".into() } else { format!("{count} entries") })?;
             Ok(Exit::Done)
         }
         Command::Rank { board, owner, window, settings } => {
@@ -296,7 +302,9 @@ async fn submit(
     {
         output::line(&line_of(entry))?;
     } else {
-        output::line(&format!("{} scores taken, {refused} refused", items.len() - refused))?;
+        let taken = items.len() - refused;
+        let scores = if taken == 1 { "score" } else { "scores" };
+        output::line(&format!("{taken} {scores} taken, {refused} refused"))?;
     }
     if let Some(error) = failed {
         let taken = items.len() - refused;

@@ -80,14 +80,14 @@ fn a_board_command_says_what_is_wrong_and_takes_what_is_right() {
         { "owner": "ada", "scores": [1] }, { "owner": "bea", "scores": ["x"] }, { "scores": [3] },
     ]);
     let ended = place.run_with("board submit steps --file -", &list.to_string());
-    assert_eq!((ended.code, &*ended.stdout), (Some(5), "1 scores taken, 2 refused\n"));
+    assert_eq!((ended.code, &*ended.stdout), (Some(5), "1 score taken, 2 refused\n"));
     assert!(ended.stderr.contains("score 1: /scores/0: Send a whole number"), "{ended:?}");
     assert_eq!(place.run("board rank steps ada").code, Some(0), "it is there");
 
     let refused = [
         ("board submit nowhere ada 1", 5, "There is no board `nowhere`."),
         ("board rank steps zoe", 5, "`zoe` has no entry in that period."),
-        ("board top steps --window previous", 5, "There is no such period."),
+        ("board top steps --window previous", 5, "This board has no such period."),
         ("board top steps --window never", 5, "Ask for `current`, `previous`"),
         ("board create a/b --title x --column y", 5, "Name a board in 1 to 128 letters"),
         ("board create b --title x --column y:up", 2, "write NAME, NAME:asc, or NAME:desc:2"),
@@ -97,6 +97,14 @@ fn a_board_command_says_what_is_wrong_and_takes_what_is_right() {
         ("board submit steps --file missing.json", 1, "open `missing.json`"),
         ("board top steps --limit 0", 2, "1..=1000"),
     ];
+    let again = "board create steps --title Steps --column steps --operator incr";
+    let said = place.run(again).complained(5);
+    assert!(said.contains("There is a board `steps` with other settings"), "{said}");
+    assert_eq!(place.run("board show steps --json").printed_json()["operator"], "best");
+    place.run("board create steps --title Steps --column steps").printed();
+    place.run(&format!("{again} --replace")).printed();
+    assert_eq!(place.run("board show steps --json").printed_json()["operator"], "incr");
+
     for (words, code, detail) in refused {
         let said = place.run(words).complained(code);
         assert!(said.contains(detail), "{words}: {said}");

@@ -82,6 +82,19 @@ fn a_second_signal_ends_it_at_once() {
     assert_eq!(serving.end().0, Some(128 + 15));
 }
 
+#[test]
+fn an_address_that_is_not_there_is_a_page_for_people_and_a_problem_for_programs() {
+    let place = Place::new();
+    let serving = place.serve();
+    let page = serving.head_of("/nothing");
+    assert!(page.starts_with("HTTP/1.1 404") && page.contains("text/html"), "{page}");
+    for path in ["/api/v1/nothing", "/api/v1/boards/weekly/scores/"] {
+        let problem = serving.head_of(path);
+        assert!(problem.starts_with("HTTP/1.1 404"), "{problem}");
+        assert!(problem.contains("application/problem+json"), "{problem}");
+    }
+}
+
 /// A balancer needs time to notice; who was sent here until then must not be refused.
 #[test]
 fn whoever_comes_while_the_end_is_announced_is_answered() {

@@ -6,8 +6,8 @@ use mainstay_core::{
     auth::{Caller, Role, Scope},
     error::Code,
     http::{
-        Access, Body, Created, IfMatch, Json, MaybeCaller, NoBody, NoContent, PageQuery, Path,
-        Query, Route, route::Routes,
+        Access, Body, Created, IfMatch, Json, MaybeBody, MaybeCaller, NoBody, NoContent, PageQuery,
+        Path, Query, Route, route::Routes,
     },
 };
 use schemars::JsonSchema;
@@ -179,7 +179,7 @@ async fn join(
     State(boards): State<Boards>,
     caller: Caller,
     Path(id): Path<CompetitionId>,
-    body: Body<Join>,
+    body: MaybeBody<Join>,
 ) -> Result<Json<CompetitionView>, Error> {
     boards.join_competition(caller.user, id, body.value, body.once).await.map(Json)
 }

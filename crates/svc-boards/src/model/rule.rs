@@ -2,18 +2,17 @@
 //! of our own (`docs/adr/010-rules-language.md`): every text is read or refused, and every expression ends.
 
 mod eval;
+mod facts;
 mod parse;
 mod words;
 
-use std::{collections::BTreeMap, sync::LazyLock};
-
-use mainstay_contract::{Fact, Visit, boards::ScoresRecordedV1};
 use mainstay_core::error::Faults;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::{
+    facts::{SOURCES, facts_of, source_of},
     parse::{Expr, Kind},
     words::Odd,
 };
@@ -22,8 +21,6 @@ use super::{
     operate::Operator,
 };
 
-/// The services whose facts rules can be about.
-pub const SOURCES: [&str; 3] = ["feed", "boards", "core"];
 /// The longest name of a rule, in bytes.
 const RULE_BYTES_MAX: usize = 64;
 
@@ -101,36 +98,6 @@ pub fn is_rule_id(id: &str) -> bool {
     (1..=RULE_BYTES_MAX).contains(&id.len()) && id.bytes().all(plain)
 }
 
-/// The service that tells the facts of this name.
-pub fn source_of(fact: &str) -> &str {
-    fact.split('.').next().unwrap_or_default()
-}
-
-/// The facts of a service that a rule can be about; none of a service that rules do not know. The scores themselves are
-/// not among them: a rule would hear its own.
-pub fn facts_of(source: &str) -> &'static [&'static str] {
-    static BY_SOURCE: LazyLock<BTreeMap<&str, Vec<&str>>> = LazyLock::new(|| {
-        let mut names = Names::default();
-        mainstay_contract::visit_facts(&mut names);
-        let mut by_source: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for name in names.0.into_iter().filter(|name| *name != ScoresRecordedV1::NAME) {
-            by_source.entry(source_of(name)).or_default().push(name);
-        }
-        by_source.retain(|source, _| SOURCES.contains(source));
-        by_source
-    });
-    BY_SOURCE.get(source).map_or(&[], Vec::as_slice)
-}
-
-#[derive(Default)]
-struct Names(Vec<&'static str>);
-
-impl Visit for Names {
-    fn fact<F: Fact>(&mut self) {
-        self.0.push(F::NAME);
-    }
-}
-
 impl RuleSettings {
     /// The rule, ready to be applied.
     ///
@@ -145,7 +112,15 @@ impl RuleSettings {
         faults.check(is_board_id(&self.board), format!("{under}/board"), "malformed", || {
             "Name a board: 1 to 128 letters, digits, `-`, `_`, `.`, `:`.".into()
         });
-        let mut read = |text: &str, wanted, at: String| match Expr::read(text, wanted) {
+        let fields = facts::fields_of(&self.on);
+        let read_here = |text: &str, wanted| {
+            let expr = Expr::read(text, wanted)?;
+            match fields {
+                Some(fields) => expr.knows(&self.on, fields).map(|()| expr),
+                None => Ok(expr),
+            }
+        };
+        let mut read = |text: &str, wanted, at: String| match read_here(text, wanted) {
             Ok(expr) => Some(expr),
             Err(odd) => {
                 faults.check(false, at, "malformed", || sentence(&odd));

@@ -42,7 +42,8 @@ impl Reset {
     pub(super) fn check(&self, at: &str, faults: &mut Faults) {
         let (cron, zone) = self.parts();
         faults.check(cron.is_some(), format!("{at}/cron"), "malformed", || {
-            "Write five fields: minute, hour, day of the month, month, day of the week, such as `0 0 * * 1`."
+            "Write five fields: minute (0 to 59), hour (0 to 23), day of the month (1 to 31), month (1 to 12), day of \
+             the week (0 to 7, both are Sunday), such as `0 0 * * 1`."
                 .into()
         });
         faults.check(zone.is_some(), format!("{at}/time_zone"), "unknown", || {

@@ -42,6 +42,8 @@ const PAGE_MAX: u32 = 1_000;
 const AROUND_MAX: u32 = 100;
 /// The most owners that are looked up at once.
 const LOOKUP_MAX: usize = 1_000;
+/// What is told of an owner who is not there.
+const NO_ENTRY: Error = Error::Absent("This owner has no entry there.");
 
 /// Where a cursor stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -114,7 +116,7 @@ impl Boards {
         query: &EntriesQuery,
     ) -> Result<EntriesPage, Error> {
         let limit = limit_of(query.limit, 20, PAGE_MAX)? as usize;
-        let slice = slice_of(query.slice.as_deref())?;
+        let slice = slice_of(&board, query.slice.as_deref())?;
         let list = format!("entries {} {:?} {:?} {:?}", board.no, query.window, query.at, slice);
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let start = match &query.cursor {
@@ -215,14 +217,14 @@ impl Boards {
         owner: &str,
         query: &StandingQuery,
     ) -> Result<StandingView, Error> {
-        let slice = slice_of(query.slice.as_deref())?;
+        let slice = slice_of(&board, query.slice.as_deref())?;
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let found = read.ranks.among(slice.as_ref(), &[owner]).await?;
         let (count, as_of) = (found.count, found.as_of);
-        let ranked = found.ranked.into_iter().next().ok_or(Error::NotFound)?;
+        let ranked = found.ranked.into_iter().next().ok_or(NO_ENTRY)?;
         let percentile = percentile(read.board.ranked.ties, &ranked, count);
         let entry = self.show(&read.board, read.place, vec![ranked]).await?.pop();
-        Ok(StandingView { entry: entry.ok_or(Error::NotFound)?, percentile, count, as_of })
+        Ok(StandingView { entry: entry.ok_or(NO_ENTRY)?, percentile, count, as_of })
     }
 
     /// An owner and those around them: half of the rest behind, the other half before, moved at the ends.
@@ -237,14 +239,15 @@ impl Boards {
         query: &StandingQuery,
     ) -> Result<EntriesPage, Error> {
         let limit = u64::from(limit_of(query.limit, 11, AROUND_MAX)?);
-        if let Some(circle) = Circle::asked(caller, query.friends, query.cohort.as_deref())? {
-            let board = self.board(caller, id).await?;
+        let circle = Circle::asked(caller, query.friends, query.cohort.as_deref())?;
+        let board = self.board(caller, id).await?;
+        if let Some(circle) = circle {
             return self.around_among(board, &circle, owner, query).await;
         }
-        let slice = slice_of(query.slice.as_deref())?;
-        let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
+        let slice = slice_of(&board, query.slice.as_deref())?;
+        let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let found = read.ranks.around(slice.as_ref(), owner, limit).await?;
-        self.show_page(&read, found.ok_or(Error::NotFound)?).await
+        self.show_page(&read, found.ok_or(NO_ENTRY)?).await
     }
 
     /// How several owners stand, in the order of their ranks; those without an entry are left out.
@@ -262,12 +265,13 @@ impl Boards {
             let detail = format!("Ask for at most {LOOKUP_MAX} owners.");
             return Err(Error::invalid("/owners", "too_many", detail));
         }
-        if let Some(circle) = Circle::asked(caller, query.friends, query.cohort.as_deref())? {
-            let board = self.board(caller, id).await?;
+        let circle = Circle::asked(caller, query.friends, query.cohort.as_deref())?;
+        let board = self.board(caller, id).await?;
+        if let Some(circle) = circle {
             return self.lookup_among(board, &circle, owners, query).await;
         }
-        let slice = slice_of(query.slice.as_deref())?;
-        let read = self.read_period(caller, id, (query.window.as_deref(), query.at)).await?;
+        let slice = slice_of(&board, query.slice.as_deref())?;
+        let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let owners: Vec<&str> = owners.iter().map(|owner| &**owner).collect();
         let found = read.ranks.among(slice.as_ref(), &owners).await?;
         self.show_page(&read, found).await
@@ -343,7 +347,11 @@ impl Boards {
                 .await?
                 .filter(|period| period.ends_at.is_none_or(|ends_at| at < ends_at)),
         };
-        Ok((head, period.ok_or(Error::NotFound)?))
+        let no_period = match window {
+            Window::At(_) => "This board had no period at that instant.",
+            _ => "This board has no such period.",
+        };
+        Ok((head, period.ok_or(Error::Absent(no_period))?))
     }
 
     /// Entries with what the records say of them besides.

@@ -244,7 +244,7 @@ impl Boards {
         for (pointer, at) in [("?from", instants.first()), ("?to", instants.last())] {
             at.map(|at| self.in_the_past_as(pointer, *at)).transpose()?;
         }
-        let slice = slice_of(query.slice.as_deref())?;
+        let slice = slice_of(&board, query.slice.as_deref())?;
         let periods = self.periods_at(&board, &instants).await?;
         let board = match periods.iter().flatten().next() {
             Some(place) => self.board_of(board, *place).await?,
@@ -281,7 +281,7 @@ impl Boards {
         }
         match items.iter().any(|item| item.rank.is_some()) {
             true => Ok(EntryHistoryView { items }),
-            false => Err(Error::NotFound),
+            false => Err(Error::Absent("This owner had no entry at any of these instants.")),
         }
     }
 

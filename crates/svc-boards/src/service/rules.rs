@@ -149,8 +149,15 @@ impl Boards {
                 let (by, id, settings) = (by.clone(), id.clone(), settings.clone());
                 Box::pin(async move {
                     let now = tx.now();
-                    match store::rules::rule(tx, &id).await? {
-                        Some(row) if row.settings.0 == settings => return view(tx, row).await,
+                    let old = store::rules::rule(tx, &id).await?;
+                    if let Some(row) = old.as_ref().filter(|row| row.settings.0 == settings) {
+                        return view(tx, row.clone()).await;
+                    }
+                    if store::boards::board(tx, &settings.board).await?.is_none() {
+                        let detail = "There is no board of this name; make it first.";
+                        return Err(Error::invalid("/board", "unknown", detail));
+                    }
+                    match old {
                         Some(_) => {
                             store::rules::change(tx, &id, &settings, now).await?;
                             by.note(tx, "boards.change_rule", &id, json!(settings)).await?;

@@ -204,7 +204,7 @@ impl Web {
             ..EntriesQuery::default()
         };
         match self.boards.entries(caller, id, &query).await {
-            Err(Error::NotFound) if *among == Among::OwnCohort => {
+            Err(error) if error.is_not_found() && *among == Among::OwnCohort => {
                 let query = EntriesQuery { limit: Some(1), window, ..EntriesQuery::default() };
                 let whole = self.boards.entries(caller, id, &query).await?;
                 Ok(EntriesPage { items: Items::default(), next_cursor: None, count: 0, ..whole })
@@ -232,7 +232,7 @@ impl Web {
         };
         match self.boards.around(caller, id, &reader.user.to_string(), &query).await {
             Ok(around) => Ok(around.items),
-            Err(Error::NotFound) => Ok(Items::default()),
+            Err(error) if error.is_not_found() => Ok(Items::default()),
             Err(error) => Err(error),
         }
     }

@@ -146,7 +146,7 @@ impl Web {
         match self.boards.around(Some(caller), &id, &own, &query).await {
             Ok(around) => Ok(mine_among(&around.items, &own)),
             // Banned: on no board.
-            Err(Error::NotFound) => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }

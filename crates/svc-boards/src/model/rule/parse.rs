@@ -125,6 +125,31 @@ impl Expr {
         Ok(expr)
     }
 
+    /// Checks that the fact has what is asked for of it.
+    ///
+    /// # Errors
+    /// The first field that it does not have.
+    pub(super) fn knows(&self, fact: &str, fields: &[&str]) -> Result<(), Odd> {
+        match &self.node {
+            Node::Field(path) => match path.first() {
+                Some(name) if !fields.contains(&name.as_str()) => {
+                    let known = fields.join(", ");
+                    Err(Odd::new(
+                        self.at,
+                        format!("`{fact}` has no field `{name}`; it has {known}"),
+                    ))
+                }
+                _ => Ok(()),
+            },
+            Node::Not(inner) | Node::Minus(inner) => inner.knows(fact, fields),
+            Node::Pair(_, left, right) => {
+                left.knows(fact, fields)?;
+                right.knows(fact, fields)
+            }
+            Node::Whole(_) | Node::Text(_) | Node::Bool(_) | Node::Null => Ok(()),
+        }
+    }
+
     /// Checks that this can be a `wanted`.
     fn gives(&self, wanted: Kind) -> Result<(), Odd> {
         match self.kind()? {

@@ -19,7 +19,7 @@ use mainstay_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AROUND_MAX, PAGE_MAX, Read,
+    AROUND_MAX, NO_ENTRY, PAGE_MAX, Read,
     views::{
         EntriesPage, EntriesQuery, StandingQuery, StandingView, first_around, limit_of, percentile,
         slice_of,
@@ -233,7 +233,7 @@ impl Boards {
         query: &EntriesQuery,
     ) -> Result<EntriesPage, Error> {
         let limit = limit_of(query.limit, 20, PAGE_MAX)? as usize;
-        let slice = slice_of(query.slice.as_deref())?;
+        let slice = slice_of(&board, query.slice.as_deref())?;
         let (window, at) = (query.window.as_deref(), query.at);
         let list = format!("entries {} {circle:?} {window:?} {at:?} {slice:?}", board.no);
         let read = self.read_period_of(board, (window, at)).await?;
@@ -308,14 +308,14 @@ impl Boards {
         owner: &str,
         query: &StandingQuery,
     ) -> Result<StandingView, Error> {
-        let slice = slice_of(query.slice.as_deref())?;
+        let slice = slice_of(&board, query.slice.as_deref())?;
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let among = self.among(&read, &read.ranks, circle, slice.as_ref()).await?;
-        let ranked = among.find(owner).cloned().ok_or(Error::NotFound)?;
+        let ranked = among.find(owner).cloned().ok_or(NO_ENTRY)?;
         let (count, as_of) = (among.count(), among.as_of);
         let percentile = percentile(read.board.ranked.ties, &ranked, count);
         let entry = self.show(&read.board, read.place, vec![ranked]).await?.pop();
-        Ok(StandingView { entry: entry.ok_or(Error::NotFound)?, percentile, count, as_of })
+        Ok(StandingView { entry: entry.ok_or(NO_ENTRY)?, percentile, count, as_of })
     }
 
     /// An owner and those around them in a circle.
@@ -330,10 +330,10 @@ impl Boards {
         query: &StandingQuery,
     ) -> Result<EntriesPage, Error> {
         let limit = u64::from(limit_of(query.limit, 11, AROUND_MAX)?);
-        let slice = slice_of(query.slice.as_deref())?;
+        let slice = slice_of(&board, query.slice.as_deref())?;
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let among = self.among(&read, &read.ranks, circle, slice.as_ref()).await?;
-        let place = among.find(owner).ok_or(Error::NotFound)?.place;
+        let place = among.find(owner).ok_or(NO_ENTRY)?.place;
         let first = first_around(place, limit, among.count());
         let ranked = among.page(usize::try_from(first).unwrap_or(usize::MAX), limit as usize);
         self.page_of(&read, &among, ranked).await
@@ -350,7 +350,7 @@ impl Boards {
         owners: &[String],
         query: &StandingQuery,
     ) -> Result<EntriesPage, Error> {
-        let slice = slice_of(query.slice.as_deref())?;
+        let slice = slice_of(&board, query.slice.as_deref())?;
         let read = self.read_period_of(board, (query.window.as_deref(), query.at)).await?;
         let among = self.among(&read, &read.ranks, circle, slice.as_ref()).await?;
         let asked: std::collections::HashSet<&str> = owners.iter().map(String::as_str).collect();

@@ -21,7 +21,7 @@ use crate::{
         board::{BoardSettings, Ties},
         score::Written,
     },
-    service::{periods::PeriodView, scores::Recorded, standings::Slice},
+    service::{boards::Board, periods::PeriodView, scores::Recorded, standings::Slice},
 };
 
 /// An entry as it is shown.
@@ -211,15 +211,31 @@ impl Window {
     }
 }
 
-pub(in crate::service) fn slice_of(text: Option<&str>) -> Result<Option<Slice>, Error> {
+/// The slice of `board` that is asked for.
+///
+/// # Errors
+/// `Invalid` for one that it does not have: it would look as if nobody were in it.
+pub(in crate::service) fn slice_of(
+    board: &Board,
+    text: Option<&str>,
+) -> Result<Option<Slice>, Error> {
     let Some(text) = text else { return Ok(None) };
-    match text.split_once(':') {
-        Some((kind, value)) => Ok(Some((kind.to_owned(), value.to_owned()))),
-        None => Err(Error::invalid(
-            "?slice",
-            "malformed",
-            "Write kind and value with a colon between them, such as `country:IN`.",
-        )),
+    let Some((kind, value)) = text.split_once(':') else {
+        let detail = "Write kind and value with a colon between them, such as `country:IN`.";
+        return Err(Error::invalid("?slice", "malformed", detail));
+    };
+    let kinds = &board.settings.slices;
+    match kinds.iter().any(|known| known == kind) {
+        true => Ok(Some((kind.to_owned(), value.to_owned()))),
+        false if kinds.is_empty() => {
+            Err(Error::invalid("?slice", "unknown", "This board has no slices."))
+        }
+        false => {
+            let known: Vec<&str> = kinds.iter().map(String::as_str).collect();
+            let detail =
+                format!("This board has no slices by `{kind}`, but by {}.", known.join(", "));
+            Err(Error::invalid("?slice", "unknown", detail))
+        }
     }
 }
 
