@@ -57,6 +57,7 @@ pub(super) async fn run_list(
     json: bool,
 ) -> anyhow::Result<Exit> {
     let answer = ask(settings, LIST, &page).await?;
+    let all = page.role.is_none() && page.after.is_none();
     if json {
         output::json(&answer)?;
         return Ok(Exit::Done);
@@ -67,7 +68,10 @@ pub(super) async fn run_list(
     let rows: Vec<Vec<String>> =
         answer["items"].as_array().into_iter().flatten().map(row).collect();
     if rows.is_empty() {
-        output::line("no such accounts; make one with `mainstay user create`")?;
+        output::line(match all {
+            true => "no accounts yet; make one with `mainstay user create`",
+            false => "no such accounts",
+        })?;
         return Ok(Exit::Done);
     }
     output::line(&output::table(&["HANDLE", "ID", "ROLE", "STATE"], &rows))?;
