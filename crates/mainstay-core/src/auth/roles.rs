@@ -53,8 +53,9 @@ impl Auth {
 
 /// Refuses if `leaving` is the only administrator who is neither suspended nor forgotten.
 ///
-/// Whoever changes a role, suspends an administrator or forgets one queues up in [`Auth::write`], on Postgres behind one
-/// lock for all instances. So who is found here still can act when the transaction ends.
+/// Whoever changes a role, suspends an administrator or forgets one queues up in [`Auth::write`], on Postgres behind
+/// one lock for all instances. So who is found here still can act when the transaction ends. A moderator's suspension
+/// does not queue up there, but never shuts out an administrator.
 async fn keep_an_administrator(tx: &mut Tx, leaving: &AccountRow) -> Result<(), AuthError> {
     let acts = leaving.role == Role::Admin
         && leaving.state == State::Active

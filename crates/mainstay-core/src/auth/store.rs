@@ -39,8 +39,8 @@ statements! {
     ACCOUNT_BY_HANDLE = account!("where a.handle = $1");
     /// An account by the index of its normalised address.
     ACCOUNT_BY_EMAIL = account!("where a.email_index = $1");
-    /// Accounts after a handle, in the order of handles by code points, whatever the locale of the database; all, or those
-    /// with one role. Without a key of its own an account is one of a person who was forgotten.
+    /// Accounts after a handle, in the order of handles by code points, whatever the locale of the database; all, or
+    /// those with one role. Without a key of its own an account is one of a person who was forgotten.
     ACCOUNTS = "select a.id, a.handle, a.role,
             case when k.subject is null then 'forgotten' else a.state end
         from core.account a left join core.subject_key k on k.subject = a.id

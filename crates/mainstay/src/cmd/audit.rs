@@ -22,8 +22,8 @@ pub(super) const VERIFY: &str = "audit.verify";
 pub(super) enum Command {
     /// Check that no entry of an audit log was changed or removed, whether the program runs or not.
     ///
-    /// Each service has a log, and each entry carries a hash of itself and of the one before it. The command ends with 1
-    /// if an entry of any log does not fit, and names the first. What it cannot see is that the newest entries were
+    /// Each service has a log, and each entry carries a hash of itself and of the one before it. The command ends with
+    /// 1 if an entry of any log does not fit, and names the first. What it cannot see is that the newest entries were
     /// removed, or that a whole log was written anew: keep the printed hashes elsewhere and compare.
     #[command(after_help = "Examples:
   mainstay audit verify

@@ -111,8 +111,8 @@ pub(super) enum Command {
     },
     /// Shut somebody out: end all sign-ins of an account and refuse it until it is restored.
     ///
-    /// Its API keys rest until then. Administrators can be suspended too, even the last one: a stolen account is shut out
-    /// at once, and `user restore` or `user role` gives the server an administrator again.
+    /// Its API keys rest until then. Administrators can be suspended too, even the last one: a stolen account is shut
+    /// out at once, and `user restore` or `user role` gives the server an administrator again.
     #[command(after_help = "Example:
   mainstay user suspend bob")]
     Suspend {

@@ -84,8 +84,10 @@ fn who_forgot_the_password_gets_another_and_every_sign_in_ends_while_the_program
     let me = "/api/v1/me";
     let (old, hers) = (token(&bob, "access_token"), token(&eve, "access_token"));
     assert_eq!(serving.get_as(&old, me), "HTTP/1.1 200 OK");
-    let tried = |_| sign_in(&serving, "bob", "what was it").0;
-    assert_eq!((0..8).map(tried).last(), Some(429), "he is locked out");
+    for _ in 0..8 {
+        sign_in(&serving, "bob", "what was it");
+    }
+    assert_eq!(sign_in(&serving, "bob", PASSWORD).0, 429, "he is locked out");
 
     let said = place.run_with("user password bob --password-stdin", NEXT).printed();
     let now = "has a new password and is signed out everywhere; API keys stay\n";
