@@ -6,6 +6,7 @@
 
 use aws_lc_rs::digest;
 use mainstay_contract::ts::Ts;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -66,6 +67,33 @@ pub enum Chain {
     BrokenAt(i64),
 }
 
+/// A sound entry's place, and what the next one follows from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Its number; 0 before the first.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: Vec<u8>,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self { seq: 0, hash: GENESIS.to_vec() }
+    }
+}
+
+/// What [`verify_after`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stretch {
+    /// The entries up to this one follow from each other; there may be more.
+    Sound(Link),
+    /// Every entry does; this is the last.
+    Ended(Link),
+    /// The entry after this one is missing or does not follow from it.
+    Broken(Link),
+}
+
 /// Appends an entry to the log of the transaction's schema.
 ///
 /// On Postgres appends queue up behind each other until their transactions end; a use case that audits therefore runs
@@ -104,23 +132,46 @@ pub async fn list(tx: &mut Tx, before: i64, limit: i64) -> Result<Vec<Record>, D
 /// # Errors
 /// What the engine says.
 pub async fn verify(db: &Db) -> Result<Chain, DbError> {
-    let (mut seq, mut before) = (0, GENESIS.to_vec());
+    let mut last = Link::default();
     loop {
-        let mut tx = db.read().await?;
-        let batch: Vec<Record> = tx.all(&db.outbox().audit_after, params![seq, BATCH]).await?;
-        if batch.is_empty() {
-            return Ok(Chain::Whole(seq));
-        }
-        for record in batch {
-            let detail = sorted(record.detail.0).to_string();
-            let fields = [&*record.actor, &record.action, &record.target, &detail, &record.origin];
-            let expected = link(&before, record.seq, record.at, fields);
-            if record.seq != seq + 1 || record.hash != expected {
-                return Ok(Chain::BrokenAt(seq + 1));
-            }
-            (seq, before) = (record.seq, record.hash);
+        match verify_after(db, last).await? {
+            Stretch::Sound(link) => last = link,
+            Stretch::Ended(link) => return Ok(Chain::Whole(link.seq)),
+            Stretch::Broken(link) => return Ok(Chain::BrokenAt(link.seq + 1)),
         }
     }
+}
+
+/// Checks the entries that follow `last`, at most 1,000; for a log that is too long for one go.
+///
+/// # Errors
+/// What the engine says.
+pub async fn verify_after(db: &Db, mut last: Link) -> Result<Stretch, DbError> {
+    let batch = match entries_after(db, last.seq, BATCH).await {
+        // One of them does not even read as an entry, so it was changed. Taken singly they tell which.
+        Err(DbError::Decode { .. }) => match entries_after(db, last.seq, 1).await {
+            Err(DbError::Decode { .. }) => return Ok(Stretch::Broken(last)),
+            one => one?,
+        },
+        batch => batch?,
+    };
+    if batch.is_empty() {
+        return Ok(Stretch::Ended(last));
+    }
+    for record in batch {
+        let detail = sorted(record.detail.0).to_string();
+        let fields = [&*record.actor, &record.action, &record.target, &detail, &record.origin];
+        let expected = link(&last.hash, record.seq, record.at, fields);
+        if record.seq != last.seq + 1 || record.hash != expected {
+            return Ok(Stretch::Broken(last));
+        }
+        last = Link { seq: record.seq, hash: record.hash };
+    }
+    Ok(Stretch::Sound(last))
+}
+
+async fn entries_after(db: &Db, seq: i64, limit: i64) -> Result<Vec<Record>, DbError> {
+    db.read().await?.all(&db.outbox().audit_after, params![seq, limit]).await
 }
 
 /// The hash of an entry. Each field comes with its length, so that no two entries have the same bytes.

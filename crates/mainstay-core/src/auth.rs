@@ -1,8 +1,8 @@
 //! Who calls: accounts, sign-ins, access tokens, API keys and browser sessions.
 //!
-//! Reading order: [`model`] (the values), `rules` (what is accepted), [`store`] (statements), `accounts`, `sign_in`,
-//! `refresh`, `sessions`, `password_change`, `api_keys` (the use cases), `check` (from a credential to a [`Caller`]),
-//! [`api`] (routes) and `mount`. Beside them: `seal` and `master` (what is kept
+//! Reading order: [`model`] (the values), `rules` (what is accepted), [`store`] (statements), `accounts`, `roles`,
+//! `directory`, `sign_in`, `refresh`, `sessions`, `password_change`, `api_keys` (the use cases), `check` (from a
+//! credential to a [`Caller`]), [`api`] (routes) and `mount`. Beside them: `seal` and `master` (what is kept
 //! encrypted), `password`, `lockout`, `tokens` and `signing` (signatures) and `known` (credentials that were checked
 //! a moment ago).
 //!
@@ -14,6 +14,7 @@ mod accounts;
 pub mod api;
 mod api_keys;
 mod check;
+mod directory;
 mod error;
 mod known;
 mod lockout;
@@ -23,6 +24,7 @@ mod mount;
 mod password;
 mod password_change;
 mod refresh;
+mod roles;
 mod rules;
 mod seal;
 mod sessions;
@@ -47,6 +49,7 @@ pub(crate) use self::check::shows_credentials;
 pub use self::{
     accounts::{Brief, NewAccount, NewUser},
     check::{SESSION_COOKIE, Transport, cookie_in},
+    directory::{AccountPage, Described, Listed},
     error::AuthError,
     master::{MasterKeyError, load_or_create_master_key},
     model::*,

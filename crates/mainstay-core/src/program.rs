@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use mainstay_contract::account::{AccountSuspensionChangedV1, ApiKeyChangedV1, SessionEndedV1};
 use tokio::{net::TcpListener, sync::watch};
 
-pub use self::audit::{AuditEntry, AuditLogs, AuditPage};
+pub use self::audit::{AuditEntry, AuditLogs, AuditPage, AuditPlace, Verified, VerifyError};
 pub use self::facts::{
     DeadLetters, Facts, FactsError, Replay, ReplayPlace, Replayed, Retried, Retry, RetryFailure,
     RetryPlace,

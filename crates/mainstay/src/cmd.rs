@@ -1,5 +1,6 @@
 //! The command line. Each command is one file: its arguments, its example, and what it does.
 
+mod audit;
 mod board;
 mod completions;
 mod config;
@@ -9,10 +10,11 @@ mod order;
 mod routes;
 mod serve;
 mod settings;
+mod signing_key;
 mod user;
 mod version;
 
-pub(crate) use self::{user::NewUser, version::long as version_text};
+pub(crate) use self::version::long as version_text;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -54,6 +56,10 @@ enum Command {
     #[command(subcommand)]
     Facts(facts::Command),
     #[command(subcommand)]
+    SigningKey(signing_key::Command),
+    #[command(subcommand)]
+    Audit(audit::Command),
+    #[command(subcommand)]
     Config(config::Command),
     Routes(routes::Args),
     Version(version::Args),
@@ -85,6 +91,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::User(command) => wait_for(user::run(command, json)),
         Command::Board(command) => wait_for(board::run(command, json)),
         Command::Facts(command) => wait_for(facts::run(command, json)),
+        Command::SigningKey(command) => wait_for(signing_key::run(command, json)),
+        Command::Audit(command) => wait_for(audit::run(command, json)),
         Command::Config(command) => wait_for(config::run(command, json)),
         Command::Routes(_) => wait_for(routes::run(json)),
         Command::Version(_) => version::run(json),

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use mainstay_console::web::Console;
 use mainstay_core::{
-    auth::{self, Actor, Auth, AuthError, Origin, Secrets, load_or_create_master_key},
+    auth::{Actor, Auth, Origin, Secrets, load_or_create_master_key},
     blobs::Blobs,
     cache::SecondLevelConfig,
     clock::Clock,
@@ -19,17 +19,14 @@ use mainstay_core::{
     http::{Route, middleware::Gate, server::Drained},
     live::LiveSettings,
     mount::{Core, CoreParts, Mount, Order, Service},
-    program::{Facts, Program, ProgramSettings},
+    program::{AuditLogs, Facts, Program, ProgramSettings},
     telemetry::{AccessLog, Metrics, register_system_metrics},
 };
 use serde_json::Value;
 use svc_feed::demo;
 use tokio::net::TcpListener;
 
-use crate::{
-    cmd::{self, NewUser},
-    exit::Refusal,
-};
+use crate::cmd;
 
 /// Every service; the one place where they are named.
 const SERVICES: &[Service] = &[
@@ -53,6 +50,7 @@ struct Inner {
     auth: Auth,
     gate: Arc<Gate>,
     facts: Facts,
+    audit: AuditLogs,
     orders: Vec<Order>,
     /// Taken by whoever serves or closes it.
     program: Mutex<Option<Program>>,
@@ -114,9 +112,9 @@ async fn open_as(
     )?;
     console.attach(&program);
     let (gate, facts) = (Arc::clone(program.gate()), program.facts().clone());
-    let orders = program.orders();
+    let (orders, audit) = (program.orders(), program.audit().clone());
     let program = Mutex::new(Some(program));
-    Ok(House { inner: Arc::new(Inner { auth, gate, facts, orders, program }) })
+    Ok(House { inner: Arc::new(Inner { auth, gate, facts, audit, orders, program }) })
 }
 
 /// Opens the core on a clock and a place for records.
@@ -218,6 +216,16 @@ impl House {
         self.inner.gate.set_limits(config.core().limit.limits());
     }
 
+    /// Accounts and credentials.
+    pub(crate) fn auth(&self) -> &Auth {
+        &self.inner.auth
+    }
+
+    /// Who did what, in all services.
+    pub(crate) fn audit(&self) -> &AuditLogs {
+        &self.inner.audit
+    }
+
     /// What consumers put aside.
     pub(crate) fn facts(&self) -> &Facts {
         &self.inner.facts
@@ -231,28 +239,6 @@ impl House {
     ) -> Option<Result<Value, Problem>> {
         let order = self.inner.orders.iter().find(|order| order.name == name)?;
         Some((order.run)(arguments).await)
-    }
-
-    /// Makes an account and returns it as it is shown.
-    pub(crate) async fn create_user(&self, user: NewUser) -> anyhow::Result<Value> {
-        let new = auth::NewUser {
-            handle: user.handle,
-            email: user.email,
-            password: Some(user.password),
-            role: user.role.into(),
-        };
-        let made = self.inner.auth.create_user(new, Actor::Operator, &Origin::default()).await;
-        match made {
-            Ok(account) => serde_json::to_value(account).context("show the account"),
-            Err(AuthError::Invalid(faults) | AuthError::Taken(faults)) => {
-                let said = faults.iter().map(|fault| {
-                    format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.detail)
-                });
-                let said: Vec<String> = said.collect();
-                Err(Refusal(format!("make the account: {}", said.join(" "))).into())
-            }
-            Err(error) => Err(anyhow::Error::from(error).context("make the account")),
-        }
     }
 
     /// Gives accounts another password.

@@ -1,9 +1,9 @@
-//! Accounts: made, looked up, suspended, promoted, forgotten.
+//! Accounts: made, looked up, suspended, forgotten.
 
 use std::collections::HashMap;
 
 use mainstay_contract::{
-    account::{AccountCreatedV1, AccountRoleChangedV1, AccountSuspensionChangedV1, SessionEndedV1},
+    account::{AccountCreatedV1, AccountSuspensionChangedV1, SessionEndedV1},
     feed::PersonSuspendedV1,
 };
 use serde_json::json;
@@ -272,38 +272,6 @@ impl Auth {
             return tx.emit(&fact, &[tag(user)]).await.map(drop);
         }
         suspend(tx, user, suspended, Actor::System.to_string(), String::new()).await
-    }
-
-    /// Changes what an account may do, from its next request on.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub async fn set_role(
-        &self,
-        user: UserId,
-        role: Role,
-        actor: Actor,
-        origin: &Origin,
-    ) -> Result<(), AuthError> {
-        let (actor, origin) = (actor.to_string(), origin.audited());
-        self.write(move |tx| {
-            let (actor, origin) = (actor.clone(), origin.clone());
-            Box::pin(async move {
-                store::account(tx, user).await?.ok_or(AuthError::NotFound)?;
-                let changed: Option<(i64,)> =
-                    tx.optional(&store::SET_ROLE, params![user, role]).await?;
-                let Some((version,)) = changed else { return Ok(()) };
-                let fact = AccountRoleChangedV1 { user, role: role.to_string(), version };
-                tx.emit(&fact, &[tag(user)]).await?;
-                let detail = json!({ "role": role.as_str() });
-                let (action, target) = ("account.set_role", user.to_string());
-                let entry = Entry { actor, action, target, detail, origin };
-                audit::append(tx, &entry).await.map_err(AuthError::from)
-            })
-        })
-        .await?;
-        self.inner.known.end(user);
-        Ok(())
     }
 
     /// Makes what is sealed for a person unreadable for ever, here and in backups, and lets nobody in as them any more.

@@ -32,11 +32,21 @@ pub(crate) struct Lockout {
     entries: Mutex<HashMap<u64, Strikes, RandomState>>,
 }
 
-/// What is counted under a hash: how many wrong passwords are free, and the longest wait.
-type Key = (u64, u32, i64);
+/// What is counted under a hash.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    hash: u64,
+    /// The hash of the name alone; none for an address alone.
+    login: Option<u64>,
+    /// How many wrong passwords are free.
+    free: u32,
+    /// The longest wait.
+    wait_max_s: i64,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Strikes {
+    login: Option<u64>,
     count: u32,
     last: Ts,
     until: Ts,
@@ -77,35 +87,49 @@ impl Lockout {
             // Its owner is there. The address alone is not forgiven, or a guesser would clear it with an account of
             // their own.
             Guess::Right if wait.is_none() => {
-                let [(pair, ..), _] = keys;
-                entries.remove(&pair);
+                let [pair, _] = keys;
+                entries.remove(&pair.hash);
             }
             Guess::Right | Guess::Wrong => strike(&mut entries, keys, now),
         }
         wait
     }
 
+    /// Forgets the wrong passwords for `login` from every address, because its password is another one now. What is
+    /// counted for addresses alone stays.
+    pub(crate) fn forgive(&self, login: &str) {
+        let login = Some(self.hasher.hash_one(login));
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|_key, strikes| strikes.login != login);
+    }
+
     fn keys(&self, login: &str, from: Option<IpAddr>) -> [Key; 2] {
         let from = from.map(network);
-        [
-            (self.hasher.hash_one((login, from)), PAIR_FREE, WAIT_MAX_S),
-            (self.hasher.hash_one(from), ADDRESS_FREE, ADDRESS_WAIT_MAX_S),
-        ]
+        let pair = Key {
+            hash: self.hasher.hash_one((login, from)),
+            login: Some(self.hasher.hash_one(login)),
+            free: PAIR_FREE,
+            wait_max_s: WAIT_MAX_S,
+        };
+        let hash = self.hasher.hash_one(from);
+        let (free, wait_max_s) = (ADDRESS_FREE, ADDRESS_WAIT_MAX_S);
+        [pair, Key { hash, login: None, free, wait_max_s }]
     }
 }
 
 fn wait_s(entries: &HashMap<u64, Strikes, RandomState>, keys: [Key; 2], now: Ts) -> Option<u32> {
     let until =
-        keys.iter().filter_map(|(key, ..)| entries.get(key)).map(|strikes| strikes.until).max()?;
+        keys.iter().filter_map(|key| entries.get(&key.hash)).map(|strikes| strikes.until).max()?;
     let micros = until.micros_since(now);
     (micros > 0).then(|| u32::try_from((micros - 1) / 1_000_000 + 1).unwrap_or(u32::MAX))
 }
 
 /// Counts a wrong password.
 fn strike(entries: &mut HashMap<u64, Strikes, RandomState>, keys: [Key; 2], now: Ts) {
-    for (key, free, wait_max_s) in keys {
+    for Key { hash, login, free, wait_max_s } in keys {
         make_room(entries, now);
-        let strikes = entries.entry(key).or_insert(Strikes { count: 0, last: now, until: now });
+        let first = Strikes { login, count: 0, last: now, until: now };
+        let strikes = entries.entry(hash).or_insert(first);
         if now.micros_since(strikes.last) > WAIT_MAX_S * 1_000_000 {
             strikes.count = 0;
         }
@@ -192,6 +216,21 @@ mod tests {
         (0..20).for_each(|_| wrong(&lockout, "bob", HOME, now));
         assert!(lockout.wait_s("bob", HOME, now).is_some());
         assert_eq!(lockout.wait_s("bob", CAFE, now), None);
+    }
+
+    #[test]
+    fn a_name_that_is_forgiven_is_heard_from_everywhere_and_no_other_is() {
+        let lockout = Lockout::default();
+        let now = Ts::from_micros(0);
+        for (login, from) in [("bob", HOME), ("bob", CAFE), ("eve", HOME)] {
+            (0..6).for_each(|_| wrong(&lockout, login, from, now));
+        }
+        lockout.forgive("bob");
+        assert_eq!([HOME, CAFE].map(|from| lockout.wait_s("bob", from, now)), [None, None]);
+        assert!(lockout.wait_s("eve", HOME, now).is_some());
+        (0..ADDRESS_FREE).for_each(|n| wrong(&lockout, &format!("name{n}"), HOME, now));
+        lockout.forgive("bob");
+        assert!(lockout.wait_s("bob", HOME, now).is_some(), "the address is not forgiven");
     }
 
     #[test]

@@ -72,6 +72,18 @@ words! {
 }
 
 words! {
+    /// How an account stands, to whoever runs the program.
+    Standing {
+        /// It may act.
+        Active = "active",
+        /// It may not, until somebody lifts it.
+        Suspended = "suspended",
+        /// Its person was forgotten; that cannot be undone.
+        Forgotten = "forgotten",
+    }
+}
+
+words! {
     /// What an API key may be used for, within its owner's role.
     Scope {
         /// Reads what its owner may read.

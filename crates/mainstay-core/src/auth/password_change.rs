@@ -103,10 +103,11 @@ impl Auth {
         .await
     }
 
-    /// Gives an account another password and ends its sign-ins; for an operator.
+    /// Gives an account another password, ends its sign-ins and forgives the wrong passwords that this instance has
+    /// counted for it; for an operator. API keys stay, and so does a suspension.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` if the password breaks a rule; `Overloaded`.
+    /// `NotFound`; `Invalid` if the password breaks a rule; `Conflict` if the person was forgotten; `Overloaded`.
     pub async fn set_password(
         &self,
         user: UserId,
@@ -115,17 +116,40 @@ impl Auth {
         origin: &Origin,
     ) -> Result<(), AuthError> {
         let row = store::account(&mut *self.inner.db.read().await?, user).await?;
-        let row = row.ok_or(AuthError::NotFound)?;
+        let account = self.view(row.ok_or(AuthError::NotFound)?)?;
+        let email = account.email.unwrap_or_default();
         let mut faults = Faults::default();
-        rules::check_password("/password", &password, &row.handle, "", &mut faults);
+        rules::check_password("/password", &password, &account.handle, &email, &mut faults);
         if !faults.is_empty() {
             return Err(AuthError::Invalid(faults.into_vec()));
         }
         let hash = self.inner.passwords.hash(password).await?;
-        let (actor, origin) = (actor.to_string(), origin.audited());
+        self.put_password(user, hash, actor, origin.audited()).await?;
+        self.inner.known.end(user);
+        for login in [account.handle, rules::normal_email(&email)] {
+            self.inner.lockout.forgive(&login);
+        }
+        Ok(())
+    }
+
+    /// Writes the hash and ends all sessions.
+    async fn put_password(
+        &self,
+        user: UserId,
+        hash: String,
+        actor: Actor,
+        origin: String,
+    ) -> Result<(), AuthError> {
+        let actor = actor.to_string();
         self.write(move |tx| {
             let (hash, actor, origin) = (hash.clone(), actor.clone(), origin.clone());
             Box::pin(async move {
+                let row = store::account(tx, user).await?.ok_or(AuthError::NotFound)?;
+                if row.key_wrapped.is_none() {
+                    return Err(AuthError::Conflict(
+                        "This person was forgotten; nobody can sign in as them any more.",
+                    ));
+                }
                 let now = tx.now();
                 tx.execute(&store::SET_PASSWORD, params![user, hash]).await?;
                 tx.execute(&store::END_SESSIONS, params![user, now, "password"]).await?;
@@ -135,8 +159,6 @@ impl Auth {
                 audit::append(tx, &entry).await.map_err(AuthError::from)
             })
         })
-        .await?;
-        self.inner.known.end(user);
-        Ok(())
+        .await
     }
 }

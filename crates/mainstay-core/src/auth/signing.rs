@@ -65,12 +65,14 @@ impl Auth {
         Ok(keyring.jwks(self.inner.clock.now()))
     }
 
-    /// Signs with a new key from now on. Nobody is signed out: the old one verifies until its last token has expired.
+    /// Signs with a new key from now on, and returns its id. Nobody is signed out: the old one verifies until its last
+    /// token has expired.
     ///
     /// # Errors
     /// What the engine says.
-    pub async fn rotate_signing_key(&self, actor: Actor) -> Result<(), AuthError> {
+    pub async fn rotate_signing_key(&self, actor: Actor) -> Result<String, AuthError> {
         let key = Arc::new(NewSigningKey::generate(&self.inner.vault)?);
+        let kid = key.kid.clone();
         let overlap_s = self.inner.settings.access_ttl_s + 2 * KEYRING_AGE_MAX_S;
         let actor = actor.to_string();
         self.write(move |tx| {
@@ -88,7 +90,8 @@ impl Auth {
             })
         })
         .await?;
-        self.read_keyring().await.map(drop)
+        self.read_keyring().await?;
+        Ok(kid)
     }
 
     /// The keys to sign with.

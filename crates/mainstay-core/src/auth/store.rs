@@ -6,7 +6,7 @@ use mainstay_contract::{
     ts::Ts,
 };
 
-use super::model::{Role, Scopes, State};
+use super::model::{Role, Scopes, Standing, State};
 use crate::{
     db::{DbError, Tx},
     params, row, statements,
@@ -39,6 +39,19 @@ statements! {
     ACCOUNT_BY_HANDLE = account!("where a.handle = $1");
     /// An account by the index of its normalised address.
     ACCOUNT_BY_EMAIL = account!("where a.email_index = $1");
+    /// Accounts after a handle, in the order of handles by code points, whatever the locale of the database; all, or
+    /// those with one role. Without a key of its own an account is one of a person who was forgotten.
+    ACCOUNTS = "select a.id, a.handle, a.role,
+            case when k.subject is null then 'forgotten' else a.state end
+        from core.account a left join core.subject_key k on k.subject = a.id
+        where a.handle collate \"C\" > $1 and ($2::text is null or a.role = $2)
+        order by a.handle collate \"C\" limit $3",
+        sqlite "select a.id, a.handle, a.role, case when k.subject is null then 'forgotten' else a.state end
+        from core.account a left join core.subject_key k on k.subject = a.id
+        where a.handle > $1 and ($2 is null or a.role = $2) order by a.handle limit $3";
+    /// Another administrator than this one who is neither suspended nor forgotten.
+    OTHER_ADMINISTRATOR = "select a.id from core.account a join core.subject_key k on k.subject = a.id
+        where a.role = 'admin' and a.state = 'active' and a.id <> $1 limit 1";
     /// The handles of accounts.
     HANDLES = "select id, handle from core.account where id = any($1)",
         sqlite "select id, handle from core.account where id in (select unhex(value) from json_each($1))";
@@ -180,6 +193,17 @@ row! {
         pub(crate) version: i64,
         pub(crate) created_at: Ts,
         pub(crate) key_wrapped: Option<Vec<u8>>,
+    }
+}
+
+row! {
+    /// An account in a list.
+    #[derive(Debug, Clone)]
+    pub(crate) struct ListedRow {
+        pub(crate) id: UserId,
+        pub(crate) handle: String,
+        pub(crate) role: Role,
+        pub(crate) state: Standing,
     }
 }
 

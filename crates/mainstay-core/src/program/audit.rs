@@ -1,5 +1,8 @@
 //! The audit logs of all services as one list, for administrators.
 
+mod verify;
+
+pub use self::verify::{AuditPlace, Verified, VerifyError};
 use std::{collections::HashMap, sync::Arc, vec};
 
 use axum::extract::State;

@@ -3,6 +3,7 @@
 mod audit;
 mod http;
 mod keys;
+mod operators;
 mod passwords;
 mod registering;
 mod sessions;

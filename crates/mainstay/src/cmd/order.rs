@@ -11,7 +11,7 @@ use mainstay_core::{
 };
 use serde_json::Value;
 
-use super::{facts, user};
+use super::{audit, facts, signing_key, user};
 use crate::{
     exit::Refusal,
     services::{self, House},
@@ -68,6 +68,13 @@ impl Program {
 async fn carry_out(house: &House, request: Request) -> anyhow::Result<Value> {
     match request.order.as_str() {
         user::CREATE => user::create(house, request.arguments).await,
+        user::SHOW => user::show(house, request.arguments).await,
+        user::LIST => user::list(house, request.arguments).await,
+        user::ROLE => user::set_role(house, request.arguments).await,
+        user::PASSWORD => user::set_password(house, request.arguments).await,
+        user::SUSPEND => user::set_suspended(house, request.arguments).await,
+        signing_key::ROTATE => signing_key::rotate(house).await,
+        audit::VERIFY => audit::verify(house, request.arguments).await,
         facts::DEAD => facts::list(house, request.arguments).await,
         facts::RETRY => facts::retry(house, request.arguments).await,
         facts::REPLAY => facts::tell(house, request.arguments).await,

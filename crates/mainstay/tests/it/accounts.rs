@@ -1,16 +1,28 @@
 //! `mainstay user create`, with the program stopped and running.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::program::Place;
+use crate::program::{Place, Serving};
 
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-fn create(place: &Place, handle: &str, role: &str) -> crate::program::Ended {
+pub(crate) fn create(place: &Place, handle: &str, role: &str) -> crate::program::Ended {
     let words = format!(
         "user create {handle} --email {handle}@example.org --role {role} --password-stdin --json"
     );
     place.run_with(&words, PASSWORD)
+}
+
+/// The status that signing in is answered with, and the answer.
+pub(crate) fn sign_in(serving: &Serving, login: &str, password: &str) -> (u16, Value) {
+    answered(&serving.post("/api/v1/auth/login", &json!({ "login": login, "password": password })))
+}
+
+/// The status of an answer, and its JSON.
+pub(crate) fn answered(answer: &str) -> (u16, Value) {
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    (status, serde_json::from_str(body).unwrap())
 }
 
 #[test]
@@ -23,9 +35,8 @@ fn an_account_is_made_whether_the_program_runs_or_not() {
     let running = create(&place, "grace", "moderator").printed_json();
     assert_eq!((&running["handle"], &running["role"]), (&json!("grace"), &json!("moderator")));
     for handle in ["ada", "grace"] {
-        let login = json!({ "login": handle, "password": PASSWORD });
-        let answer = serving.post("/api/v1/auth/login", &login);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let (status, answer) = sign_in(&serving, handle, PASSWORD);
+        assert_eq!(status, 200, "{answer}");
     }
 }
 

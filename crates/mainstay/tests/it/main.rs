@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
+mod accounts_changed;
+mod accounts_found;
+mod audit_command;
 mod board_command;
 mod boards;
 mod boards_admin;
@@ -20,3 +23,4 @@ mod pages;
 mod program;
 mod rules;
 mod serving;
+mod signing_key;

@@ -145,6 +145,16 @@ impl Serving {
         self.head_of(path).lines().next().unwrap_or_default().to_owned()
     }
 
+    /// The same with an access token.
+    pub(crate) fn get_as(&self, token: &str, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        let head = "host: x\r\nconnection: close\r\nauthorization: Bearer";
+        write!(stream, "GET {path} HTTP/1.1\r\n{head} {token}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.lines().next().unwrap_or_default().to_owned()
+    }
+
     /// The status and headers of the answer to a GET.
     pub(crate) fn head_of(&self, path: &str) -> String {
         let answer = self.answer_to(path);

@@ -1,8 +1,8 @@
 //! The audit log: what is in it, and that it cannot be changed unnoticed.
 
 use mainstay_core::{
-    audit::{self, Chain},
-    auth::{Actor, Role, Scope, SignOut},
+    audit::{self, Chain, Link, Stretch},
+    auth::{Actor, NewUser, Role, Scope, SignOut},
 };
 
 use super::{FORGE, REMOVE, engines, home};
@@ -51,6 +51,30 @@ async fn a_changed_or_removed_entry_is_found() {
         assert_eq!(audit::verify(&house.db).await.unwrap(), Chain::BrokenAt(3));
         house.run(&REMOVE, 2).await;
         assert_eq!(audit::verify(&house.db).await.unwrap(), Chain::BrokenAt(2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_log_is_verified_a_stretch_at_a_time() {
+    for house in engines().await {
+        let new = (0..1_234).map(|n| NewUser {
+            handle: format!("p{n:04}"),
+            email: format!("p{n:04}@example.org"),
+            password: None,
+            role: Role::User,
+        });
+        house.auth.create_users(new.collect()).await.unwrap();
+        let on = async |from| audit::verify_after(&house.db, from).await.unwrap();
+        let Stretch::Sound(middle) = on(Link::default()).await else { panic!("it goes on") };
+        assert_eq!(middle.seq, 1_000);
+        let Stretch::Sound(last) = on(middle.clone()).await else { panic!("it goes on") };
+        assert_eq!(last.seq, 1_234);
+        assert_eq!(on(last.clone()).await, Stretch::Ended(last));
+        house.run(&FORGE, 1_002).await;
+        let Stretch::Broken(sound) = on(middle.clone()).await else { panic!("it was changed") };
+        assert_eq!(sound.seq, 1_001);
+        let elsewhere = Link { hash: vec![0; 32], ..middle.clone() };
+        assert_eq!(on(elsewhere.clone()).await, Stretch::Broken(elsewhere));
     }
 }
 

@@ -123,9 +123,10 @@ async fn a_rotated_key_verifies_until_its_last_token_has_expired() {
         let (there, asked) = (house.other_instance().await, house.other_instance().await);
         let old = bob(&house).await;
         house.clock.advance_s(30);
-        house.auth.rotate_signing_key(Actor::Operator).await.unwrap();
+        let kid = house.auth.rotate_signing_key(Actor::Operator).await.unwrap();
         let new = house.auth.refresh(&old.refresh_token, &super::home()).await.unwrap();
-        assert_ne!(part(&old.access_token, 0)["kid"], part(&new.access_token, 0)["kid"]);
+        assert_ne!(part(&old.access_token, 0)["kid"], kid);
+        assert_eq!(part(&new.access_token, 0)["kid"], kid);
         assert_eq!(house.auth.jwks().await.unwrap()["keys"].as_array().unwrap().len(), 2);
         for instance in [&house.auth, &there] {
             for token in [&old.access_token, &new.access_token] {
