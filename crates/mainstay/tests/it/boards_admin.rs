@@ -72,7 +72,10 @@ async fn a_rule_is_tried_on_what_was_told_then_made_changed_and_deleted() {
     // A fact that the rule cannot be applied to is counted in the list and told on its page.
     let odd =
         json!({ "on": "feed.post_liked.v1", "owner": "author", "board": "nowhere", "value": 1 });
+    let board = json!({ "title": "Gone", "operator": "incr", "columns": [{ "name": "points" }] });
+    site.call("PUT", "/api/v1/boards/nowhere", &keeper, board).await;
     site.call("PUT", "/api/v1/boards/rules/odd", &keeper, odd).await;
+    site.call("DELETE", "/api/v1/boards/nowhere", &keeper, Value::Null).await;
     let dan = site.person("dan").await;
     site.call("PUT", &like, &dan, Value::Null).await;
     mainstay_testkit::program::eventually("the rule to fail", async || {

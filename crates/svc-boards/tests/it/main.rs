@@ -26,6 +26,7 @@ mod scores;
 mod tiers;
 mod updates;
 mod weak_points;
+mod wording;
 
 use futures_util::FutureExt as _;
 use mainstay_core::auth::Role;
