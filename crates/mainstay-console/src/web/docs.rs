@@ -82,7 +82,7 @@ curl -s localhost:8080/api/v1/me -H \"authorization: Bearer $TOKEN\""
             ul .bullets {
                 li { "Times are RFC 3339 in UTC. Ids carry their kind, such as " code { "post_…" } "." }
                 li { "Lists answer " code { "items" } " and " code { "next_cursor" } "; send it back as "
-                    code { "?cursor=" } " until it is null. " code { "?limit=" } " takes 1 to 100." }
+                    code { "?cursor=" } " until it is null. " code { "?limit=" } " takes 1 to 100, or what the list says." }
                 li { "A write with an " code { "Idempotency-Key" }
                     " header happens once: a repeat gets the first answer." }
                 li { "What says a " code { "version" } " can be changed on condition that it is still that: send "
