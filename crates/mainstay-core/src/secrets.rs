@@ -1,7 +1,7 @@
 //! Secrets: values that never print, given directly or by where they are.
 //!
 //! A setting that is secret holds the value itself, or `env:NAME`, `file:/path`, or `command:program and arguments`, so
-//! that any manager of secrets works. It is read when it is needed, so a rotated secret needs no restart.
+//! that any manager of secrets works. It is read anew whenever it is asked for; the program asks when it starts.
 
 use std::{borrow::Cow, fmt, process::Stdio, time::Duration};
 

@@ -89,7 +89,7 @@ async fn house(settings: LiveSettings) -> House {
     let (stop_server, mut stopped) = watch::channel(false);
     let serving = tokio::spawn(async move {
         let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
-        serve(listener, router, gate, ServerSettings::default(), stop).await;
+        serve(listener, router, ServerSettings::default(), stop).await;
     });
     House {
         live,

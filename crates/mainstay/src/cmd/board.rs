@@ -13,6 +13,8 @@ use crate::{
 
 /// The most that is read of a file of settings or scores.
 const FILE_BYTES_MAX: u64 = 8 << 20;
+/// The order that makes a board.
+const PUT: &str = "board.put";
 /// Boards of one answer.
 const PAGE: usize = 50;
 /// Scores of one order: with their answers they must fit into a line of the private socket.
@@ -181,7 +183,7 @@ pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
                 }
             };
             let order = json!({ "board": board, "settings": wanted, "replace": replace });
-            let board = ask(settings, "board.put", order).await?;
+            let board = ask(settings, PUT, order).await?;
             show_board(&board, json)
         }
         Command::Delete { board, yes, settings } => {
@@ -235,7 +237,11 @@ pub(super) async fn run(command: Command, json: bool) -> anyhow::Result<Exit> {
 }
 
 async fn ask(settings: SettingFlags, order: &str, arguments: Value) -> anyhow::Result<Value> {
-    let program = Program::find(&settings.load()?).await?;
+    let config = settings.load()?;
+    let program = match order {
+        PUT => Program::find_or_make(&config).await?,
+        _ => Program::find(&config).await?,
+    };
     let answer = program.order(order, arguments).await;
     program.close().await;
     answer

@@ -27,7 +27,22 @@ pub(super) enum Program {
 
 impl Program {
     /// Opens the records, or finds the program that has them open.
+    ///
+    /// # Errors
+    /// If there are none yet: whoever asks for what is kept in the wrong folder must not be told that it is gone.
     pub(super) async fn find(config: &Config) -> anyhow::Result<Self> {
+        let folder = &config.core().data.dir;
+        if config.core().db.is_in_data_folder() && !folder.exists() {
+            anyhow::bail!(
+                "find the data folder `{}`; name it with --data, or make one with `mainstay serve` or `mainstay user create`",
+                folder.display()
+            );
+        }
+        Self::find_or_make(config).await
+    }
+
+    /// The same, in a folder that may be new.
+    pub(super) async fn find_or_make(config: &Config) -> anyhow::Result<Self> {
         let folder = config.core().data.dir.clone();
         match DataDir::open(&folder) {
             Ok(data_dir) => {

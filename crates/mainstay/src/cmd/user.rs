@@ -191,7 +191,10 @@ async fn ask(
 ) -> anyhow::Result<Value> {
     let config = settings.load()?;
     let arguments = serde_json::to_value(arguments).context("write the order")?;
-    let program = Program::find(&config).await?;
+    let program = match order {
+        CREATE => Program::find_or_make(&config).await?,
+        _ => Program::find(&config).await?,
+    };
     let answer = program.order(order, arguments).await;
     program.close().await;
     answer

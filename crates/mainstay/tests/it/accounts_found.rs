@@ -47,7 +47,7 @@ fn an_account_is_shown_with_its_address_and_how_it_stands_stopped_or_running() {
 #[test]
 fn accounts_are_listed_by_handle_a_page_at_a_time_and_without_addresses_stopped_or_running() {
     let place = Place::new();
-    assert!(place.run("user list").printed().contains("make one with `mainstay user create`"));
+    assert!(place.run("user list").complained(1).contains("make one with `mainstay serve` or"));
     for (handle, role) in [("dan", "user"), ("ada", "admin"), ("cid", "moderator"), ("bob", "user")]
     {
         create(&place, handle, role).printed();

@@ -19,8 +19,15 @@ fn a_board_is_made_scored_read_and_deleted_whether_the_program_runs_or_not() {
     for runs in [false, true] {
         let place = Place::new();
         let serving = runs.then(|| place.serve());
-        let said = place.run("board list").printed();
-        assert_eq!(said, "no boards yet; make one with `mainstay board create`\n");
+        if runs {
+            let said = place.run("board list").printed();
+            assert_eq!(said, "no boards yet; make one with `mainstay board create`\n");
+        } else {
+            // Nobody who looks in the wrong folder is told that their boards are gone, and none is made there.
+            let said = place.run("board list").complained(1);
+            assert!(said.contains("find the data folder `./data`"), "{said}");
+            assert!(!place.path().join("data").exists());
+        }
         let words =
             "board create laps --title Laps --column seconds:asc:3 --column stars --ties shared";
         let said = run(&place, words, &["--reset", "0 0 * * 1", "--time-zone", "Asia/Kolkata"]);

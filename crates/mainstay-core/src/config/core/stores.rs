@@ -65,6 +65,13 @@ impl Default for DbSettings {
     }
 }
 
+impl DbSettings {
+    /// Whether records are in the data folder and nowhere else.
+    pub fn is_in_data_folder(&self) -> bool {
+        self.url == SecretUrl::literal("sqlite:")
+    }
+}
+
 impl Settings for DbSettings {
     fn faults(&self) -> Vec<SettingFault> {
         let schemes = ["sqlite:", "postgres://", "postgresql://"];
