@@ -110,6 +110,10 @@ pub async fn fill(boards: &Boards, clock: &Clock, people: &[Caller]) -> Result<(
     for new in [week, over, later] {
         ids.push(boards.create_competition(by.clone(), new, None).await?.id);
     }
+    // Before the walks: only days that are told while a goal stands earn something.
+    if let Some(looking) = players.first() {
+        boards.set_goal(looking.user, "steps", 8_000, None).await?;
+    }
     let mut chance = Chance(players.len() as u64);
     for (place, player) in players.iter().enumerate() {
         for id in ids.iter().take(2) {
@@ -119,9 +123,6 @@ pub async fn fill(boards: &Boards, clock: &Clock, people: &[Caller]) -> Result<(
             boards.join_competition(player.user, *later, Join::default(), None).await?;
         }
         boards.sync(player, walks(midnight, now, &mut chance), None).await?;
-    }
-    if let Some(looking) = players.first() {
-        boards.set_goal(looking.user, "steps", 8_000, None).await?;
     }
     clock.advance_s(2);
     boards.settle_competitions().await?;
