@@ -31,7 +31,7 @@ fn status_of_sign_in(serving: &Serving, said: &Value, handle: &str) -> String {
 }
 
 #[test]
-fn it_shows_posts_with_pictures_and_lets_three_people_sign_in() {
+fn it_shows_posts_with_pictures_and_lets_four_people_sign_in() {
     let place = Place::new();
     let serving = place.start(SMALL);
     let said = said(&serving);
@@ -54,6 +54,9 @@ fn it_shows_posts_with_pictures_and_lets_three_people_sign_in() {
         let status = status_of_sign_in(&serving, &said, handle);
         assert!(status.starts_with("HTTP/1.1 200"), "{handle}: {status}");
     }
+    // Prizes take two administrators, and both are there.
+    let sign_ins = said["sign_ins"].as_array().unwrap();
+    assert_eq!(sign_ins.iter().filter(|one| one["role"] == "admin").count(), 2);
     assert!(folder(&said).join("db").is_dir());
     serving.signal("TERM");
     assert_eq!(serving.end(), (Some(0), String::new()));
