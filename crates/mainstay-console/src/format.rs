@@ -137,12 +137,12 @@ pub fn relative(at: Ts, now: Ts) -> String {
     if seconds < 0 { format!("in {span}") } else { span }
 }
 
-/// The same in a sentence: `now`, `5 minutes ago`, `1 hour ago`, then the date; `in 5 minutes` for what is to come.
+/// The same in a sentence: `just now`, `5 minutes ago`, `1 hour ago`, then the date; `in 5 minutes` for what is to come.
 pub fn ago(at: Ts, now: Ts) -> String {
     let micros = now.micros_since(at);
     let (size, past) = (micros.unsigned_abs(), micros >= 0);
     let (unit_s, unit) = match size / 1_000_000 {
-        0..60 if past => return "now".to_owned(),
+        0..60 if past => return "just now".to_owned(),
         0..60 => (1, "second"),
         60..3_600 => (60, "minute"),
         3_600..86_400 => (3_600, "hour"),
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(relative(now.plus_s(-86_400 * 20), now), "1 Nov");
         assert_eq!(relative(now.plus_s(-86_400 * 400), now), "17 Oct 2025");
         assert_eq!(relative(now.plus_s(3_600), now), "in 1h");
-        assert_eq!(ago(now.plus_s(-59), now), "now");
+        assert_eq!(ago(now.plus_s(-59), now), "just now");
         assert_eq!(ago(now.plus_s(-60), now), "1 minute ago");
         assert_eq!(ago(now.plus_s(-7_199), now), "1 hour ago");
         assert_eq!(ago(now.plus_s(-86_400 * 6), now), "6 days ago");

@@ -60,6 +60,7 @@ const steps = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [
 function relative(then, now, sentence) {
   const seconds = (then - now) / 1000;
   const size = Math.abs(seconds);
+  if (size < 60 && seconds <= 0 && sentence) return "just now";
   if (size < 60 && seconds <= 0) return new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(0, "second");
   for (const [below, unit, length] of steps) {
     if (size >= below) continue;

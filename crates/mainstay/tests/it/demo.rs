@@ -76,6 +76,18 @@ async fn players_of_a_competition_walk_on_while_it_is_shown() {
         (&of("upcoming")["joined"], &of("completed")["settled"]),
         (&json!(false), &json!(true))
     );
+    // Prizes wait for the administrator that the demo names first.
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let site = format!("http://{}/api/v1", serving.address());
+    let login = json!({ "login": "admin", "password": said(&serving)["password"] });
+    let login = http.post(format!("{site}/auth/login")).body(login.to_string());
+    let answer = login.header("content-type", "application/json").send().await.unwrap();
+    let session: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    let over = of("completed")["id"].as_str().unwrap().to_owned();
+    let approve = http.post(format!("{site}/competitions/{over}/payout/approve"));
+    let approve =
+        approve.bearer_auth(session["access_token"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(approve.status(), 200, "{}", approve.text().await.unwrap());
     let active = of("active");
     assert_eq!(active["participant_count"], 6);
     let path = format!("/api/v1/leaderboard/{}", active["id"].as_str().unwrap());

@@ -293,7 +293,10 @@ async fn rules_and_bans_are_listed_with_what_is_wrong() {
         }
         let missing =
             judge.get("/admin/boards/bans?board=walks").header("accept", "text/html").await;
-        assert_eq!(missing.status, 404);
+        assert_eq!(missing.status, 422);
+        let missing = words(std::str::from_utf8(&missing.body).unwrap());
+        assert!(missing.contains("There is no board of this name."), "{missing}");
+        assert!(missing.contains("Ban somebody"), "the page is still there: {missing}");
     })
     .await;
 }
