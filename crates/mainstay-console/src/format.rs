@@ -137,7 +137,7 @@ pub fn relative(at: Ts, now: Ts) -> String {
     if seconds < 0 { format!("in {span}") } else { span }
 }
 
-/// The same in a sentence: `just now`, `5 minutes ago`, `1 hour ago`, then the date; `in 5 minutes` for what is to come.
+/// The same in a sentence: `just now`, `5 minutes ago`, then the date; `in 5 minutes` for what is to come.
 pub fn ago(at: Ts, now: Ts) -> String {
     let micros = now.micros_since(at);
     let (size, past) = (micros.unsigned_abs(), micros >= 0);
