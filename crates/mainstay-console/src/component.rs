@@ -96,6 +96,11 @@ pub fn empty(symbol: &str, title: &str, text: &str, act: Option<(&str, &str)>) -
     }
 }
 
+/// Where people are shown, by their handles: the service that knows them has this page.
+pub fn person_href(handle: &str) -> String {
+    format!("/people/{handle}")
+}
+
 /// The link to the next part of a list; the script follows it when it comes into view.
 pub fn more(href: Option<&str>, label: &str) -> Markup {
     html! {

@@ -39,6 +39,22 @@ pub fn compact(number: i64) -> String {
     }
 }
 
+/// As [`compact`], but rounded: for what was measured, of which nothing is promised.
+pub fn rounded(number: i64) -> String {
+    // The worth of the last digit that is shown.
+    let step: i64 = match number.unsigned_abs() {
+        0..1_000 => 1,
+        1_000..99_950 => 100,
+        99_950..999_500 => 1_000,
+        999_500..99_950_000 => 100_000,
+        99_950_000..999_500_000 => 1_000_000,
+        999_500_000..99_950_000_000 => 100_000_000,
+        _ => 1_000_000_000,
+    };
+    let half = step / 2 * number.signum();
+    compact(number.saturating_add(half) / step * step)
+}
+
 /// `1 like`, `12,345 likes`.
 pub fn counted(number: i64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
@@ -121,9 +137,32 @@ pub fn relative(at: Ts, now: Ts) -> String {
     if seconds < 0 { format!("in {span}") } else { span }
 }
 
-/// A `time` element: relative words, the exact time on hover and for machines.
+/// The same in a sentence: `just now`, `5 minutes ago`, then the date; `in 5 minutes` for what is to come.
+pub fn ago(at: Ts, now: Ts) -> String {
+    let micros = now.micros_since(at);
+    let (size, past) = (micros.unsigned_abs(), micros >= 0);
+    let (unit_s, unit) = match size / 1_000_000 {
+        0..60 if past => return "just now".to_owned(),
+        0..60 => (1, "second"),
+        60..3_600 => (60, "minute"),
+        3_600..86_400 => (3_600, "hour"),
+        86_400..604_800 => (86_400, "day"),
+        _ => return relative(at, now),
+    };
+    let unit_us = unit_s * 1_000_000;
+    let many = if past { size / unit_us } else { (size + unit_us / 2) / unit_us };
+    let ending = if many == 1 { "" } else { "s" };
+    if past { format!("{many} {unit}{ending} ago") } else { format!("in {many} {unit}{ending}") }
+}
+
+/// A `time` element beside a name or in a table: few letters, the exact time on hover and for machines.
 pub fn time(at: Ts, now: Ts) -> Markup {
     html! { time datetime=(at) title=(exact(at)) data-time { (relative(at, now)) } }
+}
+
+/// A `time` element in a sentence.
+pub fn time_ago(at: Ts, now: Ts) -> Markup {
+    html! { time datetime=(at) title=(exact(at)) data-time="ago" { (ago(at, now)) } }
 }
 
 /// A `time` element with the exact time; the script writes it in the reader's zone.
@@ -145,6 +184,14 @@ mod tests {
         assert_eq!(compact(1_999), "1.9K");
         assert_eq!(compact(999_999), "999K");
         assert_eq!(compact(2_500_000), "2.5M");
+        assert_eq!(rounded(999), "999");
+        assert_eq!(rounded(9_960), "10K");
+        assert_eq!(rounded(9_780), "9.8K");
+        assert_eq!(rounded(99_960), "100K");
+        assert_eq!(rounded(-1_960), "−2K");
+        assert_eq!(rounded(123_499), "123K");
+        assert_eq!(rounded(999_600), "1M");
+        assert_eq!(rounded(i64::MAX), compact(i64::MAX));
         assert_eq!(bytes(1_234_567), "1.2 MB");
     }
 
@@ -158,6 +205,13 @@ mod tests {
         assert_eq!(relative(now.plus_s(-86_400 * 20), now), "1 Nov");
         assert_eq!(relative(now.plus_s(-86_400 * 400), now), "17 Oct 2025");
         assert_eq!(relative(now.plus_s(3_600), now), "in 1h");
+        assert_eq!(ago(now.plus_s(-59), now), "just now");
+        assert_eq!(ago(now.plus_s(-60), now), "1 minute ago");
+        assert_eq!(ago(now.plus_s(-7_199), now), "1 hour ago");
+        assert_eq!(ago(now.plus_s(-86_400 * 6), now), "6 days ago");
+        assert_eq!(ago(now.plus_s(-86_400 * 20), now), "1 Nov");
+        assert_eq!(ago(now.plus_s(20), now), "in 20 seconds");
+        assert_eq!(ago(now.plus_s(2 * 86_400 - 5), now), "in 2 days");
         assert_eq!(exact(now), "21 Nov 2026, 03:41 UTC");
         assert_eq!(field_minute(now), "2026-11-21T03:41");
         assert_eq!(day(now), "21 Nov");

@@ -152,7 +152,7 @@ impl Shell<'_> {
     fn column(&self, head: &Head<'_>, main: &Markup) -> Markup {
         let title = format!("{} · Mainstay", head.title);
         html! {
-            div #page .page .wide[head.wide] .plain[head.plain] data-title=(title)
+            div #page .page .wide[head.wide] .plain[head.plain] .elsewhere[self.is_elsewhere(head)] data-title=(title)
                 data-active=(head.active)
                 data-path=(self.path) data-unread=(self.unread_count) {
                 main #main .main tabindex="-1" {

@@ -39,6 +39,7 @@ const THEME_LIFE_S: u32 = 365 * 24 * 60 * 60;
 /// What the console itself adds to the navigation, after what services do.
 const NAV: NavItem = NavItem {
     key: "audit",
+    part: "admin",
     label: "Audit log",
     href: "/audit",
     icon: "clock",

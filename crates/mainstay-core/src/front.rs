@@ -42,6 +42,8 @@ pub enum Place {
 pub struct NavItem {
     /// What a page names to say that it is the current one.
     pub key: &'static str,
+    /// What it is part of, such as `posts`: on small screens the act that stands out is at hand on pages of its part.
+    pub part: &'static str,
     /// The word.
     pub label: &'static str,
     /// Where it leads.

@@ -100,11 +100,13 @@ pub async fn fill(boards: &Boards, clock: &Clock, people: &[Caller]) -> Result<(
         midnight.plus_s(5 * DAY_S),
     );
     // Over as soon as the clock is moved.
+    let begun = midnight.plus_s(-7 * DAY_S);
     let over =
-        new("Last weekend", "Two days, one walk each.", midnight.plus_s(-8 * DAY_S), now.plus_s(1));
-    let (later, until) = (midnight.plus_s(6 * DAY_S), midnight.plus_s(13 * DAY_S));
+        new("Warm-up", "A week of steps. It is over, and its prizes wait.", begun, now.plus_s(1));
+    let (begins, until) = (midnight.plus_s(6 * DAY_S), midnight.plus_s(13 * DAY_S));
+    let words = "Join before it begins; until then the fee comes back.";
     let later =
-        new("Next week", "Join before it begins; until then the fee comes back.", later, until);
+        NewCompetition { join_until: Some(begins), ..new("Next week", words, begins, until) };
     let by = Acting { user: admin.user, origin: String::new() };
     let mut ids = Vec::new();
     for new in [week, over, later] {
@@ -127,8 +129,11 @@ pub async fn fill(boards: &Boards, clock: &Clock, people: &[Caller]) -> Result<(
     clock.advance_s(2);
     boards.settle_competitions().await?;
     if let Some(over) = ids.get(1) {
-        // It waits for a second administrator.
-        boards.propose_payout(by, *over, None).await?;
+        // It waits for the other administrator, as whom one signs in first.
+        let second = people.iter().rfind(|person| person.role == Role::Admin);
+        let second =
+            second.map_or(by, |second| Acting { user: second.user, origin: String::new() });
+        boards.propose_payout(second, *over, None).await?;
     }
     Ok(())
 }

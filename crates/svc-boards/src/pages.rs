@@ -27,6 +27,9 @@ pub mod ranking;
 use self::keeping::Kept;
 use mainstay_console::shell::{Audience, NavItem, Place};
 
+/// What its items are part of.
+const PART: &str = "boards";
+
 const fn item(
     key: &'static str,
     label: &'static str,
@@ -35,8 +38,8 @@ const fn item(
     audience: Audience,
     letter: char,
 ) -> NavItem {
-    let letter = Some(letter);
-    NavItem { key, label, href, icon, audience, place: Place::Side, counts_unread: false, letter }
+    let (place, letter) = (Place::Side, Some(letter));
+    NavItem { key, part: PART, label, href, icon, audience, place, counts_unread: false, letter }
 }
 
 /// What the palette offers besides: pages that are reached from one of the others.
@@ -47,7 +50,7 @@ const fn offer(
     audience: Audience,
 ) -> NavItem {
     let (place, counts_unread, letter) = (Place::Palette, false, None);
-    NavItem { key: "", label, href, icon, audience, place, counts_unread, letter }
+    NavItem { key: "", part: PART, label, href, icon, audience, place, counts_unread, letter }
 }
 
 /// What Boards adds to the navigation. The bar of small screens has room for one entry of it.

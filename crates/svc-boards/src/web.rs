@@ -13,6 +13,7 @@ mod rules;
 use axum::response::Response;
 use http::StatusCode;
 use mainstay_console::{
+    component::person_href,
     form::{FieldError, FormErrors},
     visit::Site,
 };
@@ -101,8 +102,16 @@ impl Names {
         Ok(Self(found))
     }
 
+    fn handle(&self, owner: &str) -> Option<&String> {
+        owner.parse().ok().and_then(|user| self.0.get(&user))
+    }
+
     fn of_owner(&self, owner: &str) -> String {
-        let handle = owner.parse().ok().and_then(|user| self.0.get(&user));
-        handle.map_or_else(|| owner.to_owned(), |handle| format!("@{handle}"))
+        self.handle(owner).map_or_else(|| owner.to_owned(), |handle| format!("@{handle}"))
+    }
+
+    /// Where somebody is shown; nowhere if the owner is nobody who is known.
+    fn href(&self, owner: &str) -> Option<String> {
+        self.handle(owner).map(|handle| person_href(handle))
     }
 }

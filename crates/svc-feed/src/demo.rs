@@ -38,13 +38,20 @@ const PLANNED_POSTS_MAX: usize = 160;
 const ACCOUNTS_STEP: usize = 1_000;
 
 /// The handles that can sign in, with what they may do.
-pub const SIGN_INS: [(&str, Role); 3] =
-    [("demo", Role::User), ("moderator", Role::Moderator), ("admin", Role::Admin)];
+pub const SIGN_INS: [(&str, Role); 4] = [
+    ("demo", Role::User),
+    ("moderator", Role::Moderator),
+    ("admin", Role::Admin),
+    // For what takes two administrators.
+    ("treasurer", Role::Admin),
+];
+/// Those of them who are staff.
+const STAFF: usize = SIGN_INS.len() - 1;
 
 /// How much there is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// People, without the moderator and the administrator; at least 2.
+    /// People, without the staff; at least 2.
     pub people: u32,
     /// Published posts.
     pub posts: u32,

@@ -31,7 +31,13 @@ const fn item(
     place: Place,
     letter: Option<char>,
 ) -> NavItem {
-    NavItem { key, label, href, icon, audience, place, counts_unread: false, letter }
+    // Neither what staff does with posts nor the settings are where one is written.
+    let part = match (audience, place) {
+        (Audience::Moderators | Audience::Administrators, _) => "admin",
+        (_, Place::Menu) => "account",
+        _ => "posts",
+    };
+    NavItem { key, part, label, href, icon, audience, place, counts_unread: false, letter }
 }
 
 /// What Feed adds to the navigation.

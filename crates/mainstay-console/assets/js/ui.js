@@ -56,13 +56,16 @@ export const bytes = (size) => new Intl.NumberFormat(locale(), { style: "unit", 
 
 const steps = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [604800, "day", 86400]];
 
-function relative(then, now) {
+/** `5m` beside a name; in a sentence `5 minutes ago`. */
+function relative(then, now, sentence) {
   const seconds = (then - now) / 1000;
   const size = Math.abs(seconds);
+  if (size < 60 && seconds <= 0 && sentence) return "just now";
   if (size < 60 && seconds <= 0) return new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(0, "second");
   for (const [below, unit, length] of steps) {
     if (size >= below) continue;
-    if (seconds > 0) return new Intl.RelativeTimeFormat(locale(), { style: "short" }).format(Math.round(seconds / length), unit);
+    if (seconds > 0) return new Intl.RelativeTimeFormat(locale(), { style: sentence ? "long" : "short" }).format(Math.round(seconds / length), unit);
+    if (sentence) return new Intl.RelativeTimeFormat(locale()).format(-Math.floor(size / length), unit);
     return new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "narrow" }).format(Math.floor(size / length));
   }
   const sameYear = new Date(then).getFullYear() === new Date(now).getFullYear();
@@ -78,7 +81,7 @@ export function tellTimes(root = document) {
     const then = Date.parse(element.dateTime);
     if (Number.isNaN(then)) continue;
     element.title = exact.format(then);
-    const words = relative(then, now);
+    const words = relative(then, now, element.dataset.time === "ago");
     if (element.textContent !== words) element.textContent = words;
   }
 }

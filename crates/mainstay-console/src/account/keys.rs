@@ -74,12 +74,12 @@ fn key_line(shell: &Shell<'_>, key: &ApiKeyView) -> Markup {
                     (key.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "))
                     " · "
                     @match key.last_used_at {
-                        Some(at) => { "last used " (format::time(at, shell.now)) }
+                        Some(at) => { "last used " (format::time_ago(at, shell.now)) }
                         None => "never used",
                     }
-                    " · made " (format::time(key.created_at, shell.now))
+                    " · made " (format::time_ago(key.created_at, shell.now))
                     @if let Some(ends) = key.old_secret_ends_at {
-                        " · its old secret ends " (format::time(ends, shell.now))
+                        " · its old secret ends " (format::time_ago(ends, shell.now))
                     }
                 }
             }

@@ -132,9 +132,9 @@ fn session_line(shell: &Shell<'_>, session: &SessionView) -> Markup {
                 }
                 span .sub {
                     @if !session.current {
-                        "Last used: " (format::time(session.last_used_at, shell.now)) " · "
+                        "Last used: " (format::time_ago(session.last_used_at, shell.now)) " · "
                     }
-                    "Signed in: " (format::time(session.created_at, shell.now))
+                    "Signed in: " (format::time_ago(session.created_at, shell.now))
                     @if let Some(address) = &session.address { " · " (address) }
                 }
             }

@@ -23,6 +23,16 @@ impl Shell<'_> {
         self.nav.iter().filter(move |item| places.contains(&item.place) && self.sees(item))
     }
 
+    /// Whether the page is of another part than the act that stands out: on small screens that is then not in its way.
+    /// A page that no item leads to, such as a person's, is of any part.
+    pub(super) fn is_elsewhere(&self, head: &Head<'_>) -> bool {
+        let part = |of: &dyn Fn(&NavItem) -> bool| {
+            self.nav.iter().find(|item| of(item)).map(|item| item.part)
+        };
+        let here = part(&|item| !head.active.is_empty() && item.key == head.active);
+        here.is_some() && here != part(&|item| item.place == Place::Primary)
+    }
+
     pub(super) fn side(&self, head: &Head<'_>) -> Markup {
         html! {
             header .side {
@@ -97,10 +107,12 @@ impl Shell<'_> {
                 div #account-menu .menu.account-menu popover {
                     a href=(viewer.profile_href) data-letter="p" { (icon("user")) "Your profile" }
                     @for item in self.items(&[Place::Side]) {
-                        a .small-only href=(item.href) { (icon(item.icon)) (item.label) }
+                        a .small-only href=(item.href) data-key=(item.key)
+                            aria-current=[(item.key == active).then_some("page")]
+                                { (icon(item.icon)) (item.label) }
                     }
                     @for item in self.items(&[Place::Menu]) {
-                        a href=(item.href) data-letter=[item.letter]
+                        a href=(item.href) data-key=(item.key) data-letter=[item.letter]
                             aria-current=[(item.key == active).then_some("page")]
                                 { (icon(item.icon)) (item.label) }
                     }

@@ -152,6 +152,7 @@ fn say(address: &str, place: &Place, size: Size, password: &str, json: bool) -> 
   Sign in as  demo       to look around
               moderator  to see what was reported
               admin      to see everything else
+              treasurer  to approve prizes, which takes a second administrator
   Password    {password}
 
 {people} people, {posts} posts, and a competition whose players walk on: /competitions. The data is in {folder} and {fate}. Ctrl-C ends the demo."

@@ -4,7 +4,7 @@ use mainstay_testkit::{Chromium, artefacts, keys};
 use serde_json::{Value, json};
 
 use crate::{
-    competitions::look,
+    competitions::{look, picture, staff},
     console::{PASSWORD, Site, done, sees},
 };
 
@@ -49,6 +49,14 @@ async fn somebody_sees_their_rank_move_without_a_reload() {
     let order = "[...document.querySelectorAll('ol[data-ranking] > li')]\
         .map((row) => row.querySelector('.rank').textContent + row.querySelector('.name').textContent).join(' ')";
     sees(&page, &format!("{order} === '1Bea 2Cid 3@ada 4Dan'")).await;
+
+    // People have a page of their own, which the keyboard opens too; other names are names alone.
+    sees(&page, "document.querySelectorAll('ol[data-ranking] a').length === 1").await;
+    page.run("document.querySelector('ol[data-ranking] .own').focus()").await.unwrap();
+    page.press(keys::ENTER).await.unwrap();
+    sees(&page, "location.pathname === '/people/ada'").await;
+    page.run("history.back()").await.unwrap();
+    sees(&page, "document.querySelector('[data-live-mark]:not([hidden])')").await;
 
     submit(&site, &keeper, &[(ada_id, 1_000), ("Dan", 800)]).await;
     sees(&page, &format!("{order} === '1@ada 2Bea 3Dan 4Cid'")).await;
@@ -151,4 +159,91 @@ async fn somebody_sees_their_season_and_cohort_and_filters_a_board_by_a_slice_wi
     plain.press(keys::ENTER).await.unwrap();
     sees(&plain, &format!("{order} === 'Fay Cid Eve'")).await;
     plain.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_board_of_several_columns_everybody_is_named_and_nothing_goes_sideways() {
+    let site = Site::open();
+    let keeper = keeper(&site).await;
+    let ada = site.person("alexandra").await;
+    let me = site.call("GET", "/api/v1/me", &ada, Value::Null).await;
+    let columns: Vec<Value> = ["points", "goals", "assists", "minutes", "cards"]
+        .iter()
+        .map(|name| json!({ "name": name }))
+        .collect();
+    let board = json!({ "title": "Five columns", "operator": "set", "columns": columns });
+    site.call("PUT", "/api/v1/boards/weekly", &keeper, board).await;
+    let long = "Somebody with a name of sixty characters, which is quite long";
+    let big = 9_007_199_254_740_000_i64;
+    let list = json!([
+        { "owner": long, "scores": [big, big, big, big, big] },
+        { "owner": me["id"], "scores": [12, 3, 4, 900, 1] },
+        { "owner": "Cid", "scores": [11, 3, 4, 1_200, 0] },
+    ]);
+    site.call("POST", "/api/v1/boards/weekly/scores", &keeper, list).await;
+
+    let page = site.browser("alexandra").await;
+    for width in [360, 640, 800, 1100, 1280] {
+        page.resize(width, 900).await.unwrap();
+        page.goto(&site.url("/boards/weekly")).await.unwrap();
+        let figures = page
+            .run(
+                "return [...document.querySelectorAll('.rank-row .who')].map((who) => who.offsetWidth)\
+                .concat(innerWidth - document.documentElement.scrollWidth + 100)",
+            )
+            .await
+            .unwrap();
+        let narrow = figures.as_array().unwrap().iter().any(|of| of.as_f64().unwrap() <= 80.0);
+        assert!(!narrow, "widths of names, and 100 if nothing is sideways, at {width}: {figures}");
+    }
+    // Where there is room, nobody's name is cut.
+    sees(
+        &page,
+        "[...document.querySelectorAll('.rank-row .name')].every((name) => name.scrollWidth <= name.clientWidth)",
+    )
+    .await;
+    look(&site, &page, "boards", &[("/boards/weekly", "columns")]).await;
+    done(page).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_a_new_post_is_at_hand_where_posts_are_and_the_bar_shows_where_one_is() {
+    let site = Site::open();
+    staff(&site, "admin", "keeper").await;
+    let page = site.browser("keeper").await;
+    page.resize(360, 740).await.unwrap();
+    let create = "getComputedStyle(document.querySelector('[data-create]')).display !== 'none'";
+    let (bar, menu) = (".in-bar .nav-link[aria-current=page]", ".account-menu [aria-current=page]");
+    for (path, posts, current) in [
+        ("/home", true, bar),
+        ("/explore", true, bar),
+        ("/search", true, bar),
+        ("/people/keeper", true, ".account-menu"),
+        ("/boards", false, bar),
+        ("/competitions", false, menu),
+        ("/dashboard", false, menu),
+        ("/admin/boards/bans", false, menu),
+        ("/audit", false, menu),
+        ("/settings", false, menu),
+    ] {
+        page.goto(&site.url(path)).await.unwrap();
+        let found = page.run(&format!("return {create}")).await.unwrap();
+        assert_eq!(found, posts, "is a new post at hand on {path}?");
+        let found = page.run(&format!("return Boolean(document.querySelector('{current}'))")).await;
+        assert_eq!(found.unwrap(), true, "{current} on {path}");
+    }
+    // The same where the script changes the page.
+    page.goto(&site.url("/boards")).await.unwrap();
+    page.click("[data-key=home]").await.unwrap();
+    sees(&page, &format!("location.pathname === '/home' && {create}")).await;
+    page.run("document.querySelector('.account-menu [href=\"/competitions\"]').click()")
+        .await
+        .unwrap();
+    sees(
+        &page,
+        &format!("document.querySelector('{menu}')?.pathname === '/competitions' && !({create})"),
+    )
+    .await;
+    picture(&page, "boards", "bar").await;
+    done(page).await;
 }

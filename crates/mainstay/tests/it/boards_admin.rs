@@ -181,6 +181,21 @@ async fn prizes_are_calculated_by_one_administrator_approved_by_another_and_the_
     .await;
     // The pool, both accounts of the house, four people.
     sees(&page, "document.querySelectorAll('[data-list=accounts] > tr').length === 7").await;
+    // On a phone: whose, and how much.
+    page.resize(360, 900).await.unwrap();
+    let cells = "[...document.querySelectorAll('[data-list=accounts] :is(.name, .money)')]";
+    sees(&page, &format!("{cells}.some((cell) => cell.textContent === '@ada')")).await;
+    sees(&page, &format!("{cells}.length === 14 && {cells}.every((cell) => cell.getBoundingClientRect().right <= 360)"))
+        .await;
+    page.resize(1280, 1400).await.unwrap();
+    page.type_into("[name=account]", "@nobodyhere").await.unwrap();
+    page.click(".search-box button").await.unwrap();
+    sees(
+        &page,
+        "document.querySelector('#account-error')?.textContent === 'Nobody has this handle.'",
+    )
+    .await;
+    page.run("document.querySelector('[name=account]').value = ''").await.unwrap();
     page.type_into("[name=account]", "@ada").await.unwrap();
     page.click(".search-box button").await.unwrap();
     sees(&page, "document.querySelectorAll('[data-list=entries] > tr').length === 2").await;
@@ -242,12 +257,18 @@ async fn moderators_ban_and_lift_bans_and_nobody_else_sees_these_pages() {
     sees(&page, "document.querySelector('[data-list=bans] .name')?.textContent === '@ada'").await;
     let left = site.call("GET", "/api/v1/boards/runs/entries", "", Value::Null).await;
     assert_eq!(left["count"], 0);
+    page.goto(&site.url("/admin/boards/bans?board=walks")).await.unwrap();
+    let unknown = "document.querySelector('#listed-error')?.textContent";
+    sees(&page, &format!("{unknown} === 'There is no board of this name.'")).await;
+    sees(&page, "document.querySelector('.search-box input').value === 'walks' && document.querySelector('#f-reason')")
+        .await;
     look(
         &site,
         &page,
         "boards-admin",
         &[
             ("/admin/boards/bans", "bans"),
+            ("/admin/boards/bans?board=walks", "bans-unknown"),
             ("/admin/boards/bans?board=runs", "bans-board"),
             ("/admin/boards/evidence?board=runs&owner=Bot", "evidence"),
             ("/admin/boards/evidence?board=runs&owner=@ada", "evidence-none"),

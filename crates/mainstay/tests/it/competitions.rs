@@ -117,6 +117,7 @@ async fn somebody_joins_by_the_form_and_sees_their_rank_move_without_a_reload() 
     page.run("window.neverReloaded = true").await.unwrap();
     page.click(".tile-name a").await.unwrap();
     sees(&page, "document.querySelector('[data-live-mark]:not([hidden])')").await;
+    sees(&page, "document.querySelector('.meter + .hint').textContent === 'Began 3 days ago · ends in 2 days'").await;
     // What it costs is said before the click.
     sees(
         &page,
@@ -174,6 +175,14 @@ async fn without_script_people_join_and_leave_and_a_refusal_stands_where_they_pr
     page.goto(&site.url(&format!("{here}?show=teams"))).await.unwrap();
     sees(&page, "document.querySelector('.rank-row.own .name')?.textContent === 'Walkers'").await;
     page.goto(&site.url(&here)).await.unwrap();
+    // Nobody leads before it begins.
+    sees(&page, "document.querySelector('.rank-row.own a.name')?.textContent === '@ada'").await;
+    sees(
+        &page,
+        "document.querySelector('#you').closest('section').textContent.includes('It begins in')",
+    )
+    .await;
+    sees(&page, "!document.querySelector('[data-my-rank], .rank, .score, .standing-rank')").await;
     page.click("form[action$=leave] button").await.unwrap();
     sees(&page, "document.querySelector('[data-flash]')?.textContent.includes('You left')").await;
 
@@ -276,6 +285,9 @@ async fn results_name_places_prizes_and_the_certificate_and_every_page_can_be_lo
     let later =
         json!({ "name": "Ride to work", "metric": "distance", "starts_at": now().plus_s(86_400) });
     let later = compete(&site, &keeper, later).await;
+    let joined = json!({ "name": "Not yet", "starts_at": now().plus_s(5 * 86_400), "ends_at": now().plus_s(9 * 86_400),
+        "join_until": now().plus_s(6 * 86_400) });
+    let joined = compete(&site, &keeper, joined).await;
     let soon = now().plus_s(6);
     let ended = json!({ "name": "Stairs", "ends_at": soon, "join_until": soon });
     let ended = compete(&site, &keeper, ended).await;
@@ -286,6 +298,7 @@ async fn results_name_places_prizes_and_the_certificate_and_every_page_can_be_lo
         let team = json!({ "team": team });
         site.call("POST", &format!("{API}/{running}/join"), &person, team).await;
         join(&site, &person, &ended).await;
+        join(&site, &person, &joined).await;
         walk(&site, &person, 4_000 - 431 * at as i64).await;
     }
     over(&site, &ended).await;
@@ -304,6 +317,7 @@ async fn results_name_places_prizes_and_the_certificate_and_every_page_can_be_lo
     )
     .await;
     sees(&page, "document.querySelector('.rank-row.own').textContent.includes('won ₹72.00')").await;
+    sees(&page, "document.querySelector('.rank-row.own').dataset.open === '/people/bea'").await;
     let fetched = page.run(
         "return fetch(document.querySelector('a[download]').href).then((answer) => answer.text())",
     );
@@ -324,6 +338,7 @@ async fn results_name_places_prizes_and_the_certificate_and_every_page_can_be_lo
             (&shown(&running), "running"),
             (&by_team, "teams"),
             (&shown(&later), "join"),
+            (&shown(&joined), "waiting"),
             (&shown(&ended), "ended"),
         ],
     )

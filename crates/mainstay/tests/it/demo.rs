@@ -31,7 +31,7 @@ fn status_of_sign_in(serving: &Serving, said: &Value, handle: &str) -> String {
 }
 
 #[test]
-fn it_shows_posts_with_pictures_and_lets_three_people_sign_in() {
+fn it_shows_posts_with_pictures_and_lets_four_people_sign_in() {
     let place = Place::new();
     let serving = place.start(SMALL);
     let said = said(&serving);
@@ -54,6 +54,9 @@ fn it_shows_posts_with_pictures_and_lets_three_people_sign_in() {
         let status = status_of_sign_in(&serving, &said, handle);
         assert!(status.starts_with("HTTP/1.1 200"), "{handle}: {status}");
     }
+    // Prizes take two administrators, and both are there.
+    let sign_ins = said["sign_ins"].as_array().unwrap();
+    assert_eq!(sign_ins.iter().filter(|one| one["role"] == "admin").count(), 2);
     assert!(folder(&said).join("db").is_dir());
     serving.signal("TERM");
     assert_eq!(serving.end(), (Some(0), String::new()));
@@ -73,6 +76,18 @@ async fn players_of_a_competition_walk_on_while_it_is_shown() {
         (&of("upcoming")["joined"], &of("completed")["settled"]),
         (&json!(false), &json!(true))
     );
+    // Prizes wait for the administrator that the demo names first.
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let site = format!("http://{}/api/v1", serving.address());
+    let login = json!({ "login": "admin", "password": said(&serving)["password"] });
+    let login = http.post(format!("{site}/auth/login")).body(login.to_string());
+    let answer = login.header("content-type", "application/json").send().await.unwrap();
+    let session: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    let over = of("completed")["id"].as_str().unwrap().to_owned();
+    let approve = http.post(format!("{site}/competitions/{over}/payout/approve"));
+    let approve =
+        approve.bearer_auth(session["access_token"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(approve.status(), 200, "{}", approve.text().await.unwrap());
     let active = of("active");
     assert_eq!(active["participant_count"], 6);
     let path = format!("/api/v1/leaderboard/{}", active["id"].as_str().unwrap());

@@ -2,7 +2,7 @@
 
 use mainstay_console::{
     component::{empty, icon, more, query_text, with_cursor},
-    form::{Field, FormErrors},
+    form::{Field, FormErrors, error_line},
     format,
     shell::{Head, Shell},
 };
@@ -23,13 +23,16 @@ pub(crate) struct BanLine {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BansPage {
     /// On this board; on every board if it is empty.
-    pub(crate) board: String,
+    pub(crate) listed: String,
+    /// Why there is no such list; the pointer is `/board`.
+    pub(crate) refused: FormErrors,
     /// By owner.
     pub(crate) bans: Vec<BanLine>,
     /// Asks for the next page; absent at the end.
     pub(crate) next_cursor: Option<String>,
     /// What was typed for a new one.
     pub(crate) owner: String,
+    pub(crate) board: String,
     pub(crate) reason: String,
     /// What was wrong; the pointers are `/owner`, `/board` and `/reason`.
     pub(crate) errors: FormErrors,
@@ -37,22 +40,26 @@ pub(crate) struct BansPage {
 
 /// Bans. Posts to `/admin/boards/bans` and `…/lift`.
 pub(crate) fn bans_page(shell: &Shell<'_>, view: &BansPage) -> Markup {
-    let here = match view.board.as_str() {
+    let here = match view.listed.as_str() {
         "" => Kept::Bans.href().to_owned(),
         board => format!("{}?board={}", Kept::Bans.href(), query_text(board)),
     };
     let next = view.next_cursor.as_deref().map(|cursor| with_cursor(&here, cursor));
+    let unknown = view.refused.at("/board");
     shell.page(
         &Head { title: "Bans of boards", active: "boards-admin", ..Head::default() },
         &html! {
             (heading(shell, Kept::Bans, &html! {}))
             form .search-box.large method="get" action=(Kept::Bans.href()) data-swap {
                 (icon("search"))
-                input type="search" name="board" value=(view.board) autocomplete="off"
-                    aria-label="Bans on one board" placeholder="A board’s name";
+                input type="search" name="board" value=(view.listed) autocomplete="off"
+                    aria-label="Bans on one board" placeholder="A board’s name"
+                    aria-invalid=[unknown.map(|_| "true")] aria-describedby=[unknown.map(|_| "listed-error")];
                 button .button.small.primary { "Show" }
             }
-            @if view.bans.is_empty() {
+            (error_line("listed", unknown))
+            @if unknown.is_some() {
+            } @else if view.bans.is_empty() {
                 (empty("ban", "Nobody is banned here",
                     "Scores of whoever is banned do not count, and what they brought to others is taken back.", None))
             } @else {
@@ -73,7 +80,7 @@ fn ban(shell: &Shell<'_>, line: &BanLine) -> Markup {
             div .who {
                 span .name dir="auto" title=(line.view.owner) { (line.name) }
                 span .sub dir="auto" { (line.view.reason) }
-                span .hint { "by " bdi { (line.by) } " · " (format::time(line.view.banned_at, shell.now)) }
+                span .hint { "by " bdi { (line.by) } " · " (format::time_ago(line.view.banned_at, shell.now)) }
             }
             form method="post" action="/admin/boards/bans/lift" data-swap {
                 (shell.hidden())

@@ -23,6 +23,8 @@ pub struct EntryLine {
     pub owner: String,
     /// What they are called.
     pub name: String,
+    /// Where they are shown, if they are people.
+    pub href: Option<String>,
     /// One for each column, as they are shown.
     pub scores: Vec<String>,
     /// When the scores came to what they are.
@@ -134,12 +136,16 @@ pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
         topic: topic.as_deref(),
         columns: &view.columns,
         ties: view.ties,
+        begun: true,
         own: own.as_deref(),
         entries: &view.entries,
     };
-    let aside = view.mine.as_ref().map(|mine| standing(&ranking, mine, view.count));
+    // Several columns take the place of the column beside them.
+    let wide = view.columns.len() > 1;
+    let standing = view.mine.as_ref().map(|mine| standing(&ranking, mine, view.count));
+    let (aside, above) = if wide { (None, standing) } else { (standing, None) };
     shell.page(
-        &Head { title: &title, active: "boards", aside, ..Head::default() },
+        &Head { title: &title, active: "boards", aside, wide, ..Head::default() },
         &html! {
             (page_head_back(&view.title, "/boards", "All boards", &html! {
                 @if live { span .mark.live-mark data-live-mark hidden { "Live" } }
@@ -150,6 +156,7 @@ pub fn board_page(shell: &Shell<'_>, view: &BoardPage) -> Markup {
             (periods(view))
             @if let Some(season) = &view.season { (season_card(shell, season)) }
             (ranked(shell, view))
+            @if let Some(standing) = above { (standing) }
             (facts(shell, view))
             (ranking.list(&nobody(view)))
             (onwards(view))
@@ -249,7 +256,7 @@ fn facts(shell: &Shell<'_>, view: &BoardPage) -> Markup {
                 " in cohort " (number) " of " bdi { (tier) } (season.cohort_words(tier, view.count))
             } @else {
                 @match (view.current, ends_at) {
-                    (true, Some(ends_at)) => { " · ends " (format::time(ends_at, shell.now)) }
+                    (true, Some(ends_at)) => { " · ends " (format::time_ago(ends_at, shell.now)) }
                     (false, Some(ends_at)) => {
                         " · " (format::exact_time(starts_at)) " to " (format::exact_time(ends_at))
                     }
@@ -267,6 +274,12 @@ fn nobody(view: &BoardPage) -> Markup {
             "Nobody is left here",
             "These are more places than there are.",
             Some(("See the first ones", &view.href(&view.question()))),
+        ),
+        Among::Everybody if !view.current => empty(
+            "trophy",
+            "Nobody scored in this period",
+            "It is over, and what comes now counts for the present one.",
+            Some(("See how it stands now", &format!("/boards/{}", view.id))),
         ),
         Among::Everybody => empty(
             "trophy",
@@ -299,8 +312,11 @@ fn nobody(view: &BoardPage) -> Markup {
     }
 }
 
+/// Their rank, and those next to them: beside a list of several columns only if the list does not show them.
 fn standing(ranking: &Ranking<'_>, mine: &Mine, count: u64) -> Markup {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let many = ranking.columns.len() > 1;
+    let listed = ranking.entries.iter().any(|entry| Some(&*entry.owner) == ranking.own);
     html! {
         section .card.standing aria-label="Where you stand" {
             h2 { "You" }
@@ -309,7 +325,9 @@ fn standing(ranking: &Ranking<'_>, mine: &Mine, count: u64) -> Markup {
                 span data-my-rank=(mine.rank) { (mine.rank) }
                 span .handle { " of " (format::grouped(count)) }
             }
-            ol .ranking.small { @for entry in &mine.around { (ranking.row(entry)) } }
+            @if !(many && listed) {
+                ol .ranking.small[!many] { @for entry in &mine.around { (ranking.row(entry)) } }
+            }
         }
     }
 }

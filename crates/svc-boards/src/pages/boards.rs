@@ -70,7 +70,7 @@ fn line(shell: &Shell<'_>, board: &BoardLine) -> Markup {
                             " · " bdi { (leader) } " leads with " (grouped(score))
                         }
                         @if let Some(ends_at) = board.ends_at {
-                            " · ends " (format::time(ends_at, shell.now))
+                            " · ends " (format::time_ago(ends_at, shell.now))
                         }
                     }
                 }

@@ -52,7 +52,7 @@ pub(crate) fn chart(view: &Chart) -> Markup {
                 @let shown = named || (count - 1 - place).is_multiple_of(7);
                 li title=(words) {
                     span .sr-only { (words) }
-                    @if named { span .bar-name aria-hidden="true" { (format::compact(*value)) } }
+                    @if named { span .bar-name aria-hidden="true" { (format::rounded(*value)) } }
                     (bar(*value, most, view.goal))
                     span .bar-name aria-hidden="true" {
                         @if named { (weekday(*day)) } @else if shown { (format::day(day_start(*day))) }

@@ -98,14 +98,14 @@ fn about(shell: &Shell<'_>, view: &CompetitionPage) -> Markup {
             @if it.phase == Phase::Active {
                 div {
                     progress .meter max=(length) value=(gone) aria-label="Time that is over" {}
-                    p .hint { (format::time(it.starts_at, shell.now)) " in · ends "
-                        (format::time(it.ends_at, shell.now)) }
+                    p .hint { "Began " (format::time_ago(it.starts_at, shell.now)) " · ends "
+                        (format::time_ago(it.ends_at, shell.now)) }
                 }
             }
             dl .facts {
                 div { dt { "What counts" } dd { (metric_words(&it.metric)) } }
                 @if it.phase != Phase::Active {
-                    div { dt { (what) } dd { (format::time(at, shell.now)) } }
+                    div { dt { (what) } dd { (format::time_ago(at, shell.now)) } }
                 }
                 div { dt { "Players" } dd { (players(it)) } }
                 div { dt { "Fee" } dd {
@@ -180,6 +180,9 @@ fn yours(shell: &Shell<'_>, view: &CompetitionPage) -> Markup {
                     @if let Some(team) = &it.team { span .mark { (icon("users")) bdi { (team) } } } }
                 (view.errors.summary(&[]))
                 @match &view.mine {
+                    Some(_) if it.phase == Phase::Upcoming => {
+                        p { "You take part. It begins " (format::time_ago(it.starts_at, shell.now)) "." }
+                    }
                     Some(mine) => (standing(shell, view, mine)),
                     None => p .sub { "You take part. You have no place: ask whoever runs this server why." },
                 }
@@ -312,25 +315,38 @@ fn outcome(shell: &Shell<'_>, view: &CompetitionPage) -> Markup {
 
 fn standings(view: &CompetitionPage) -> Markup {
     let (it, shown) = (&view.competition, &view.standings);
-    let topic = (!it.settled).then(|| format!("board:{}", shown.board));
+    let begun = it.phase != Phase::Upcoming;
+    let topic = (begun && !it.settled).then(|| format!("board:{}", shown.board));
     let columns = [it.metric.replace('_', " ")];
     let ranking = Ranking {
         title: &it.name,
         topic: topic.as_deref(),
         columns: &columns,
         ties: Ties::Shared,
+        begun,
         own: shown.own.as_deref(),
         entries: &shown.entries,
     };
     html! {
-        p .hint.ranking-facts hidden[shown.count == 0] { (entry_count(shown.count)) }
-        (ranking.list(&empty("medal", "Nobody takes part yet", "Who joins stands here at once.", None)))
+        p .hint.ranking-facts hidden[shown.count == 0] {
+            @if begun { (entry_count(shown.count)) } @else { (joined_words(view)) }
+        }
+        (ranking.list(&empty("medal", "Nobody takes part yet", "Who joins stands here.", None)))
         @let next = shown.entries.len() + 1;
         @if next as u64 <= shown.count {
             nav .row.end.onwards aria-label="More places" {
                 a .button href=(format!("/boards/{}?from={next}", shown.board)) { "The next ones" (icon("chevron-right")) }
             }
         }
+    }
+}
+
+/// How many wait for it to begin.
+fn joined_words(view: &CompetitionPage) -> String {
+    let count = i64::try_from(view.standings.count).unwrap_or(i64::MAX);
+    match view.by_team {
+        true => format::counted(count, "team takes part", "teams take part"),
+        false => format::counted(count, "person has joined", "people have joined"),
     }
 }
 

@@ -167,7 +167,7 @@ fn tile(shell: &Shell<'_>, view: &CompetitionView) -> Markup {
                 (phase_mark(view.phase))
             }
             dl .facts {
-                div { dt { (what) } dd { (format::time(at, shell.now)) } }
+                div { dt { (what) } dd { (format::time_ago(at, shell.now)) } }
                 div { dt { "Players" } dd { (players(view)) } }
                 div { dt { "Fee" } dd { (price(&view.fee)) } }
                 div { dt { "Prize pool" } dd { (sum(&view.pool)) } }

@@ -260,7 +260,7 @@ fn competitions(shell: &Shell<'_>, view: &DashboardPage) -> Markup {
                                 span .tag-icon { (icon("medal")) }
                                 span .who {
                                     span .name dir="auto" { (one.name) }
-                                    span .handle { (what) " " (format::time(at, shell.now)) }
+                                    span .handle { (what) " " (format::time_ago(at, shell.now)) }
                                 }
                                 (phase_mark(one.phase))
                             }

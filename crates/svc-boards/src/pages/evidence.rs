@@ -77,7 +77,7 @@ fn line(shell: &Shell<'_>, one: &EvidenceView) -> Markup {
                 pre dir="auto" { (text(&one.evidence)) }
                 span .hint {
                     "Period " (one.period) " · submission " (one.seq) " · "
-                    (format::time(one.submitted_at, shell.now))
+                    (format::time_ago(one.submitted_at, shell.now))
                 }
             }
         }

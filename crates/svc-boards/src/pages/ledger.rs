@@ -2,6 +2,7 @@
 
 use mainstay_console::{
     component::{empty, icon, more, page_head_back, query_text, with_cursor},
+    form::error_line,
     format,
     shell::{Head, Shell},
 };
@@ -26,10 +27,12 @@ pub(crate) struct AccountLine {
 }
 
 /// Accounts, all or one of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct LedgerPage {
     /// What was typed to find an account.
     pub(crate) query: String,
+    /// Whether that is a handle that nobody has.
+    pub(crate) unknown: bool,
     /// The account that is looked into.
     pub(crate) account: Option<String>,
     pub(crate) accounts: Vec<AccountLine>,
@@ -63,11 +66,15 @@ pub(crate) fn ledger_page(shell: &Shell<'_>, view: &LedgerPage) -> Markup {
             form .search-box.large method="get" action=(Kept::Ledger.href()) data-swap {
                 (icon("search"))
                 input type="search" name="account" value=(view.query) data-search autocomplete="off"
-                    aria-label="Find an account" placeholder="@handle, pool:comp_…, house:fees";
+                    aria-label="Find an account" placeholder="@handle, pool:comp_…, house:fees"
+                    aria-invalid=[view.unknown.then_some("true")]
+                    aria-describedby=[view.unknown.then_some("account-error")];
                 button .button.small.primary { "Find" }
             }
+            (error_line("account", view.unknown.then_some("Nobody has this handle.")))
             @match &view.account {
                 Some(account) => (one_account(shell, view, account)),
+                None if view.unknown => p .row.end.onwards { a .button href=(Kept::Ledger.href()) { "All accounts" } },
                 None => (all_accounts(view)),
             }
             (more(next.as_deref(), if view.account.is_some() { "Show older entries" } else { "Show more accounts" }))
@@ -83,19 +90,27 @@ fn all_accounts(view: &LedgerPage) -> Markup {
             (sums(&view.sums))
             div .table-scroll tabindex="0" role="region" aria-label="Accounts" {
                 table .table {
-                    thead { tr { th scope="col" { "Account" } th scope="col" { "Whose" }
-                        th scope="col" .number { "Balance" } } }
+                    thead { tr { th scope="col" { "Account" } th scope="col" .number { "Balance" } } }
                     tbody data-list="accounts" {
                         @for line in &view.accounts {
                             tr #(row_id(&line.view)) {
-                                td { a href=(account_href(&line.view.account)) { code { (line.view.account) } } }
-                                td { bdi { (line.name) } }
+                                (whose(&line.view.account, &line.name))
                                 td .number { (sum(&line.view.balance)) }
                             }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// An account by what it is called, with its name in the ledger under that as far as there is room.
+fn whose(account: &str, name: &str) -> Markup {
+    html! {
+        td .whose {
+            a .name href=(account_href(account)) dir="auto" { @if name.is_empty() { (account) } @else { (name) } }
+            @if !name.is_empty() { code title=(account) { (account) } }
         }
     }
 }
@@ -198,18 +213,16 @@ pub(crate) fn transfer_page(shell: &Shell<'_>, view: &TransferPage) -> Markup {
             }
             div .table-scroll tabindex="0" role="region" aria-label="Entries of the transfer" {
                 table .table {
-                    thead { tr { th scope="col" { "Account" } th scope="col" { "Whose" }
-                        th scope="col" .number { "Amount" } } }
+                    thead { tr { th scope="col" { "Account" } th scope="col" .number { "Amount" } } }
                     tbody {
                         @for (account, name, amount) in &view.entries {
                             tr {
-                                td { a href=(account_href(account)) { code { (account) } } }
-                                td { bdi { (name) } }
+                                (whose(account, name))
                                 td .number { (moved(amount)) }
                             }
                         }
                     }
-                    tfoot { tr { td colspan="2" { "Together" } td .number { (sum(&view.sum)) } } }
+                    tfoot { tr { td { "Together" } td .number { (sum(&view.sum)) } } }
                 }
             }
         },

@@ -95,7 +95,7 @@ fn tile(shell: &Shell<'_>, item: &Ended, errors: Option<&FormErrors>) -> Markup 
                 (mark(item))
             }
             dl .facts {
-                div { dt { "Ended" } dd { (format::time(it.ends_at, shell.now)) } }
+                div { dt { "Ended" } dd { (format::time_ago(it.ends_at, shell.now)) } }
                 div { dt { "Players" } dd { (players(it)) } }
                 div { dt { "In the pool" } dd { (sum(&it.pool)) } }
                 @if let Some(payout) = &item.payout {
@@ -140,11 +140,11 @@ fn prizes(payout: &Payout) -> Markup {
 fn deeds(shell: &Shell<'_>, payout: &Payout) -> Markup {
     html! {
         p .hint {
-            "Calculated by " bdi { (payout.proposed_by) } " " (format::time(payout.view.proposed_at, shell.now))
+            "Calculated by " bdi { (payout.proposed_by) } " " (format::time_ago(payout.view.proposed_at, shell.now))
             @if let (Some(by), Some(at)) = (&payout.approved_by, payout.view.approved_at) {
-                " · approved by " bdi { (by) } " " (format::time(at, shell.now))
+                " · approved by " bdi { (by) } " " (format::time_ago(at, shell.now))
             }
-            @if let Some(at) = payout.view.paid_at { " · paid " (format::time(at, shell.now)) }
+            @if let Some(at) = payout.view.paid_at { " · paid " (format::time_ago(at, shell.now)) }
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Ranking<'a> {
     pub columns: &'a [String],
     /// What happens with equal scores.
     pub ties: Ties,
+    /// Whether it has begun: before that nobody has a place.
+    pub begun: bool,
     /// Whose row is the reader's.
     pub own: Option<&'a str>,
     /// In order.
@@ -49,20 +51,33 @@ impl Ranking<'_> {
     pub(super) fn row(&self, entry: &EntryLine) -> Markup {
         let own = self.own == Some(&*entry.owner);
         html! {
-            li .rank-row.own[own] data-key=(entry.owner) data-item tabindex="-1" {
-                span .rank data-rank=(entry.rank) { (entry.rank) }
+            li .rank-row.own[own].many[self.columns.len() > 1] data-key=(entry.owner) data-item
+                data-open=[entry.href.as_deref()] tabindex="-1" {
+                @if self.begun { span .rank data-rank=(entry.rank) { (entry.rank) } }
                 span .who {
-                    span .name dir="auto" title=(entry.name) { (entry.name) }
+                    (owner_name(&entry.name, entry.href.as_deref()))
                     @if own { span .sr-only { "you" } }
                 }
                 @if let Some(moves) = entry.moves { (moves.mark()) }
-                @for (column, score) in self.columns.iter().zip(&entry.scores) {
-                    span .score {
-                        span .score-value data-score=(score) { (grouped(score)) }
-                        span .handle { (column) }
+                @if self.begun { span .scores {
+                    @for (column, score) in self.columns.iter().zip(&entry.scores) {
+                        span .score {
+                            span .score-value data-score=(score) { (grouped(score)) }
+                            span .handle { (column) }
+                        }
                     }
-                }
+                } }
             }
+        }
+    }
+}
+
+/// What an owner is called: the way to a person, of others the name alone.
+pub(super) fn owner_name(name: &str, href: Option<&str>) -> Markup {
+    html! {
+        @match href {
+            Some(href) => { a .name href=(href) dir="auto" title=(name) { (name) } }
+            None => { span .name dir="auto" title=(name) { (name) } }
         }
     }
 }

@@ -10,7 +10,7 @@ use mainstay_console::{
 use mainstay_contract::id::UserId;
 use maud::{Markup, html};
 
-use super::money::sum;
+use super::{money::sum, ranking::owner_name};
 use crate::service::{CompetitionView, Money};
 
 /// How somebody ended.
@@ -22,6 +22,8 @@ pub(crate) struct ResultLine {
     pub(crate) user: UserId,
     /// What they are called.
     pub(crate) name: String,
+    /// Where they are shown, if they are known.
+    pub(crate) href: Option<String>,
     pub(crate) score: i64,
 }
 
@@ -84,16 +86,19 @@ fn row(shell: &Shell<'_>, it: &CompetitionView, all: &Results, line: &ResultLine
     let own = shell.is_viewer(line.user);
     let prize = all.prizes.as_ref().and_then(|prizes| prizes.by_user.get(&line.user));
     html! {
-        li .rank-row.own[own] #(format!("result-{}", line.user)) data-item tabindex="-1" {
+        li .rank-row.own[own] #(format!("result-{}", line.user)) data-item data-open=[line.href.as_deref()]
+            tabindex="-1" {
             span .rank data-rank=(line.rank) { (line.rank) }
             span .who {
-                span .name dir="auto" title=(line.name) { (line.name) }
+                (owner_name(&line.name, line.href.as_deref()))
                 @if own { span .sr-only { "you" } }
                 @if let Some(prize) = prize { span .handle { "won " (sum(prize)) } }
             }
-            span .score {
-                span .score-value { (format::grouped(line.score)) }
-                span .handle { (it.metric.replace('_', " ")) }
+            span .scores {
+                span .score {
+                    span .score-value { (format::grouped(line.score)) }
+                    span .handle { (it.metric.replace('_', " ")) }
+                }
             }
         }
     }

@@ -332,7 +332,7 @@ fn failures(shell: &Shell<'_>, failed: &[RuleErrorView]) -> Markup {
             ul .plain-list.roomy {
                 @for one in failed {
                     li { p { (one.message) }
-                        p .hint { (format::time(one.at, shell.now)) " · " code { (one.fact) } } }
+                        p .hint { (format::time_ago(one.at, shell.now)) " · " code { (one.fact) } } }
                 }
             }
         }

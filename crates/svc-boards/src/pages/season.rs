@@ -95,7 +95,7 @@ pub(super) fn season_card(shell: &Shell<'_>, season: &Season) -> Markup {
             div .card-head {
                 h2 #season { "Season" }
                 @if let (SeasonPhase::Plays | SeasonPhase::Waits, Some(ends_at)) = (shown.phase, season.ends_at) {
-                    span .sub { "ends " (format::time(ends_at, shell.now)) }
+                    span .sub { "ends " (format::time_ago(ends_at, shell.now)) }
                 }
             }
             // The highest stands first, as in a ranking.

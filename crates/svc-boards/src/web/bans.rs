@@ -44,8 +44,15 @@ async fn list(
     visit: Visit,
     Query(listed): Query<Listed>,
 ) -> Answer {
-    let view = web.bans(&caller, listed.board.trim(), listed.cursor.as_deref()).await?;
-    Ok(visit.page(bans_page(&visit.shell(), &view)))
+    let board = listed.board.trim();
+    match web.bans(&caller, board, listed.cursor.as_deref()).await.map_err(no_board) {
+        Ok(view) => Ok(visit.page(bans_page(&visit.shell(), &view))),
+        Err(error) => {
+            let view =
+                BansPage { listed: board.to_owned(), refused: said(error)?, ..BansPage::default() };
+            Ok(visit.page_as(REFUSED, bans_page(&visit.shell(), &view)))
+        }
+    }
 }
 
 /// The board that is named; `None` for every board.
@@ -73,8 +80,8 @@ impl Web {
             by: names.of_owner(&by),
             view,
         });
-        let (bans, board) = (lines.collect(), board.to_owned());
-        Ok(BansPage { board, bans, next_cursor, ..BansPage::default() })
+        let (bans, listed) = (lines.collect(), board.to_owned());
+        Ok(BansPage { board: listed.clone(), listed, bans, next_cursor, ..BansPage::default() })
     }
 
     /// The owner that is meant by what was typed.

@@ -244,6 +244,7 @@ pub(super) fn line(entry: &EntryView, names: &Names) -> EntryLine {
         rank: entry.rank,
         owner: entry.owner.clone(),
         name: names.of_owner(&entry.owner),
+        href: names.href(&entry.owner),
         scores: entry.scores.iter().map(ToString::to_string).collect(),
         updated_at: entry.updated_at,
         moves: None,

@@ -179,6 +179,7 @@ impl Web {
             rank: item.rank,
             user: item.user_id,
             name: names.of_owner(user),
+            href: names.href(user),
             score: item.score,
         });
         let prizes = match self.boards.payout(id).await {

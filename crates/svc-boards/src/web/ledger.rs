@@ -15,7 +15,7 @@ use mainstay_core::{
 };
 use serde::Deserialize;
 
-use super::{Answer, Names, PAGE_LEN, Web};
+use super::{Answer, Names, PAGE_LEN, REFUSED, Web};
 use crate::{
     error::Error,
     pages::{
@@ -53,10 +53,15 @@ async fn show(
     let query = asked.account.trim().to_owned();
     let view = match query.as_str() {
         "" => web.accounts(&caller, asked.cursor.as_deref()).await?,
-        typed => {
-            let account = web.account(typed).await?;
-            web.account_page(&caller, account, query, asked.cursor.as_deref()).await?
-        }
+        typed => match web.account(typed).await? {
+            Some(account) => {
+                web.account_page(&caller, account, query, asked.cursor.as_deref()).await?
+            }
+            None => {
+                let unknown = LedgerPage { query, unknown: true, ..LedgerPage::default() };
+                return Ok(visit.page_as(REFUSED, ledger_page(&visit.shell(), &unknown)));
+            }
+        },
     };
     Ok(visit.page(ledger_page(&visit.shell(), &view)))
 }
@@ -104,10 +109,10 @@ impl Web {
         Ok(named.collect())
     }
 
-    /// The account that is meant by what was typed.
-    async fn account(&self, typed: &str) -> Result<String, Error> {
+    /// The account that is meant by what was typed; `None` for a handle that nobody has.
+    async fn account(&self, typed: &str) -> Result<Option<String>, Error> {
         if typed.contains(':') {
-            return Ok(typed.to_owned());
+            return Ok(Some(typed.to_owned()));
         }
         let user = match typed.parse::<UserId>() {
             Ok(user) => Some(user),
@@ -117,8 +122,7 @@ impl Web {
                 found.map(|found| found.id)
             }
         };
-        // Of nobody there is an account with nothing on it.
-        Ok(user.map_or_else(|| typed.to_owned(), account_of))
+        Ok(user.map(account_of))
     }
 
     async fn whose(&self, accounts: impl Iterator<Item = &str> + Clone) -> Result<Whose, Error> {
@@ -147,12 +151,10 @@ impl Web {
             boards.seal_cursor("ledger page", &place)
         });
         Ok(LedgerPage {
-            query: String::new(),
-            account: None,
             accounts: self.lines(balances).await?,
             sums: boards.sums().await?,
-            entries: Vec::new(),
             next_cursor,
+            ..LedgerPage::default()
         })
     }
 
@@ -175,9 +177,9 @@ impl Web {
             query,
             accounts: self.lines(balances).await?,
             account: Some(account),
-            sums: Vec::new(),
             entries,
             next_cursor,
+            ..LedgerPage::default()
         })
     }
 }

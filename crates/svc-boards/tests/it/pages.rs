@@ -182,6 +182,22 @@ async fn a_large_cohort_is_shown_in_parts_and_its_last_are_marked_in_the_last_pa
 }
 
 #[tokio::test]
+async fn a_period_that_is_over_and_empty_promises_nothing() {
+    both_engines_held(async |house| {
+        let keeper = admin(house).await;
+        make_board(&keeper, "b", json!({ "reset": { "cron": "0 0 * * *" } })).await;
+        house.clock().advance_s(86_400);
+        house.work("boards.close_periods").await;
+        let over = words(&page(&keeper, "/boards/b?window=previous").await);
+        assert!(over.contains("Nobody scored in this period"), "{over}");
+        assert!(!over.contains("first score"), "{over}");
+        let now = words(&page(&keeper, "/boards/b").await);
+        assert!(now.contains("The first score appears here at once."), "{now}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_board_with_slices_is_filtered_by_one() {
     both_engines_held(async |house| {
         let (keeper, ada) = (admin(house).await, house.person("ada").await);
@@ -277,7 +293,10 @@ async fn rules_and_bans_are_listed_with_what_is_wrong() {
         }
         let missing =
             judge.get("/admin/boards/bans?board=walks").header("accept", "text/html").await;
-        assert_eq!(missing.status, 404);
+        assert_eq!(missing.status, 422);
+        let missing = words(std::str::from_utf8(&missing.body).unwrap());
+        assert!(missing.contains("There is no board of this name."), "{missing}");
+        assert!(missing.contains("Ban somebody"), "the page is still there: {missing}");
     })
     .await;
 }

@@ -17,7 +17,7 @@ use mainstay_core::{
 };
 
 use super::{
-    DAY_S, DemoError, Progress, SPAN_S, photos,
+    DAY_S, DemoError, Progress, SPAN_S, STAFF, photos,
     photos::Photo,
     plan::{Act, DEMO, Decision, Nth, Plan, Planned, Who},
     script::Person,
@@ -49,7 +49,7 @@ pub(super) struct Stage<'a> {
     core: &'a Core,
     feed: &'a Feed,
     consumers: Vec<(Consumer, Log)>,
-    /// The cast, then the moderator and the administrator.
+    /// The cast, then the staff, the moderator first.
     people: Vec<Caller>,
     /// The one upload of each photograph; posts get copies of it.
     pub(super) library: HashMap<&'static str, MediaId>,
@@ -88,9 +88,9 @@ impl<'a> Stage<'a> {
         self.people.get(who).ok_or(Error::NotFound)
     }
 
-    /// The accounts of the cast, without moderator and administrator.
+    /// The accounts of the cast, without the staff.
     pub(super) fn cast(&self) -> &[Caller] {
-        self.people.get(..self.people.len().saturating_sub(2)).unwrap_or_default()
+        self.people.get(..self.people.len().saturating_sub(STAFF)).unwrap_or_default()
     }
 
     /// Uploads `photos` and the faces of the cast, each once, and gives everybody their name and picture.
@@ -137,10 +137,15 @@ impl<'a> Stage<'a> {
         cast: &[Person],
         faces: &HashMap<&str, MediaId>,
     ) -> Result<(), Error> {
-        let staff = ["Keeps it friendly. Reports land here.", "Keeps it running."];
-        let staff = staff.iter().zip(["Moderator", "Administrator"]).enumerate();
+        let staff: [_; STAFF] = [
+            ("Moderator", "Keeps it friendly. Reports land here."),
+            ("Administrator", "Keeps it running."),
+            ("Treasurer", "Has a second look at prizes."),
+        ];
         let mut profiles: Vec<(Who, &str, &str, bool, Option<MediaId>)> = staff
-            .map(|(nth, (bio, name))| (cast.len() + nth, name, *bio, nth == 0, None))
+            .iter()
+            .enumerate()
+            .map(|(nth, (name, bio))| (cast.len() + nth, *name, *bio, nth == 0, None))
             .collect();
         profiles.extend(cast.iter().enumerate().map(|(who, person)| {
             let face = person.avatar.and_then(|name| faces.get(name)).copied();

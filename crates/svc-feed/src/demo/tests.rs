@@ -117,7 +117,7 @@ impl Filled {
             assert_eq!(self.number(statement).await, 0, "{}", statement.text());
         }
         assert_eq!(self.number(&PUBLISHED).await, i64::from(size.posts));
-        assert_eq!(self.number(&PEOPLE).await, i64::from(size.people) + 2);
+        assert_eq!(self.number(&PEOPLE).await, i64::from(size.people) + STAFF as i64);
         let mut tx = self.feed.log().db().read().await.unwrap();
         let (late,): (i64,) = tx.one(&WRONG_TIMES, params![NOON]).await.unwrap();
         assert_eq!((late, self.core.clock.now()), (0, NOON));

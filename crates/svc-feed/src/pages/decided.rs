@@ -75,7 +75,7 @@ fn decision(shell: &Shell<'_>, item: &DecidedView, errors: Option<&FormErrors>) 
                             Some(by) => { a href=(person_href(by)) { "@" (by.handle) } }
                             None => { "somebody who is gone" }
                         }
-                        ", " (format::time(item.decided_at, shell.now))
+                        ", " (format::time_ago(item.decided_at, shell.now))
                     }
                 }
                 ul { li dir="auto" { (item.reason) } }

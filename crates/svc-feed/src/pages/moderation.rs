@@ -131,7 +131,7 @@ fn report(shell: &Shell<'_>, item: &ReportedView, errors: Option<&FormErrors>) -
             div .reasons {
                 p .sub {
                     (icon("flag")) (format::counted(item.report_count, "report", "reports"))
-                    ", first " (format::time(item.first_reported_at, shell.now))
+                    ", first " (format::time_ago(item.first_reported_at, shell.now))
                 }
                 ul { @for reason in &item.reasons { li dir="auto" { (reason) } } }
             }

@@ -55,8 +55,8 @@ fn line(shell: &Shell<'_>, post: &PostView) -> Markup {
                 span .handle {
                     @match (post.state, post.published_at) {
                         (PostState::Scheduled, Some(at)) =>
-                            { "Publishes " (format::time(at, shell.now)) }
-                        _ => { "Saved " (format::time(post.edited_at.unwrap_or(post.created_at),
+                            { "Publishes " (format::time_ago(at, shell.now)) }
+                        _ => { "Saved " (format::time_ago(post.edited_at.unwrap_or(post.created_at),
                             shell.now)) }
                     }
                     @if post.media.len() > 1 { " · " (post.media.len()) " pictures" }
