@@ -77,7 +77,7 @@ impl Console {
         let page = Routes::pages(self);
         let raw = Routes::raw(self, "Console");
         let mut routes = vec![
-            raw.get("/assets/{*path}", asset).limit(LimitClass::Free),
+            raw.get("/assets/{*path}", asset).limit(LimitClass::Free).asks_nobody(),
             page.get("/", start),
             page.get("/docs", docs::page),
             page.post("/theme", choose_theme).public().takes_form(FORM_BYTES_MAX),

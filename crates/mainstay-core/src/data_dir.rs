@@ -57,6 +57,9 @@ fn owner(pid: Option<u32>) -> String {
     }
 }
 
+/// The part of it where embedded records are.
+const DB: &str = "db";
+
 /// A data folder that this program owns until the value is dropped, or the program ends in whatever way.
 #[derive(Debug)]
 pub struct DataDir {
@@ -86,6 +89,11 @@ impl DataDir {
         Ok(folder)
     }
 
+    /// Whether a program has kept something at `path` before.
+    pub fn is_one(path: &Path) -> bool {
+        path.join(DB).is_dir()
+    }
+
     /// The folder itself, absolute.
     pub fn path(&self) -> &Path {
         &self.path
@@ -93,7 +101,7 @@ impl DataDir {
 
     /// Where embedded records are.
     pub fn db(&self) -> PathBuf {
-        self.path.join("db")
+        self.path.join(DB)
     }
 
     /// Where files are.

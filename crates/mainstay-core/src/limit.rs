@@ -204,8 +204,8 @@ impl Limiter {
 }
 
 impl Limit {
-    /// When the caller will have recovered, at `now`. More than a full depth ahead cannot be unless the clock went back;
-    /// then the debt is not carried along.
+    /// When the caller will have recovered, at `now`. More than a full depth ahead cannot be unless the clock went
+    /// back; then the debt is not carried along.
     fn believed(self, full_at: i64, now: i64) -> i64 {
         full_at.clamp(now, now.saturating_add(self.depth_ns()))
     }

@@ -249,7 +249,8 @@ impl Program {
         self.health.round().await;
     }
 
-    /// Serves until `shutdown` and as long as that is announced, then answers what is under way, ends the live connections and the background work.
+    /// Serves until `shutdown` and as long as that is announced, then answers what is under way, ends the live
+    /// connections and the background work.
     pub async fn serve(
         mut self,
         listener: TcpListener,
@@ -259,8 +260,8 @@ impl Program {
         let announce = self.settings.announce;
         let told = async move {
             shutdown.await;
-            health.drain();
             gate.drain();
+            health.drain();
             // Who balances between instances must see that first; until then whoever comes is answered.
             tokio::time::sleep(announce).await;
             // Live connections would hold up the sockets' end; they are told to come back elsewhere.

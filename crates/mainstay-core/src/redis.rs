@@ -15,6 +15,8 @@ use ::redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
 use crate::{cache::Mono, engine_address::take_parameter, telemetry::Masked};
 
 /// The longest that a script may take.
@@ -99,8 +101,8 @@ pub struct RedisAway(String);
 #[error("open Redis; check `redis.url`")]
 pub struct RedisError(#[source] ::redis::RedisError);
 
-/// What connects to `url`. With `rediss://` it does so over TLS, to whom an authority vouches for: one of those in the
-/// PEM file that `sslrootcert` in the query names, or one that the system knows.
+/// What connects to `url`. With `rediss://` it does so over TLS, to whom an authority vouches for: one that the system
+/// knows, or instead one of those in the PEM file that `sslrootcert` in the query names.
 ///
 /// # Errors
 /// When it is no address of Redis, or the file cannot be read.
@@ -109,6 +111,9 @@ pub(crate) fn client(url: &Masked<String>) -> RedisResult<Client> {
     let Some(root) = root else { return Client::open(address) };
     let unread = |error| io::Error::other(format!("read `{root}` of `sslrootcert`: {error}"));
     let certificates = fs::read(&root).map_err(unread)?;
+    if CertificateDer::pem_slice_iter(&certificates).next().is_none() {
+        return Err(unread(io::Error::other("it holds no certificate in PEM")).into());
+    }
     let tls = TlsCertificates { client_tls: None, root_cert: Some(certificates) };
     Client::build_with_tls(address, tls)
 }

@@ -24,8 +24,8 @@ pub fn self_signed(openssl: &mut Command, folder: &Path, address: &str) -> Resul
     run(openssl, "make a certificate")
 }
 
-/// Makes an authority (`ca.crt`) and the key and certificate of a server at `address` that it vouches for (`server.key`,
-/// `server.crt`) in `folder`, all of them the user's who runs engines.
+/// Makes an authority (`ca.crt`) and the key and certificate of a server at `address` that it vouches for
+/// (`server.key`, `server.crt`) in `folder`, all of them the user's who runs engines.
 ///
 /// # Errors
 /// When OpenSSL is not installed.

@@ -53,8 +53,8 @@ impl Redis {
         Self::with(&[("appendonly", "yes"), ("appendfsync", "always")])
     }
 
-    /// Starts a server as [`Redis::start`] does that speaks TLS only, with a certificate for 127.0.0.1 that an authority
-    /// vouches for: [`Redis::authority`].
+    /// Starts a server as [`Redis::start`] does that speaks TLS only, with a certificate for 127.0.0.1 that an
+    /// authority vouches for: [`Redis::authority`].
     ///
     /// # Errors
     /// As [`Redis::start`], or when OpenSSL is not installed.

@@ -114,7 +114,8 @@ impl Settings for Config {
             if !ids.insert(id) {
                 say(format!("takes each id once, and `{id}` stands there again"));
             }
-            for fault in rule.compile("").err().into_iter().flat_map(|odd| odd.into_vec()) {
+            let faults = rule.compile("").err().unwrap_or_else(|| rule.unknown_fields(""));
+            for fault in faults.into_vec() {
                 let field = fault.pointer.trim_start_matches('/');
                 say(format!("has in `{id}` a `{field}` that is not one. {}", fault.detail));
             }

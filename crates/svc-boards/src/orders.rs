@@ -118,15 +118,7 @@ async fn show(boards: Boards, of: Named) -> Result<Value, Error> {
 }
 
 async fn put(boards: Boards, of: Put) -> Result<Value, Error> {
-    let there = boards.any_board(&of.board).await.ok();
-    if there.is_some_and(|board| !of.replace && board.settings != of.settings) {
-        let name = &of.board;
-        return Err(Error::conflict(format!(
-            "There is a board `{name}` with other settings; see them with `board show {name}`. To give it these instead \
-             of all of its own, add --replace."
-        )));
-    }
-    Ok(json!(boards.put_board(None, &of.board, of.settings, None).await?))
+    Ok(json!(boards.put_board(None, &of.board, of.settings, of.replace, None).await?))
 }
 
 async fn delete(boards: Boards, of: Named) -> Result<Value, Error> {

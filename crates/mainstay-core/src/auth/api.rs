@@ -66,7 +66,7 @@ fn sign_in_routes(api: &Routes<Auth>) -> Vec<Route> {
             .about("Sign out, here or everywhere")
             .signed_in()
             .unkeyed()
-            .takes::<Logout>(BODY_BYTES_MAX)
+            .may_take::<Logout>(BODY_BYTES_MAX)
             .answers_empty(204),
         api.get("/api/v1/me", me).about("The caller's account").signed_in().answers::<Account>(200),
         api.post("/api/v1/me/password", change_password)
@@ -124,7 +124,7 @@ fn key_routes(api: &Routes<Auth>) -> Vec<Route> {
             .about("Give an API key a second secret")
             .signed_in()
             .unkeyed()
-            .takes::<RotateApiKey>(BODY_BYTES_MAX)
+            .may_take::<RotateApiKey>(BODY_BYTES_MAX)
             .answers::<NewApiKey>(201)
             .refuses(&[Code::Invalid, Code::NotFound]),
     ]

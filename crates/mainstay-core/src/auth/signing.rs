@@ -15,6 +15,7 @@ use crate::{
     audit::{self, Entry},
     clock::Clock,
     db::{Db, DbError, Tx},
+    error::Tolerate as _,
     params,
 };
 
@@ -90,7 +91,8 @@ impl Auth {
             })
         })
         .await?;
-        self.read_keyring().await?;
+        // It is done; what cannot be read now is read within a minute.
+        self.read_keyring().await.tolerate("the keys are read again soon");
         Ok(kid)
     }
 

@@ -215,13 +215,17 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
         let sent = headers.contains_key(header::CONTENT_TYPE)
             || headers.contains_key(header::TRANSFER_ENCODING)
             || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-        if sent {
-            let Body { value, once } = Body::from_request(request, state).await?;
-            return Ok(Self { value, once });
+        if !sent {
+            let (mut parts, _empty) = request.into_parts();
+            let NoBody { once } = NoBody::from_request_parts(&mut parts, state).await?;
+            return Ok(Self { value: T::default(), once });
         }
-        let (mut parts, _empty) = request.into_parts();
-        let NoBody { once } = NoBody::from_request_parts(&mut parts, state).await?;
-        Ok(Self { value: T::default(), once })
+        let read = async {
+            let (bytes, once) = json_body(request).await?;
+            let value = if bytes.is_empty() { T::default() } else { one_value(&bytes)? };
+            Ok::<_, Problem>(Self { value, once })
+        };
+        read.await.map_err(IntoResponse::into_response)
     }
 }
 
@@ -321,19 +325,25 @@ async fn read_list<T: DeserializeOwned>(request: Request) -> Result<ListBody<T>,
 
 /// Malformed JSON is 400; JSON of another shape is 422 with a pointer to the place.
 fn not_this_shape(bytes: &[u8], path: &str, error: &serde_json::Error) -> Problem {
-    // Of one of several shapes the library says that it is no JSON, where it is none of them.
-    if !error.is_data() && serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
+    let said = error.to_string();
+    // Where one of several shapes is wanted and none of them is there, the library says that it is no JSON.
+    let is_json = || {
+        said.starts_with("expected value") && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+    };
+    if !error.is_data() && !is_json() {
         let detail = format!("The body is not JSON: {error}.");
         return Problem::new(Code::MalformedBody, detail);
     }
-    let Said { code, field, detail } = say(&error.to_string());
+    let Said { code, field, detail } = say(&said);
     let mut pointer = match path {
         "" | "." => String::new(),
         path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
     };
-    // A field that is known is the end of the path already.
-    if let Some(field) = field.filter(|field| !pointer.ends_with(&format!("/{field}"))) {
-        pointer = format!("{pointer}/{field}");
+    // A field that is not known is the end of the path already.
+    if let Some(field) =
+        field.filter(|field| code != Some("unknown") || !pointer.ends_with(&format!("/{field}")))
+    {
+        pointer = format!("{pointer}/{}", field.replace('~', "~0").replace('/', "~1"));
     }
     Problem::invalid(vec![Fault::new(pointer, code.unwrap_or("wrong_shape"), detail)])
 }

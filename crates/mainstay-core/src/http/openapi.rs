@@ -57,7 +57,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         BodyKind::None => {}
         BodyKind::Json(schema) => {
             let schema = schema(generator);
-            map.insert("requestBody".into(), json!({ "required": true, "content": { "application/json": { "schema": schema } } }));
+            map.insert("requestBody".into(), json!({ "required": route.body_required, "content": { "application/json": { "schema": schema } } }));
         }
         BodyKind::Multipart => {
             let schema = json!({

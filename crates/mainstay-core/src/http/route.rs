@@ -41,7 +41,7 @@ pub enum LimitClass {
     Upload,
     /// Searching.
     Search,
-    /// Health, metrics, static files and media: not counted.
+    /// Health, metrics, static files and media: not counted, but for credentials that are no good.
     Free,
 }
 
@@ -117,6 +117,10 @@ pub struct Route {
     pub query: Option<Parameters>,
     /// The consumers whose effect it shows: a read with a consistency token waits for them too.
     pub shows: &'static [&'static str],
+    /// Whether its body, if it takes one, must be there.
+    pub body_required: bool,
+    /// Whether it makes a difference who calls: credentials are looked up only then.
+    pub asks: bool,
     /// Whether a repeat with the same idempotency key gets the first answer. Never for strangers, who have no keys.
     pub keyed: bool,
     /// Whether it heeds `If-Match`: it changes a record whose `version` its caller has read.
@@ -199,6 +203,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             problems: &[],
             query: None,
             shows: &[],
+            asks: true,
+            body_required: true,
             keyed: !reads,
             versioned: false,
             endpoint: Arc::new(endpoint),
@@ -279,6 +285,13 @@ impl Route {
         self
     }
 
+    /// As [`Route::takes`], or no body at all.
+    #[must_use]
+    pub fn may_take<T: JsonSchema>(mut self, bytes_max: usize) -> Self {
+        self.body_required = false;
+        self.takes::<T>(bytes_max)
+    }
+
     /// It takes a form of at most `bytes_max`.
     #[must_use]
     pub fn takes_form(mut self, bytes_max: usize) -> Self {
@@ -292,6 +305,13 @@ impl Route {
     pub fn takes_parts(mut self, bytes_max: usize) -> Self {
         self.body = BodyKind::Multipart;
         self.body_bytes_max = bytes_max;
+        self
+    }
+
+    /// It answers everybody alike: nobody asks who calls, and credentials that are no good do not matter.
+    #[must_use]
+    pub fn asks_nobody(mut self) -> Self {
+        self.asks = false;
         self
     }
 

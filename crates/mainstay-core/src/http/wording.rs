@@ -11,10 +11,16 @@ pub(super) struct Said {
     pub(super) detail: String,
 }
 
+/// What is said where the library does not tell what it looked for.
+const UNKNOWN_SHAPE: &str = "Send what the API reference shows for this.";
+
 /// Says `message`, one of serde's, in other words; what is not known is passed on.
 pub(super) fn say(message: &str) -> Said {
     // Where it stands in the text is told by the pointer.
-    let message = message.split(" at line ").next().unwrap_or(message);
+    let message = match message.rsplit_once(" at line ") {
+        Some((said, place)) if place.starts_with(|first: char| first.is_ascii_digit()) => said,
+        _ => message,
+    };
     if let Some(field) = quoted(message, "missing field ") {
         return said("required", Some(field), "This is needed.".to_owned());
     }
@@ -22,7 +28,7 @@ pub(super) fn say(message: &str) -> Said {
         return said("repeated", Some(field), "Send it once.".to_owned());
     }
     if let Some(field) = quoted(message, "unknown field ") {
-        let known = all_quoted(message.split_once(", expected").map_or("", |(_, known)| known));
+        let known = all_quoted(message.rsplit_once(", expected").map_or("", |(_, known)| known));
         let detail = match known.as_slice() {
             [] => "There is no such field.".to_owned(),
             known => format!("There is no such field; known are {}.", known.join(", ")),
@@ -30,23 +36,31 @@ pub(super) fn say(message: &str) -> Said {
         return said("unknown", Some(field), detail);
     }
     if let Some(other) = quoted(message, "unknown variant ") {
-        let known = all_quoted(message.split_once(", expected").map_or("", |(_, known)| known));
+        let known = all_quoted(message.rsplit_once(", expected").map_or("", |(_, known)| known));
         return plain(format!("Send one of {}, not {other}.", known.join(", ")));
     }
     if let Some((kind, rest)) = message.split_once(": ")
-        && let ("invalid type" | "invalid value" | "invalid length", Some((given, expected))) =
-            (kind, rest.split_once(", expected "))
+        && let ("invalid type" | "invalid value", Some((given, expected))) =
+            (kind, rest.rsplit_once(", expected "))
     {
         return plain(format!("Send {}, not {}.", wanted(expected), sent(given)));
     }
+    if message.starts_with("invalid length ") {
+        return plain(UNKNOWN_SHAPE.to_owned());
+    }
+    // What one of our types says of itself.
+    if let Some(wanted) = message.strip_prefix("expected ").filter(|wanted| *wanted != "value") {
+        return plain(format!("Send {wanted}."));
+    }
     match message {
-        "invalid digit found in string"
-        | "cannot parse integer from empty string"
-        | "number too large to fit in target type"
-        | "number too small to fit in target type" => plain("Send a whole number.".to_owned()),
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            plain("Send a whole number.".to_owned())
+        }
+        "number too large to fit in target type" => plain("Send a smaller number.".to_owned()),
+        "number too small to fit in target type" => plain("Send a larger number.".to_owned()),
         "provided string was not `true` or `false`" => plain("Send true or false.".to_owned()),
         // What it expected here is not said by the library, such as one of several shapes.
-        "expected value" => plain("Send what the API reference shows for this.".to_owned()),
+        "expected value" => plain(UNKNOWN_SHAPE.to_owned()),
         other => plain(other.to_owned()),
     }
 }
@@ -78,8 +92,8 @@ fn wanted(expected: &str) -> String {
         "u16" => whole("0", "65535"),
         "u32" => whole("0", "4294967295"),
         "i32" => whole("-2147483648", "2147483647"),
-        "u64" | "usize" => "a whole number from 0".to_owned(),
-        "i64" | "isize" => "a whole number".to_owned(),
+        "u64" | "usize" => whole("0", "18446744073709551615"),
+        "i64" | "isize" => "a whole number of at most 64 bits".to_owned(),
         "f32" | "f64" => "a number".to_owned(),
         "a string" | "a borrowed string" | "string" | "str" => "a text".to_owned(),
         "a boolean" | "bool" => "true or false".to_owned(),
@@ -136,6 +150,16 @@ mod tests {
         share: Option<Share>,
         #[serde(default)]
         public: bool,
+        #[serde(default)]
+        amount: Option<Amount>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged, expecting = "expected a number or a text")]
+    #[expect(dead_code, reason = "only what reading says of it is looked at")]
+    enum Amount {
+        Number(i64),
+        Text(String),
     }
 
     #[derive(Debug, Deserialize)]
@@ -185,7 +209,17 @@ mod tests {
             (r#"{"name":"a","count":1.5}"#, "Send a whole number from 0 to 4294967295, not 1.5."),
             (r#"{"name":"a","order":"max"}"#, "Send one of best, set, not max."),
             (r#"{"name":"a","list":30}"#, "Send a list, not 30."),
-            (r#"{"name":"a","list":[true]}"#, "Send a whole number, not true."),
+            (r#"{"name":"a","list":[true]}"#, "Send a whole number of at most 64 bits, not true."),
+            (
+                r#"{"name":"a","list":[9223372036854775808]}"#,
+                "Send a whole number of at most 64 bits, not 9223372036854775808.",
+            ),
+            (r#"{"name":"a","inner":[]}"#, "Send what the API reference shows for this."),
+            (r#"{"name":"a","amount":{}}"#, "Send a number or a text."),
+            (
+                r#"{"name":"a","public":"a, expected b"}"#,
+                r#"Send true or false, not the text "a, expected b"."#,
+            ),
             (r#"{"name":"a","inner":50}"#, "Send an object, not 50."),
             (r#"{"name":"a","inner":"x"}"#, r#"Send an object, not the text "x"."#),
             (r#"{"name":"a","share":5}"#, "Send what the API reference shows for this."),
@@ -205,9 +239,10 @@ mod tests {
             friends: bool,
         }
         let of = |text| say(&serde_urlencoded::from_str::<Asked>(text).unwrap_err().to_string());
-        for text in ["limit=-1", "limit=ten", "limit=", "limit=4294967296"] {
+        for text in ["limit=-1", "limit=ten", "limit="] {
             assert_eq!(of(text).detail, "Send a whole number.", "{text}");
         }
+        assert_eq!(of("limit=4294967296").detail, "Send a smaller number.");
         assert_eq!(of("limit=1&friends=yes").detail, "Send true or false.");
         assert_eq!(of("").field.as_deref(), Some("limit"));
         assert_eq!(of("limit=1&limit=2").code, Some("repeated"));

@@ -52,8 +52,8 @@ impl System {
         let raw = Routes::raw(self, "System");
         let free = |route: Route| route.limit(LimitClass::Free);
         vec![
-            free(raw.get("/health/live", live)),
-            free(raw.get("/health/ready", ready)),
+            free(raw.get("/health/live", live)).asks_nobody(),
+            free(raw.get("/health/ready", ready)).asks_nobody(),
             free(raw.get("/health", report)),
             free(raw.get("/metrics", metrics)),
             raw.get("/api/v1/openapi.json", document),

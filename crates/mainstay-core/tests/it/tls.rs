@@ -121,6 +121,12 @@ async fn redis_is_spoken_to_over_tls_where_its_authority_is_known() {
 async fn what_is_wrong_with_the_authority_of_redis_is_said() {
     let said = asked_of_redis("rediss://127.0.0.1:1/0?sslrootcert=/no/such.pem").await.unwrap_err();
     assert!(said.contains("/no/such.pem"), "{said}");
-    let said = asked_of_redis("redis://127.0.0.1:1/0?sslrootcert=/dev/null").await.unwrap_err();
+    let said = asked_of_redis("rediss://127.0.0.1:1/0?sslrootcert=/dev/null").await.unwrap_err();
+    assert!(said.contains("no certificate"), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    self_signed(&mut Command::new("openssl"), folder.path(), "127.0.0.1").unwrap();
+    let root = folder.path().join("server.crt");
+    let plain = format!("redis://127.0.0.1:1/0?sslrootcert={}", root.display());
+    let said = asked_of_redis(&plain).await.unwrap_err();
     assert!(said.contains("rediss://"), "{said}");
 }

@@ -32,7 +32,7 @@ impl Program {
     /// If there are none yet: whoever asks for what is kept in the wrong folder must not be told that it is gone.
     pub(super) async fn find(config: &Config) -> anyhow::Result<Self> {
         let folder = &config.core().data.dir;
-        if config.core().db.is_in_data_folder() && !folder.exists() {
+        if config.core().db.is_in_data_folder() && !DataDir::is_one(folder) {
             anyhow::bail!(
                 "find the data folder `{}`; name it with --data, or make one with `mainstay serve` or `mainstay user create`",
                 folder.display()

@@ -108,7 +108,13 @@ impl Running<'_> {
         let Self { config, logs, signals: Signals { shutdown, hangup }, data_dir, house } = self;
         let address = listener.local_addr().context("learn which address is listened on")?;
         let control = ControlServer::bind(data_dir)?;
-        let orders = tokio::spawn(control.serve(orders(house.clone()), shutdown.begun()));
+        let (begun, announce) = (shutdown.begun(), config.core().http.server().announce);
+        // As long as requests are taken, so are orders.
+        let ended = async move {
+            begun.await;
+            tokio::time::sleep(announce).await;
+        };
+        let orders = tokio::spawn(control.serve(orders(house.clone()), ended));
         ready(&format!("http://{address}"))?;
         tokio::select! {
             () = house.serve(listener, shutdown.begun()) => {}

@@ -167,14 +167,15 @@ fn guesses_are_counted_where_requests_are_free() {
     let place = Place::new();
     place.write("mainstay.toml", "[limit.read]\nper_min = 1\nburst = 3\n");
     let serving = place.serve();
-    let guess = |number: i32| serving.get_with("/health/live", &format!("mk_{number}"));
+    let guess = |number: i32| serving.get_with("/media/nothing", &format!("mk_{number}"));
     for number in 0..3 {
         assert!(guess(number).starts_with("HTTP/1.1 401"));
     }
     assert!(guess(3).starts_with("HTTP/1.1 429"));
-    // Who shows nothing is free as before.
+    // Who shows nothing is free as before, and so is what answers everybody alike.
     for _ in 0..10 {
-        assert!(serving.get("/health/live").starts_with("HTTP/1.1 200"));
+        assert!(serving.get("/media/nothing").starts_with("HTTP/1.1 404"));
+        assert!(serving.get_with("/health/live", "mk_9").starts_with("HTTP/1.1 200"));
     }
 }
 

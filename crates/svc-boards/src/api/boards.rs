@@ -100,7 +100,7 @@ async fn put(
     Path(board): Path<String>,
     body: Body<BoardSettings>,
 ) -> Result<Json<BoardView>, Error> {
-    boards.put_board(Some(by), &board, body.value, body.once).await.map(Json)
+    boards.put_board(Some(by), &board, body.value, true, body.once).await.map(Json)
 }
 
 async fn show(

@@ -94,7 +94,7 @@ pub(super) fn routes(boards: &Boards) -> Vec<Route> {
             .refuses(&[Code::Conflict]),
         r.post("/api/v1/competitions/{id}/join", join)
             .about("Join a competition and pay for it")
-            .takes::<Join>(4 << 10)
+            .may_take::<Join>(4 << 10)
             .answers::<CompetitionView>(200)
             .refuses(&[Code::Conflict]),
         r.delete("/api/v1/competitions/{id}/join", leave)

@@ -112,15 +112,7 @@ impl RuleSettings {
         faults.check(is_board_id(&self.board), format!("{under}/board"), "malformed", || {
             "Name a board: 1 to 128 letters, digits, `-`, `_`, `.`, `:`.".into()
         });
-        let fields = facts::fields_of(&self.on);
-        let read_here = |text: &str, wanted| {
-            let expr = Expr::read(text, wanted)?;
-            match fields {
-                Some(fields) => expr.knows(&self.on, fields).map(|()| expr),
-                None => Ok(expr),
-            }
-        };
-        let mut read = |text: &str, wanted, at: String| match read_here(text, wanted) {
+        let mut read = |text: &str, wanted, at: String| match Expr::read(text, wanted) {
             Ok(expr) => Some(expr),
             Err(odd) => {
                 faults.check(false, at, "malformed", || sentence(&odd));
@@ -156,6 +148,35 @@ impl RuleSettings {
             }
             _ => Err(faults),
         }
+    }
+}
+
+impl RuleSettings {
+    /// What it asks of the fact that the fact does not have, with pointers below `under`; nothing of what cannot be
+    /// compiled. Apart from that, because a rule that was made stays what it is when facts change.
+    pub fn unknown_fields(&self, under: &str) -> Faults {
+        let mut faults = Faults::default();
+        let (Ok(rule), Some(fields)) = (self.compile(under), facts::fields_of(&self.on)) else {
+            return faults;
+        };
+        let mut look = |expr: &Expr, at: String| {
+            if let Err(odd) = expr.knows(&self.on, fields) {
+                faults.check(false, at, "unknown", || sentence(&odd));
+            }
+        };
+        let parts =
+            [("when", rule.when.as_ref()), ("owner", Some(&rule.owner)), ("by", rule.by.as_ref())];
+        for (name, expr) in parts {
+            expr.map(|expr| look(expr, format!("{under}/{name}")));
+        }
+        for (place, expr) in rule.values.iter().enumerate() {
+            let at = match self.value {
+                Amounts::One(_) => format!("{under}/value"),
+                Amounts::Each(_) => format!("{under}/value/{place}"),
+            };
+            look(expr, at);
+        }
+        faults
     }
 }
 

@@ -73,6 +73,20 @@ fn no_name() -> Error {
     Error::invalid("", "name", "Name a rule in 1 to 64 letters, digits, `-`, `_` and `.`.")
 }
 
+/// Checks that a rule which is made or changed can score: what it asks of the fact is there, and so is its board.
+async fn may_score(tx: &mut Tx, settings: &RuleSettings) -> Result<(), Error> {
+    let unknown = settings.unknown_fields("");
+    if !unknown.is_empty() {
+        return Err(Error::Invalid(unknown.into_vec()));
+    }
+    let said = match store::boards::board(tx, &settings.board).await? {
+        None => "There is no board of this name; make it first.",
+        Some(board) if board.competition.is_some() => "Only its competition scores on this board.",
+        Some(_) => return Ok(()),
+    };
+    Err(Error::invalid("/board", "unknown", said))
+}
+
 /// A rule with the errors that are kept of it.
 async fn view(tx: &mut Tx, row: RuleRow) -> Result<RuleView, Error> {
     let RuleRow { id, settings: Json(settings), since, updated_at, .. } = row;
@@ -153,10 +167,7 @@ impl Boards {
                     if let Some(row) = old.as_ref().filter(|row| row.settings.0 == settings) {
                         return view(tx, row.clone()).await;
                     }
-                    if store::boards::board(tx, &settings.board).await?.is_none() {
-                        let detail = "There is no board of this name; make it first.";
-                        return Err(Error::invalid("/board", "unknown", detail));
-                    }
+                    may_score(tx, &settings).await?;
                     match old {
                         Some(_) => {
                             store::rules::change(tx, &id, &settings, now).await?;

@@ -83,8 +83,8 @@ impl Settings for DbSettings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisSettings {
-    /// `redis://user:password@host:6379/0`, or `rediss://` for TLS. Empty: each instance keeps its own. Authorities that
-    /// the system does not know are named as for Postgres: `rediss://host:6380/0?sslrootcert=/etc/ssl/redis-ca.pem`.
+    /// `redis://user:password@host:6379/0`, or `rediss://` for TLS. Empty: each instance keeps its own. An authority
+    /// that the system does not know is named as for Postgres: `rediss://host:6380/0?sslrootcert=/etc/ssl/redis-ca.pem`.
     pub url: SecretUrl,
 }
 

@@ -38,8 +38,9 @@ pub struct HttpSettings {
     /// is answered 414.
     #[schemars(range(min = 1024, max = 1_048_576))]
     pub header_bytes_max: u32,
-    /// Behind a balancer: how long requests are still taken after SIGTERM, in milliseconds, while `/health/ready` answers
-    /// 503, so that no new ones come by the time none is taken. A little more than the balancer needs to notice.
+    /// Behind a balancer: how long requests are still taken after SIGTERM, in milliseconds, while `/health/ready`
+    /// answers 503, so that no new ones come by the time none is taken. A little more than the balancer needs to
+    /// notice.
     #[schemars(range(max = 600_000))]
     pub announce_ms: u32,
     /// How long requests under way may go on after that, in milliseconds. Both together are less than the grace period
@@ -133,7 +134,8 @@ impl Default for Rate {
 }
 
 /// Rates, per caller: the person, or the address of whoever is not signed in. Health, metrics, static files and media
-/// are not counted. Whoever goes over is answered 429 with `Retry-After`.
+/// are not counted; credentials that are no good are, wherever an address sends them, as `limit.read` says. Whoever
+/// goes over is answered 429 with `Retry-After`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {

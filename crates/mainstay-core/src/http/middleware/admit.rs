@@ -76,30 +76,23 @@ impl Gate {
         now: Ts,
     ) -> Result<Option<Decision>, (Problem, Option<Decision>)> {
         // Who signs in or refreshes often still sends the token that has just expired; there nobody asks who calls.
-        let asks = route.limit != LimitClass::Auth || route.access != Access::Public;
+        let asks =
+            route.asks && (route.limit != LimitClass::Auth || route.access != Access::Public);
         let cached = if asks { self.auth.cached(request.headers(), now) } else { None };
-        let looks_up = asks && cached.is_none() && auth::shows_credentials(request.headers());
-        // What anybody can make up is not looked up without end, wherever it is sent.
-        let class = match route.limit {
-            LimitClass::Free if looks_up => LimitClass::Read,
-            class => class,
-        };
-        let stranger = Who::Address(known.address);
-        if looks_up {
-            within(self.limits.load().look(class, stranger, now))?;
-        }
         let caller = match cached {
             Some(caller) => Ok(Some(caller)),
             // In a box, as whatever is rarely awaited: the room for it would be moved about with every request.
-            None if looks_up => Box::pin(self.auth.authenticate(request.headers())).await,
+            None if asks && auth::shows_credentials(request.headers()) => {
+                Box::pin(self.look_up(request.headers(), known.address, now)).await?
+            }
             None => Ok(None),
         };
         // Bad credentials count against the address, like none.
-        let (class, who) = match &caller {
-            Ok(Some(caller)) => (route.limit, Who::User(caller.user.bits())),
-            _ => (class, stranger),
+        let who = match &caller {
+            Ok(Some(caller)) => Who::User(caller.user.bits()),
+            _ => Who::Address(known.address),
         };
-        let decision = within(self.limits.load().check(class, who, now))?;
+        let decision = within(self.limits.load().check(route.limit, who, now))?;
         let refused = |problem| (problem, decision);
         // Before anything is refused: the log and the page of the refusal say whom it met.
         known.caller = caller.map_err(refused)?;
@@ -110,6 +103,29 @@ impl Gate {
             known.form_token = Some(token);
         }
         Ok(decision)
+    }
+
+    /// Finds out who shows these credentials, which are not known yet. That costs a read, and anybody can make some up:
+    /// an address that has shown too many that are no good is refused before, wherever it sends them. The others at
+    /// that address who are known already do not notice.
+    async fn look_up(
+        &self,
+        headers: &HeaderMap,
+        address: IpAddr,
+        now: Ts,
+    ) -> Result<Result<Option<Caller>, Problem>, (Problem, Option<Decision>)> {
+        let limits = self.limits.load_full();
+        within(limits.look_at_guesses(address, now))?;
+        let caller = self.auth.authenticate(headers).await;
+        // What the engine cannot tell at the moment is no guess.
+        let guessed = match &caller {
+            Ok(caller) => caller.is_none(),
+            Err(problem) => problem.code.status() < 500,
+        };
+        if guessed {
+            limits.count_guess(address, now);
+        }
+        Ok(caller)
     }
 
     /// A request that carries the console's cookie and changes something must come from the console.

@@ -12,7 +12,6 @@ use crate::{
 };
 
 /// Whom a limit counts.
-#[derive(Clone, Copy)]
 pub(super) enum Who {
     User(u128),
     Address(IpAddr),
@@ -34,6 +33,8 @@ pub struct Limits {
     limiter: Limiter,
     enabled: bool,
     classes: [limit::LimitClass; 5],
+    /// Credentials that were no good, for each address.
+    guesses: limit::LimitClass,
 }
 
 impl Limits {
@@ -47,7 +48,10 @@ impl Limits {
             place += 1;
             limiter.class(name, rate)
         });
-        Self { limiter, enabled, classes }
+        // Browsers send a cookie that is over with whatever they load: as many as they may read.
+        let [read, ..] = rates;
+        let guesses = limiter.class("guesses", read);
+        Self { limiter, enabled, classes, guesses }
     }
 
     /// Counts a request; nothing where requests are not counted.
@@ -55,9 +59,18 @@ impl Limits {
         Some(self.limiter.check(self.counted(class)?, who.number(), now.as_micros()))
     }
 
-    /// What [`Limits::check`] would say, without counting.
-    pub(super) fn look(&self, class: LimitClass, who: Who, now: Ts) -> Option<Decision> {
-        Some(self.limiter.look(self.counted(class)?, who.number(), now.as_micros()))
+    /// Whether credentials that come from this address may be looked up.
+    pub(super) fn look_at_guesses(&self, address: IpAddr, now: Ts) -> Option<Decision> {
+        let look =
+            || self.limiter.look(&self.guesses, Who::Address(address).number(), now.as_micros());
+        self.enabled.then(look)
+    }
+
+    /// Counts credentials that were no good.
+    pub(super) fn count_guess(&self, address: IpAddr, now: Ts) {
+        if self.enabled {
+            self.limiter.check(&self.guesses, Who::Address(address).number(), now.as_micros());
+        }
     }
 
     fn counted(&self, class: LimitClass) -> Option<&limit::LimitClass> {

@@ -36,8 +36,8 @@ pub(crate) struct GoalView {
     pub(crate) per_day: i64,
     /// So much today.
     pub(crate) today: i64,
-    /// Days in a row on which as much was done, up to today or yesterday. Achievements count days by the goal that stood
-    /// when they were told: a lower one of today earns nothing for days that are over.
+    /// Days in a row on which as much was done, up to today or yesterday. Achievements count days by the goal that
+    /// stood when they were told: a lower one of today earns nothing for days that are over.
     pub(crate) streak_days: i64,
     /// The longest such row within the last 400 days.
     pub(crate) longest_streak_days: i64,

@@ -100,8 +100,8 @@ impl EditBoard {
 }
 
 impl Boards {
-    /// Makes a board, or gives the one of this name these settings. Entries stay; what the new settings make of them is
-    /// computed anew where it can differ.
+    /// Makes a board, or, to `replace` what it has, gives the one of this name these settings. Entries stay; what the
+    /// new settings make of them is computed anew where it can differ.
     ///
     /// # Errors
     /// `Invalid` with every fault; `Conflict` for a board that a competition has made.
@@ -110,6 +110,7 @@ impl Boards {
         by: Option<Acting>,
         id: &str,
         settings: BoardSettings,
+        replace: bool,
         once: Option<Once>,
     ) -> Result<BoardView, Error> {
         if !board::is_board_id(id) {
@@ -126,6 +127,12 @@ impl Boards {
                 let (by, id, settings) = (by.clone(), id.clone(), settings.clone());
                 Box::pin(async move {
                     match store::boards::board(tx, &id).await? {
+                        Some(row) if !replace && row.settings.0 != settings => {
+                            Err(Error::conflict(format!(
+                                "There is a board `{id}` with other settings; see them with `board show {id}`. To give \
+                                 it these instead of all of its own, add --replace."
+                            )))
+                        }
                         Some(row) => {
                             let (board, head) = held(tx, &row.id, row.no).await?;
                             change_in(tx, by.as_ref(), (board, head), settings).await

@@ -96,6 +96,10 @@ impl Boards {
         };
         let compiled = settings.compile("/rule");
         let rule = compiled.map_err(|faults| Error::Invalid(faults.into_vec()))?;
+        let unknown = settings.unknown_fields("/rule");
+        if !unknown.is_empty() {
+            return Err(Error::Invalid(unknown.into_vec()));
+        }
         let facts = self.last_facts(&settings.on, asked.last.into()).await?;
         let mut tx = self.db().read().await?;
         let row = store::boards::board(&mut tx, &settings.board).await?;
