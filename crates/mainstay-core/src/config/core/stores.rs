@@ -84,7 +84,8 @@ impl Settings for DbSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct RedisSettings {
     /// `redis://user:password@host:6379/0`, or `rediss://` for TLS. Empty: each instance keeps its own. An authority
-    /// that the system does not know is named as for Postgres: `rediss://host:6380/0?sslrootcert=/etc/ssl/redis-ca.pem`.
+    /// that the system does not know is named as for Postgres, such as
+    /// `rediss://host:6380/0?sslrootcert=/etc/ssl/redis-ca.pem`.
     pub url: SecretUrl,
 }
 
