@@ -167,7 +167,9 @@ impl RuleSettings {
         let parts =
             [("when", rule.when.as_ref()), ("owner", Some(&rule.owner)), ("by", rule.by.as_ref())];
         for (name, expr) in parts {
-            expr.map(|expr| look(expr, format!("{under}/{name}")));
+            if let Some(expr) = expr {
+                look(expr, format!("{under}/{name}"));
+            }
         }
         for (place, expr) in rule.values.iter().enumerate() {
             let at = match self.value {
