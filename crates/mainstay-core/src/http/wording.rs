@@ -129,6 +129,7 @@ fn sent(given: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
     use serde::{Deserialize, de::DeserializeOwned};
 
     use super::*;

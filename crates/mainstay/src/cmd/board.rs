@@ -139,7 +139,7 @@ pub(super) enum Command {
         /// One for each column.
         #[arg(required_unless_present = "file", allow_negative_numbers = true)]
         scores: Vec<String>,
-        /// A file with a list such as [{"owner": "ada", "scores": [1200]}]; `-` for standard input.
+        /// A file with a JSON list of objects with `owner` and `scores`; `-` for standard input.
         #[arg(long, conflicts_with_all = ["owner", "scores"])]
         file: Option<PathBuf>,
         #[command(flatten)]

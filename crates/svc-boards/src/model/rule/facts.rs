@@ -96,6 +96,7 @@ impl<'de> Deserializer<'de> for Names<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test panics on failure")]
     use super::*;
 
     #[test]
