@@ -108,6 +108,8 @@ fn whoever_comes_while_the_end_is_announced_is_answered() {
     }
     assert!(serving.get("/health/ready").starts_with("HTTP/1.1 503"));
     assert!(serving.get("/health/live").starts_with("HTTP/1.1 200"));
+    let said = place.run("board list").printed();
+    assert!(said.contains("no boards yet"), "{said}");
     // Connections that are kept are not used for a request that would meet the end.
     let head = serving.kept_head_of("/explore");
     assert!(head.starts_with("HTTP/1.1 200") && head.contains("connection: close"), "{head}");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{admin, both_engines, make_board, settings, submit};
+use crate::{admin, both_engines, competitions::compete, make_board, settings, submit};
 
 /// Pointer, code and sentence of the first fault.
 fn first(problem: &Value) -> (String, String, String) {
@@ -135,7 +135,30 @@ async fn a_rule_about_what_is_not_there_is_refused() {
             assert_eq!(fault.0, pointer);
             assert!(fault.2.contains(said), "{fault:?}");
         }
+        let competition = compete(house, &keeper, json!({})).await;
+        let put = keeper.put("/api/v1/boards/rules/r").json(&rule(json!({ "board": competition })));
+        let fault = first(&put.await.expect_problem(422, "invalid"));
+        assert_eq!((&*fault.0, &*fault.2), ("/board", "Only its competition scores on this board."));
         keeper.put("/api/v1/boards/rules/r").json(&rule(json!({}))).await.expect(200);
+        // A rule that stands is not asked again: a repeat changes nothing, though its board is gone.
+        keeper.delete("/api/v1/boards/b").await.expect(204);
+        keeper.put("/api/v1/boards/rules/r").json(&rule(json!({}))).await.expect(200);
+        let changed = keeper.put("/api/v1/boards/rules/r").json(&rule(json!({ "value": 2 })));
+        assert_eq!(first(&changed.await.expect_problem(422, "invalid")).0, "/board");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_joins_needs_no_body() {
+    both_engines(async |house| {
+        let (keeper, ada) = (admin(house).await, house.person("ada").await);
+        let path =
+            format!("/api/v1/competitions/{}/join", compete(house, &keeper, json!({})).await);
+        let joined = ada.request(http::Method::POST, &path).await.expect(200);
+        assert_eq!(joined["joined"], true);
+        let odd = ada.request(http::Method::POST, &path).body("application/json", "[]").await;
+        odd.expect_problem(422, "invalid");
     })
     .await;
 }
