@@ -11,7 +11,7 @@
 use std::{
     hash::{BuildHasher, Hasher},
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -141,9 +141,7 @@ impl Limiter {
         let now = now_us.saturating_mul(1_000);
         let limit = class.limit;
         let key = self.key(class, caller);
-        let bucket = &self.buckets[(key >> 32) as usize & (self.buckets.len() - 1)];
-        // Nothing panics while it is held.
-        let mut places = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = self.bucket(key);
         let place = self.place(&mut places, key, now);
         let full_at = limit.believed(place.full_at, now);
         let cost = limit.interval_ns.saturating_mul(i64::from(count));
@@ -160,8 +158,7 @@ impl Limiter {
     pub fn look(&self, class: &LimitClass, caller: u64, now_us: i64) -> Decision {
         let (now, limit) = (now_us.saturating_mul(1_000), class.limit);
         let key = self.key(class, caller);
-        let bucket = &self.buckets[(key >> 32) as usize & (self.buckets.len() - 1)];
-        let places = *bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = *self.bucket(key);
         let known = places.iter().find(|place| place.key == key).unwrap_or(&FREE);
         let debt = limit.believed(known.full_at, now) - now + limit.interval_ns;
         let over = debt - limit.depth_ns();
@@ -178,6 +175,12 @@ impl Limiter {
         hasher.write_u64(class.id);
         hasher.write_u64(caller);
         hasher.finish() | 1 // 0 marks a free place
+    }
+
+    /// The places that a caller may be in. Nothing panics while they are held.
+    fn bucket(&self, key: u64) -> MutexGuard<'_, [Place; WAYS]> {
+        let bucket = &self.buckets[(key >> 32) as usize & (self.buckets.len() - 1)];
+        bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The caller's place, or the one that gives way to it.

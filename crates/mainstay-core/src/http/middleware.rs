@@ -1,7 +1,8 @@
 //! What happens to every request, in one place and in this order:
 //!
-//! request id → shed → bounds of head and body → authenticate → limit by caller or address → authorise → handler
-//! within its time → problem, or entity tag and compression → headers → metrics and access log.
+//! request id → shed → bounds of head and body → authenticate, unless the address has guessed too often → limit by
+//! caller or address → authorise → handler within its time → problem, or entity tag and compression → headers →
+//! metrics and access log.
 //!
 //! One fused middleware rather than a stack of layers: five layers cost as much as the whole server. [`Gate::handle`]
 //! is the order; `admit` holds what comes before the handler, `answer` what comes after, `limits` and `token` what

@@ -92,7 +92,7 @@ impl Gate {
             Ok(Some(caller)) => Who::User(caller.user.bits()),
             _ => Who::Address(known.address),
         };
-        let decision = within(self.limits.load().check(route.limit, who, now))?;
+        let decision = if_allowed(self.limits.load().check(route.limit, who, now))?;
         let refused = |problem| (problem, decision);
         // Before anything is refused: the log and the page of the refusal say whom it met.
         known.caller = caller.map_err(refused)?;
@@ -115,7 +115,7 @@ impl Gate {
         now: Ts,
     ) -> Result<Result<Option<Caller>, Problem>, (Problem, Option<Decision>)> {
         let limits = self.limits.load_full();
-        within(limits.look_at_guesses(address, now))?;
+        if_allowed(limits.look_at_guesses(address, now))?;
         let caller = self.auth.authenticate(headers).await;
         // What the engine cannot tell at the moment is no guess.
         let guessed = match &caller {
@@ -154,7 +154,7 @@ impl Gate {
 }
 
 /// What was decided, if it was for the request.
-fn within(decision: Option<Decision>) -> Result<Option<Decision>, (Problem, Option<Decision>)> {
+fn if_allowed(decision: Option<Decision>) -> Result<Option<Decision>, (Problem, Option<Decision>)> {
     let Some(Decision { allowed: false, retry_after_s, .. }) = decision else {
         return Ok(decision);
     };
